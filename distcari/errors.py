@@ -1,0 +1,17 @@
+"""The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used: a config field, a checkpoint, an image, a store.
+
+    `where` is the place (`configs/x.yaml: models[2].checkpoint`, a file, a URL), `problem` what is wrong with it,
+    `remedy` what to do next. `str(error)` is the whole text, ready to print.
+    """
+
+    def __init__(self, where: str, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where}: {problem}" + (f"\n  -> {remedy}" if remedy else ""))
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
+        """Survive pickling between Ray processes with all three parts."""
+        return type(self), (self.where, self.problem, self.remedy)

@@ -1,0 +1,66 @@
+"""How a caricature is rendered: one frozen value with every setting, its default, its range and its meaning.
+
+Standard library only, so that the engine, the config file and the store share it without importing each other.
+The field metadata (`description`, `ge`, `le`, …) is read by pydantic when a config is checked, and by `check` when
+the engine is used alone.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+
+def setting(default: Any, description: str, **bounds: float) -> Any:
+    """A dataclass field with its default, its meaning and its bounds (`ge`, `le`, `gt`, `lt`)."""
+    return field(default=default, metadata={"description": description, **bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
+    """Everything that decides a caricature's pixels besides model, image, layer and seed."""
+
+    size: int = setting(224, "Side of the picture in pixels.", ge=32, le=1024)
+    steps: int = setting(128, "Optimisation steps.", ge=1, le=100_000)
+    cossim_pow: float = setting(
+        1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
+        "to the input, 0 is the plain dot product.", ge=0, le=10,
+    )
+    learning_rate: float = setting(0.1, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
+    schedule: Literal["cosine", "constant"] = setting(
+        "cosine", "`cosine`: warm-up, then decay to zero over the steps; `constant`: the peak rate throughout."
+    )
+    rotate: float = setting(10.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
+    scale: float = setting(0.10, "Random views: zoom up to ± this share.", ge=0, lt=1)
+    shift: float = setting(0.09, "Random views: shift up to ± this share of the side.", ge=0, lt=1)
+    views: Literal["picture", "both"] = setting(
+        "picture", "Which side is seen through the random view: only the picture, or the input image as well "
+        "(Lucid's notebook)."
+    )
+    compat: Literal["none", "lucent"] = setting(
+        "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
+        "learning rate, ImageNet normalisation and plain dot product."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, by name."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            for bound, holds, words in _BOUNDS:
+                limit = f.metadata.get(bound)
+                if limit is not None and isinstance(value, (int, float)) and not holds(value, limit):
+                    raise ValueError(f"{f.name} is {value}, but must be {words} {limit}")
+
+    def with_(self, **changes: Any) -> "RenderSettings":
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by field name, ready for JSON."""
+        return asdict(self)
+
+
+_BOUNDS = (
+    ("ge", lambda v, b: v >= b, "at least"),
+    ("gt", lambda v, b: v > b, "more than"),
+    ("le", lambda v, b: v <= b, "at most"),
+    ("lt", lambda v, b: v < b, "less than"),
+)
