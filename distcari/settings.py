@@ -6,7 +6,7 @@ the engine is used alone.
 """
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 
 def setting(default: Any, description: str, **bounds: float) -> Any:
@@ -17,6 +17,8 @@ def setting(default: Any, description: str, **bounds: float) -> Any:
 @dataclass(frozen=True, kw_only=True)
 class RenderSettings:
     """Everything that decides a caricature's pixels besides model, image, layer and seed."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # an unknown field in a config is an error
 
     size: int = setting(224, "Side of the picture in pixels.", ge=32, le=1024)
     steps: int = setting(128, "Optimisation steps.", ge=1, le=100_000)
@@ -48,6 +50,11 @@ class RenderSettings:
                 limit = f.metadata.get(bound)
                 if limit is not None and isinstance(value, (int, float)) and not holds(value, limit):
                     raise ValueError(f"{f.name} is {value}, but must be {words} {limit}")
+
+    @property
+    def picture_size(self) -> int:
+        """Side of the finished picture in pixels; lucent's is always 128."""
+        return 128 if self.compat == "lucent" else self.size
 
     def with_(self, **changes: Any) -> "RenderSettings":
         """A copy with some fields changed."""

@@ -1,0 +1,99 @@
+"""Axes to cells to keys to work units: what an experiment consists of, in a fixed order. Pure, no torch.
+
+The axes are an ordered list. Each label carries a digest of what it stands for (a model's weights, an image's pixels),
+so that a cell's key is known before anything is computed and changes when, and only when, its picture would.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, NamedTuple
+
+Label = str | int
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the grid: its name, its labels in order, and for each label a digest of its content."""
+
+    name: str
+    digests: Mapping[Label, str]
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels, in the config's order."""
+        return tuple(self.digests)
+
+
+class Cell(NamedTuple):
+    """One caricature to be: its key and its labels, in the order of the axes."""
+
+    key: str
+    labels: tuple[Label, ...]
+
+
+class WorkUnit(NamedTuple):
+    """Cells of one model and one layer that are optimised together in one batch."""
+
+    model: str
+    layer: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An experiment's cells: the product of its axes, less the pairs of model and layer that do not exist.
+
+    `layers_of` names, for each model, the layers it has; a model that is absent has them all.
+    """
+
+    experiment: str
+    settings_hash: str
+    axes: tuple[Axis, ...]
+    layers_of: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def axis(self, name: str) -> Axis:
+        """The axis of that name."""
+        return next(axis for axis in self.axes if axis.name == name)
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells, model by model and layer by layer, each with its key."""
+        names = [axis.name for axis in self.axes]
+        model_at, layer_at = names.index("model"), names.index("layer")
+        head = digest(self.experiment, self.settings_hash).encode()
+        parts = [[(label, f"\0{label}\0{content}".encode()) for label, content in a.digests.items()] for a in self.axes]
+        for combination in product(*parts):
+            labels = tuple(label for label, _ in combination)
+            layers = self.layers_of.get(str(labels[model_at]))
+            if layers is None or labels[layer_at] in layers:
+                text = head + b"".join(part for _, part in combination)
+                yield Cell(hashlib.sha256(text).hexdigest()[:32], labels)
+
+    def units(self, cells: Iterable[Cell], batch: int) -> list[WorkUnit]:
+        """The cells as work units of at most `batch`, ordered by model, then layer."""
+        names = [axis.name for axis in self.axes]
+        model_at, layer_at = names.index("model"), names.index("layer")
+        groups: dict[tuple[str, str], list[Cell]] = {}
+        for cell in cells:
+            groups.setdefault((str(cell.labels[model_at]), str(cell.labels[layer_at])), []).append(cell)
+        order = {label: i for i, label in enumerate(self.axis("model").labels)}
+        depth = {label: i for i, label in enumerate(self.axis("layer").labels)}
+        return [
+            WorkUnit(model, layer, tuple(groups[model, layer][start : start + batch]))
+            for model, layer in sorted(groups, key=lambda pair: (order[pair[0]], depth[pair[1]]))
+            for start in range(0, len(groups[model, layer]), batch)
+        ]
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 (hex) of any JSON-able parts, the same on every machine."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def select(cells: Iterable[Cell], axes: Sequence[Axis], only: Mapping[str, Collection[Label]]) -> list[Cell]:
+    """The cells whose labels are among those named for each axis in `only`."""
+    names = [axis.name for axis in axes]
+    wanted = [(names.index(name), set(map(str, labels))) for name, labels in only.items()]
+    return [cell for cell in cells if all(str(cell.labels[i]) in labels for i, labels in wanted)]

@@ -1,0 +1,190 @@
+"""One facade over arrays and index that knows the commit order: chunks first, verified; the row last.
+
+    store = open_store("store")
+    store.table()            # pandas: one row per finished cell
+    store.xarray("demo")     # xarray: labelled pictures
+    store.picture(key)       # numpy: one picture
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+
+from distcari import __version__
+from distcari.errors import InputError
+from distcari.grid import Grid, Label
+from distcari.store import arrays as zarrays
+from distcari.store.arrays import Arrays
+from distcari.store.files import is_local, local_path, open_files
+from distcari.store.index import failed, finished
+
+FORMAT = 1
+_NOTE = "distcari.json"
+
+
+class Store:
+    """A store at a URL. Reading needs nothing else; writing goes through `prepare`, `Arrays.write` and `commit`."""
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None, *, writable: bool = False) -> None:
+        self.url, self.options, self.writable = url, dict(options or {}), writable
+        self.files = open_files(url, self.options)
+        self.index, self.failed = finished(self.files), failed(self.files)
+
+    # reading
+
+    def experiments(self) -> list[str]:
+        """Names of the experiments in the store, sorted."""
+        root = self._root()
+        return sorted(root.group_keys()) if root is not None else []
+
+    def arrays(self, experiment: str) -> Arrays:
+        """An experiment's arrays. Raises KeyError if there is no such experiment."""
+        root = self._root()
+        if root is None or experiment not in root:
+            raise KeyError(f"no experiment {experiment!r} in {self.url}; there are: {', '.join(self.experiments())}")
+        return Arrays(root[experiment])
+
+    def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per finished cell, as pandas; columns and units in the README."""
+        frame: pd.DataFrame = self.index.table(columns).to_pandas()
+        return frame.drop_duplicates("key", ignore_index=True) if "key" in frame else frame
+
+    def failures(self) -> pd.DataFrame:
+        """One row per cell that was given up and has not been done since."""
+        frame: pd.DataFrame = self.failed.table().to_pandas()
+        done = set(self.index.table(["key"])["key"].to_pylist()) if len(frame) else set()
+        return frame[~frame["key"].isin(done)].drop_duplicates("key", keep="last").reset_index(drop=True)
+
+    def xarray(self, experiment: str) -> Any:
+        """The experiment as a lazy xarray.Dataset with dims model, image, layer, seed, y, x, channel, …."""
+        import xarray
+
+        self.arrays(experiment)
+        return xarray.open_zarr(self._zarr_store(), group=experiment, consolidated=False, chunks=None)
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The index row of a finished cell. Raises KeyError for an unknown key."""
+        import pyarrow.compute as pc
+
+        table = self.index.table()
+        rows = table.filter(pc.equal(table["key"], key)).to_pylist()
+        if not rows:
+            raise KeyError(f"no finished cell {key!r} in {self.url}")
+        return dict(rows[0])
+
+    def picture(self, key: str) -> NDArray[np.float32]:
+        """A finished cell's picture, float32 (y, x, 3) in [0, 1]. Raises KeyError for an unknown key."""
+        row = self.row(key)
+        arrays = self.arrays(row["experiment"])
+        return arrays.picture(arrays.place([row[axis] for axis in arrays.axes]))
+
+    # writing: the driver alone
+
+    def prepare(self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str) -> Arrays:
+        """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
+        self._check_format(create=True)
+        root = self._root(create=True)
+        assert root is not None
+        name = grid.experiment
+        axes = [axis.name for axis in grid.axes]
+        if name in root and "distcari" in root[name].attrs:
+            arrays = Arrays(root[name])
+        else:  # none yet, or a crash left one without its description
+            if name in root:
+                del root[name]
+            arrays = zarrays.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype)
+        if arrays.meta != {"axes": axes, **meta}:
+            arrays.group.attrs["distcari"] = {"axes": axes, **meta}
+        zarrays.grow(arrays, {axis.name: axis.labels for axis in grid.axes}, steps)
+        return arrays
+
+    def write_inputs(self, arrays: Arrays, pixels: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Put the input images, uint8 (y, x, 3), at their places; those that are there are left alone."""
+        target: Any = arrays._writable("input")
+        for label, image in pixels.items():
+            place = arrays.labels("image").index(label)
+            if not np.array_equal(target[place], image):
+                target[place] = image
+
+    def committed(self, experiment: str) -> set[str]:
+        """Keys of the experiment's finished cells."""
+        table = self.index.table(["key", "experiment"])
+        return {k for k, e in zip(table["key"].to_pylist(), table["experiment"].to_pylist(), strict=True) if e == experiment}
+
+    def commit(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make rows whose pixels are written and verified part of the index, all at once."""
+        self.index.append(rows)
+
+    def forget(self, keys: Collection[str]) -> int:
+        """Take cells out of the index so that they can be computed again; how many there were."""
+        gone = self.index.remove(keys)
+        self.failed.remove(keys)
+        return gone
+
+    def recover(self) -> None:
+        """Sweep what a crash left behind: temporaries, zarr's `.partial` files, unreadable parts."""
+        self.index.recover()
+        self.failed.recover()
+        if is_local(self.url):
+            for partial in (local_path(self.url) / "arrays.zarr").rglob("*.partial"):
+                partial.unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raise InputError if the store cannot be written, or was made by a newer distcari."""
+        self._check_format(create=False)
+        try:
+            self.files.write("_tmp-check", b"")
+            self.files.delete("_tmp-check")
+        except Exception as error:
+            raise InputError(
+                f"store {self.url}", f"cannot be written: {error}",
+                "Give another place with `store:` in the config or --set store=DIR, or mend its permissions.",
+            ) from None
+
+    def _check_format(self, create: bool) -> None:
+        try:
+            made = json.loads(self.files.read(_NOTE))
+        except FileNotFoundError:
+            if create:
+                self.files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
+            return
+        except NotADirectoryError:
+            raise InputError(f"store {self.url}", "is a file, not a folder", "Give a folder.") from None
+        if made.get("format", 0) > FORMAT:
+            raise InputError(
+                f"store {self.url}",
+                f"has format {made['format']} (distcari {made.get('distcari')}); this is {__version__}, format {FORMAT}",
+                "Update distcari (pip install -U), or give another store.",
+            )
+
+    def _zarr_store(self, read_only: bool = True) -> Any:
+        return zarrays.zarr_store(self.url, self.options, read_only)
+
+    def _root(self, create: bool = False) -> zarr.Group | None:
+        store = self._zarr_store(read_only=not (create or self.writable))
+        if create:
+            return zarr.open_group(store, mode="a", zarr_format=3)
+        try:
+            return zarr.open_group(store, mode="r+" if self.writable else "r", zarr_format=3)
+        except FileNotFoundError:
+            return None
+
+
+def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, writable: bool = False) -> Store:
+    """The store at a folder or `s3://bucket/prefix`; opening reads and writes nothing but its format note.
+
+    Raises InputError if it was made by a newer distcari.
+    """
+    store = Store(url, options, writable=writable)
+    store._check_format(create=False)
+    return store
+
+
+def label_digests(labels: Sequence[Label]) -> dict[Label, str]:
+    """Digests for labels that are their own content, such as seeds."""
+    return {label: str(label) for label in labels}
