@@ -5,7 +5,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _LAZY = {"caricature": "distcari.render", "RenderSettings": "distcari.settings", "open_store": "distcari.store"}
-__all__ = ["RenderSettings", "__version__", "caricature", "open_store"]  # noqa: F822
+__all__ = ["RenderSettings", "__version__", "caricature", "open_store"]
 
 
 def __getattr__(name: str) -> Any:

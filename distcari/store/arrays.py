@@ -5,6 +5,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Arrays:
     def write(self, place: Place, picture: NDArray[Any], curve: NDArray[Any], match: NDArray[Any]) -> str:
         """Write one cell's chunks, read them back and verify; the SHA-256 of the stored picture.
 
-        `picture` is (y, x, 3) in [0, 1], `curve` (steps,), `match` (56, 56). Raises OSError if what is read back differs.
+        `picture` is (y, x, 3) in [0, 1], `curve` (steps,), `match` (56, 56). Raises OSError if they read back changed.
         """
         whole_curve = np.full(self.group["gain_curve"].shape[-1], np.nan, np.float32)  # type: ignore[union-attr]
         whole_curve[: len(curve)] = curve
@@ -95,16 +96,11 @@ class Arrays:
         """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
         store = array.store_path.store
         if isinstance(store, zarr.storage.LocalStore):
-            chunk = Path(store.root) / array.path / array.metadata.encode_chunk_key((*place, *[0] * (array.ndim - len(place))))
+            coordinates = (*place, *[0] * (array.ndim - len(place)))
+            chunk = Path(store.root) / array.path / array.metadata.encode_chunk_key(coordinates)
             with chunk.open("rb") as file:
-                _fsync(file.fileno())
+                os.fsync(file.fileno())
             sync_folder(chunk.parent)
-
-
-def _fsync(handle: int) -> None:
-    import os
-
-    os.fsync(handle)
 
 
 def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -145,7 +141,7 @@ def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int,
 def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> None:
     """Append labels that are new to their axes: arrays first, coordinates last. Safe to repeat after a crash."""
     group = arrays.group
-    wanted = {a: [*arrays.labels(a), *(x for x in labels if x not in set(arrays.labels(a)))] for a, labels in axes.items()}
+    wanted = {axis: list(dict.fromkeys([*arrays.labels(axis), *labels])) for axis, labels in axes.items()}
     for name in ("caricature", "gain_curve", "match", "input"):
         array: Any = group[name]
         shape = tuple(

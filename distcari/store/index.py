@@ -76,7 +76,7 @@ class Index:
                 content = self.files.read(f"{self.folder}/{name}")
                 self.files.write(f"{self.folder}/_unreadable-{name}", content)
                 self.files.delete(f"{self.folder}/{name}")
-                warnings.warn(f"{self.folder}/{name} is unreadable; put aside, its cells are computed again", stacklevel=2)
+                warnings.warn(f"{self.folder}/{name} is unreadable and put aside; its cells are queued", stacklevel=2)
                 bad.append(name)
         return bad
 

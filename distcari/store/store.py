@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
 from distcari import __version__
 from distcari.errors import InputError
-from distcari.grid import Grid, Label
+from distcari.grid import Grid
 from distcari.store import arrays as zarrays
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path, open_files
@@ -69,8 +70,6 @@ class Store:
 
     def row(self, key: str) -> dict[str, Any]:
         """The index row of a finished cell. Raises KeyError for an unknown key."""
-        import pyarrow.compute as pc
-
         table = self.index.table()
         rows = table.filter(pc.equal(table["key"], key)).to_pylist()
         if not rows:
@@ -85,7 +84,9 @@ class Store:
 
     # writing: the driver alone
 
-    def prepare(self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str) -> Arrays:
+    def prepare(
+        self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str
+    ) -> Arrays:
         """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
         self._check_format(create=True)
         root = self._root(create=True)
@@ -114,7 +115,7 @@ class Store:
     def committed(self, experiment: str) -> set[str]:
         """Keys of the experiment's finished cells."""
         table = self.index.table(["key", "experiment"])
-        return {k for k, e in zip(table["key"].to_pylist(), table["experiment"].to_pylist(), strict=True) if e == experiment}
+        return set(table.filter(pc.equal(table["experiment"], experiment))["key"].to_pylist())
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Make rows whose pixels are written and verified part of the index, all at once."""
@@ -158,7 +159,7 @@ class Store:
         if made.get("format", 0) > FORMAT:
             raise InputError(
                 f"store {self.url}",
-                f"has format {made['format']} (distcari {made.get('distcari')}); this is {__version__}, format {FORMAT}",
+                f"has format {made['format']} (distcari {made.get('distcari')}); this {__version__} knows {FORMAT}",
                 "Update distcari (pip install -U), or give another store.",
             )
 
@@ -183,8 +184,3 @@ def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, 
     store = Store(url, options, writable=writable)
     store._check_format(create=False)
     return store
-
-
-def label_digests(labels: Sequence[Label]) -> dict[Label, str]:
-    """Digests for labels that are their own content, such as seeds."""
-    return {label: str(label) for label in labels}
