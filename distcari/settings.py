@@ -71,3 +71,5 @@ _BOUNDS = (
     ("le", lambda v, b: v <= b, "at most"),
     ("lt", lambda v, b: v < b, "less than"),
 )
+
+RENDER_VERSION = 1  # part of every key: raise it when the same settings would give other pixels

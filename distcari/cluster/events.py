@@ -1,0 +1,72 @@
+"""What happens in a run, as values: progress, notes and metrics listen to these, and the driver knows none of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from distcari.cluster.plan import Plan
+from distcari.grid import WorkUnit
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The run begins; `actors` is how many workers it asks for."""
+
+    plan: Plan
+    run_id: str
+    actors: int
+
+
+@dataclass(frozen=True)
+class UnitStarted:
+    """A unit was given to a worker."""
+
+    unit: WorkUnit
+    worker: str
+
+
+@dataclass(frozen=True)
+class UnitEnded:
+    """A worker is done with a unit, or lost; seconds by phase (load, render, commit)."""
+
+    unit: WorkUnit
+    worker: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CellDone:
+    """A cell's pixels are stored and verified; its index row."""
+
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CellFailed:
+    """A cell was given up; its failures row."""
+
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CellRetried:
+    """A cell's try failed and it goes back into the queue."""
+
+    key: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A second or so has passed."""
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The run is over: `finished`, `interrupted` or `stopped` (the store refuses writes)."""
+
+    state: str
+
+
+Event = RunStarted | UnitStarted | UnitEnded | CellDone | CellFailed | CellRetried | Tick | RunEnded
+Listener = Callable[[Event], None]

@@ -1,0 +1,249 @@
+"""From a checked config to the work that is left: models, images and layers looked up, keys computed, done cells out.
+
+Everything that can be wrong with the input is found here, before Ray starts.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from distcari import __version__
+from distcari.errors import InputError
+from distcari.experiment import Experiment
+from distcari.grid import Axis, Cell, Grid, Label, digest, select
+from distcari.render import LayerInfo, describe_layers, find_layers
+from distcari.render.layers import nearest_layers
+from distcari.settings import RENDER_VERSION, RenderSettings
+from distcari.sources.images import LoadedImage, load_images
+from distcari.sources.models import ModelSpec, check_model, expand_models, load_model
+from distcari.store import Store
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the grid, what is done, what is to do, and all that workers need to do it."""
+
+    experiment: Experiment
+    grid: Grid
+    models: Mapping[str, ModelSpec]
+    images: Mapping[str, LoadedImage]
+    layers: Mapping[str, Mapping[str, LayerInfo]]  # model -> layer label -> info
+    settings: Mapping[str, RenderSettings]  # layer label -> its settings
+    meta: Mapping[str, Any]
+    planned: int
+    done: int
+    given_up: int
+    todo: tuple[Cell, ...]
+    overwritten: tuple[str, ...]
+
+    @property
+    def most_steps(self) -> int:
+        """Length of the longest gain curve."""
+        return max(settings.steps for settings in self.settings.values())
+
+    def labels(self, cell: Cell) -> dict[str, Label]:
+        """A cell's labels by axis name."""
+        return dict(zip((axis.name for axis in self.grid.axes), cell.labels, strict=True))
+
+
+def make_plan(
+    experiment: Experiment, store: Store, where: str, *, only: Mapping[str, Collection[Label]] | None = None,
+    overwrite: bool = False, retry_failed: bool = False,
+) -> Plan:
+    """Look everything up and find what is left to do. Raises InputError for whatever is wrong with the input."""
+    store.check_writable()
+    images = {image.name: image for image in load_images(experiment, where)}
+    models = {spec.name: spec for spec in expand_models(experiment, where)}
+    for spec in models.values():
+        check_model(spec)
+    layers = _layers(experiment, models, where)
+    labels = list(dict.fromkeys(label for found in layers.values() for label in found))
+    settings = {label: experiment.render.with_(steps=_steps(experiment, label)) for label in labels}
+    grid = Grid(
+        experiment=experiment.name,
+        settings_hash=settings_hash(experiment.render),
+        axes=(
+            Axis("model", {name: _model_digest(spec) for name, spec in models.items()}),
+            Axis("image", {name: image.sha256 for name, image in images.items()}),
+            Axis("layer", {label: f"{label}:{settings[label].steps}" for label in labels}),
+            Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
+        ),
+        layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
+    )
+    meta = _meta(experiment, grid, models, images, settings)
+    cells = list(grid.cells())
+    wanted = _selected(cells, grid, only or {})
+    earlier = _earlier(store, experiment.name)
+    if earlier is not None:
+        meta = _merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
+    table = store.index.table(["key", "experiment"])
+    mine = [e == experiment.name for e in table["experiment"].to_pylist()]
+    committed = {key for key, own in zip(table["key"].to_pylist(), mine, strict=True) if own}
+    failed = set(store.failures()["key"]) if not (retry_failed or overwrite) else set()
+    done = [cell for cell in wanted if cell.key in committed]
+    given_up = [cell for cell in wanted if cell.key in failed]
+    todo = wanted if overwrite else [c for c in wanted if c.key not in committed and c.key not in failed]
+    stale = _stale(store, grid, wanted) if overwrite else ()
+    return Plan(
+        experiment=experiment, grid=grid, models=models, images=images, layers=layers, settings=settings, meta=meta,
+        planned=len(wanted), done=0 if overwrite else len(done), given_up=len(given_up), todo=tuple(todo),
+        overwritten=stale,
+    )
+
+
+def settings_hash(render: RenderSettings) -> str:
+    """Hash of the render settings; the steps are each layer's own, so they are not in it."""
+    settings = render.as_dict()
+    del settings["steps"]
+    return digest(settings, RENDER_VERSION)
+
+
+def _model_digest(spec: ModelSpec) -> str:
+    source = spec.source
+    architecture = [source.torchvision, source.timm, source.factory, source.options, source.args, spec.num_classes]
+    return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
+
+
+def _steps(experiment: Experiment, label: str) -> int:
+    steps = experiment.render.steps
+    for pattern, n in experiment.steps_by_layer.items():
+        if fnmatchcase(label, pattern.replace(".", "_")):
+            steps = n
+    return steps
+
+
+def _layers(
+    experiment: Experiment, models: Mapping[str, ModelSpec], where: str
+) -> dict[str, dict[str, LayerInfo]]:
+    """For each model its layers of the config, by label; one model of each architecture is looked at."""
+    described: dict[str, list[LayerInfo]] = {}
+    found: dict[str, dict[str, LayerInfo]] = {name: {} for name in models}
+    for name, spec in models.items():
+        same = digest(spec.source.torchvision, spec.source.timm, spec.source.factory, spec.source.options,
+                      spec.source.args, spec.num_classes, spec.input_size)
+        if same not in described:
+            described[same] = describe_layers(load_model(spec), spec.input_size)
+        for i, pattern in enumerate(experiment.layers):
+            matches = find_layers(described[same], pattern)
+            if not matches and not _is_pattern(pattern):
+                raise InputError(
+                    f"{where}: layers[{i}]", f"model {name} has no layer {pattern!r}",
+                    f"Nearest: {', '.join(nearest_layers(described[same], pattern))}. "
+                    f"All layers: python -m distcari.models {where}",
+                )
+            found[name].update({info.name: info for info in matches})
+    for i, pattern in enumerate(experiment.layers):
+        if _is_pattern(pattern) and not any(find_layers(infos, pattern) for infos in described.values()):
+            raise InputError(
+                f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
+                f"All layers: python -m distcari.models {where}",
+            )
+    return found
+
+
+def _is_pattern(text: str) -> bool:
+    return text == "blocks" or any(mark in text for mark in "*?[")
+
+
+def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[Label]]) -> list[Cell]:
+    for name, labels in only.items():
+        if name not in [axis.name for axis in grid.axes]:
+            known = ", ".join(axis.name for axis in grid.axes)
+            raise InputError(f"--only {name}", "no such axis", f"Axes: {known}. Example: --only model=a,b")
+        known_labels = [str(label) for label in grid.axis(name).labels]
+        if unknown := [label for label in map(str, labels) if label not in known_labels]:
+            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {', '.join(known_labels)}.")
+    return select(cells, grid.axes, only)
+
+
+def _meta(
+    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], images: Mapping[str, LoadedImage],
+    settings: Mapping[str, RenderSettings],
+) -> dict[str, Any]:
+    """What the store keeps about the experiment, for readers and for the next run."""
+    fixed = {**experiment.render.as_dict(), "input_size": experiment.input_size, "picture_dtype": experiment.picture_dtype}
+    del fixed["steps"]
+    return {
+        "axes": [axis.name for axis in grid.axes],
+        "description": experiment.description,
+        "settings": fixed,
+        "settings_hash": grid.settings_hash,
+        "steps": {label: s.steps for label, s in settings.items()},
+        "models": {
+            name: {
+                "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
+                "std": list(spec.std), "input_size": spec.input_size, "num_classes": spec.num_classes,
+                "source": spec.source.model_dump(mode="json", exclude_defaults=True),
+            }
+            for name, spec in models.items()
+        },
+        "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
+        "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
+        "config": experiment.model_dump(mode="json"),
+        "distcari_version": __version__,
+    }
+
+
+def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
+    if experiment not in store.experiments():
+        return None
+    return store.arrays(experiment).meta or None
+
+
+def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
+    """The stored description with what is new added; refuses what would put two meanings under one name."""
+    differences = [
+        f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
+        for name, old in earlier.get("settings", {}).items() if now["settings"].get(name) != old
+    ]
+    differences += [
+        f"steps at {label}: {old} in the store, {now['steps'][label]} now"
+        for label, old in earlier.get("steps", {}).items() if now["steps"].get(label, old) != old
+    ]
+    for kind, content in (("models", "digest"), ("images", "sha256")):
+        differences += [
+            f"{kind[:-1]} {label}: its content has changed ({old[content][:12]}… in the store, "
+            f"{now[kind][label][content][:12]}… now)"
+            for label, old in earlier.get(kind, {}).items()
+            if label in now[kind] and now[kind][label][content] != old[content]
+        ]
+    fixed = [name for name in ("size", "input_size", "picture_dtype", "compat")
+             if earlier.get("settings", {}).get(name) != now["settings"][name]]
+    if differences and (fixed or not overwrite):
+        raise InputError(
+            f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(differences),
+            "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
+            + (" (not with a changed size or type: those need another name)." if fixed else "."),
+        )
+    merged = {**now}
+    for part in ("steps", "models", "images"):
+        merged[part] = {**earlier.get(part, {}), **now[part]}
+    merged["layers_of"] = _layers_of(earlier, now)
+    return merged
+
+
+def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
+    """Which layers each model has, where some model lacks one: the union of both runs."""
+    def has(meta: dict[str, Any], model: str) -> list[str]:
+        if model not in meta["models"]:
+            return []
+        return list(meta["layers_of"].get(model, meta["steps"]))
+
+    labels = {**earlier["steps"], **now["steps"]}
+    both = {
+        model: list(dict.fromkeys([*has(earlier, model), *has(now, model)]))
+        for model in {**earlier["models"], **now["models"]}
+    }
+    return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
+
+
+def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Keys of the rows that stand at the places of these cells, whatever their content was."""
+    names = [axis.name for axis in grid.axes]
+    table = store.index.table(["key", "experiment", *names]).to_pylist()
+    places = {cell.labels for cell in cells}
+    return tuple(
+        row["key"] for row in table
+        if row["experiment"] == grid.experiment and tuple(row[name] for name in names) in places
+    )

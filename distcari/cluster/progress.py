@@ -1,0 +1,111 @@
+"""Progress of a run, as a listener: a live bar on a terminal, plain lines elsewhere."""
+
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from distcari.cluster import events as e
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people read them: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+class Tally:
+    """Cells done and failed, and the rate since the first one was begun."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.failed = total, 0, 0
+        self.begun = time.monotonic()
+
+    @property
+    def rate(self) -> float | None:
+        """Cells per second, None before the first is done."""
+        ended = self.done + self.failed
+        return ended / max(1e-9, time.monotonic() - self.begun) if ended else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left at this rate."""
+        rate = self.rate
+        return (self.total - self.done - self.failed) / rate if rate else None
+
+    def count(self, event: e.Event) -> None:
+        """Take an event into account."""
+        if isinstance(event, e.CellDone):
+            self.done += 1
+        elif isinstance(event, e.CellFailed):
+            self.failed += 1
+
+    def words(self) -> str:
+        """Failed cells, rate and time left."""
+        rate = f"{self.rate * 3600:.0f} cells/h" if self.rate else "starting"
+        failed = f"{self.failed} failed, " if self.failed else ""
+        return f"{failed}{rate}, {duration(self.left)} left" if self.rate else f"{failed}{rate}"
+
+
+class Lines:
+    """A plain line at the start, then at most every `every` seconds, and at the end: for logs and pipes."""
+
+    def __init__(self, stream: TextIO, every: float = 10.0) -> None:
+        self.stream, self.every, self.tally, self.told = stream, every, Tally(0), 0.0
+
+    def __call__(self, event: e.Event) -> None:
+        """Print if it is time to."""
+        if isinstance(event, e.RunStarted):
+            self.tally = Tally(len(event.plan.todo))
+            self._line(f"run {event.run_id}: {len(event.plan.todo)} cells to do on {event.actors} workers")
+        self.tally.count(event)
+        if isinstance(event, e.CellFailed):
+            row = event.row
+            self._line(f"FAILED {row['model']} / {row['image']} / {row['layer']} / {row['seed']}: {row['error']}")
+        due = time.monotonic() - self.told >= self.every
+        last = isinstance(event, e.CellDone) and self.tally.done + self.tally.failed == self.tally.total
+        if last or (due and isinstance(event, e.CellDone | e.Tick)):
+            self.told = time.monotonic()
+            self._line(f"{self.tally.done}/{self.tally.total} cells done, {self.tally.words()}")
+
+    def _line(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+
+class Bar:
+    """A live bar with what each worker is doing."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.tally = console, Tally(0)
+        self.bar = Progress(
+            TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"),
+            TextColumn("[dim]{task.fields[now]}"), console=console,
+        )
+
+    def __call__(self, event: e.Event) -> None:
+        """Redraw."""
+        if isinstance(event, e.RunStarted):
+            self.tally = Tally(len(event.plan.todo))
+            self.task = self.bar.add_task("cells", total=len(event.plan.todo), words="starting", now="")
+            self.bar.start()
+            return
+        self.tally.count(event)
+        if isinstance(event, e.UnitStarted):
+            self.bar.update(self.task, now=f"{event.unit.model} at {event.unit.layer}")
+        elif isinstance(event, e.CellFailed):
+            row = event.row
+            self.bar.console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
+        elif isinstance(event, e.RunEnded):
+            self.bar.update(self.task, completed=self.tally.done + self.tally.failed, words=self.tally.words(), now="")
+            self.bar.stop()
+            return
+        self.bar.update(self.task, completed=self.tally.done + self.tally.failed, words=self.tally.words())
