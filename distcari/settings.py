@@ -32,7 +32,7 @@ class RenderSettings:
     )
     rotate: float = setting(10.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
     scale: float = setting(0.10, "Random views: zoom up to ± this share.", ge=0, lt=1)
-    shift: float = setting(0.09, "Random views: shift up to ± this share of the side.", ge=0, lt=1)
+    shift: float = setting(0.09, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
     views: Literal["picture", "both"] = setting(
         "picture", "Which side is seen through the random view: only the picture, or the input image as well "
         "(Lucid's notebook)."

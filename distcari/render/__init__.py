@@ -1,0 +1,11 @@
+"""The engine, usable alone: needs torch, torchvision, numpy and pillow, and nothing else of distcari's.
+
+    from distcari import caricature
+    caricature(model, image, "layer3.3").save("picture.png")
+"""
+
+from distcari.render.caricature import Caricature, caricature, caricatures
+from distcari.render.layers import LayerInfo, describe_layers, find_layers
+from distcari.render.network import Network
+
+__all__ = ["Caricature", "LayerInfo", "Network", "caricature", "caricatures", "describe_layers", "find_layers"]

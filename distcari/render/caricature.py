@@ -1,0 +1,159 @@
+"""The loop: from input images to pictures that push a layer as far as they can in the direction the images push it.
+
+On a CPU the same cell gives the same bits, alone or in any batch, with the same number of threads; on a GPU the
+resampling's backward pass adds in no fixed order, so bits differ there by rounding.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from distcari.render.augment import random_views, see
+from distcari.render.measure import high_frequency_share, measure
+from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
+from distcari.render.objective import flat, gain_and_cosine, objective
+from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.settings import RenderSettings
+
+WARM_UP = 0.05  # share of the steps in which the learning rate rises
+
+
+@dataclass(frozen=True)
+class Caricature:
+    """A finished picture and its figures.
+
+    `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step; `match`
+    float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
+    objective, target_norm, high_frequency_share.
+    """
+
+    picture: NDArray[np.float32]
+    gain_curve: NDArray[np.float32]
+    match: NDArray[np.float32]
+    figures: dict[str, float]
+
+    def image(self) -> Image.Image:
+        """The picture as a PIL image."""
+        return Image.fromarray(np.round(self.picture * 255).astype(np.uint8))
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture, PNG by preference."""
+        self.image().save(path)
+
+    def _repr_png_(self) -> bytes:
+        """Show itself in a notebook."""
+        buffer = BytesIO()
+        self.image().save(buffer, format="PNG")
+        return buffer.getvalue()
+
+
+def caricature(
+    model: nn.Module | Network, image: Any, layer: str, *, seed: int = 0, settings: RenderSettings | None = None,
+    mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD, input_size: int = 224,
+    device: str | None = None, **render_settings: Any,
+) -> Caricature:
+    """The caricature of one image at one layer.
+
+    `image` is a PIL image, an array (y, x, 3) of uint8 or of floats in [0, 1], or a tensor (3, y, x) in [0, 1]; it is
+    cropped to its central square. `render_settings` are fields of RenderSettings. Raises InputError for a layer that
+    the model does not have, ValueError for a setting out of range.
+    """
+    chosen = (settings or RenderSettings()).with_(**render_settings)
+    if not isinstance(model, Network):
+        here = device or next((str(p.device) for p in model.parameters()), "cpu")
+        model = Network(model, mean=mean, std=std, input_size=input_size, device=here)
+    return caricatures(model, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
+
+
+def caricatures(
+    network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
+    on_step: Callable[[int], None] | None = None,
+) -> list[Caricature]:
+    """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
+
+    `on_step` is called with the number of each step done. Raises InputError for an unknown layer.
+    """
+    chosen = settings or RenderSettings()
+    if chosen.compat == "lucent":
+        from distcari.render.compat import lucent_caricatures
+
+        return lucent_caricatures(network, images, layer, seeds, chosen, on_step)
+    forward, size, device = network.activations(layer), network.input_size, network.device
+    images = images.to(device)
+    with torch.no_grad():
+        target = forward(see(images, None, size))
+    draws = generators(seeds)
+    spectra = starts(draws, chosen.size).to(device).requires_grad_(True)
+    views = random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift).to(device)
+    scale = frequency_scale(chosen.size).to(device)
+    optimizer = torch.optim.Adam([spectra], lr=chosen.learning_rate)
+    gains, t = [], flat(target)
+    for step in range(chosen.steps):
+        optimizer.param_groups[0]["lr"] = chosen.learning_rate * rate(step, chosen.steps, chosen.schedule)
+        if chosen.views == "both":
+            with torch.no_grad():
+                t = flat(forward(see(images, views[step], size)))
+        gain, cosine = gain_and_cosine(flat(forward(see(pictures(spectra, scale, chosen.size), views[step], size))), t)
+        optimizer.zero_grad(set_to_none=True)
+        (-objective(gain, cosine, chosen.cossim_pow)).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        gains.append(gain.detach())
+        if on_step is not None:
+            on_step(step + 1)
+    with torch.no_grad():
+        finished = pictures(spectra, scale, chosen.size)
+    return _measured(forward, finished, target, size, torch.stack(gains, 1), chosen)
+
+
+def _measured(
+    forward: Callable[[Tensor], Tensor], finished: Tensor, target: Tensor, size: int, gains: Tensor,
+    settings: RenderSettings,
+) -> list[Caricature]:
+    figures = measure(forward, finished, target, size)
+    figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
+    match = figures.pop("match").float().cpu().numpy()
+    shown = finished.float().permute(0, 2, 3, 1).cpu().numpy().clip(0, 1)
+    curves = gains.float().cpu().numpy()
+    values = {name: value.cpu().numpy() for name, value in figures.items()}
+    return [
+        Caricature(
+            picture=np.ascontiguousarray(shown[i]), gain_curve=curves[i], match=match[i],
+            figures={name: float(v[i]) for name, v in values.items()}
+            | {"high_frequency_share": high_frequency_share(shown[i])},
+        )
+        for i in range(len(shown))
+    ]
+
+
+def rate(step: int, steps: int, schedule: str) -> float:
+    """Share of the peak learning rate at a step: a short warm-up, then half a cosine to zero; or constantly 1."""
+    if schedule == "constant":
+        return 1.0
+    warm = max(1, round(steps * WARM_UP))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def as_tensor(image: Any, size: int) -> Tensor:
+    """An image of any of the usual kinds as float32 (3, size, size) in [0, 1], its central square."""
+    if isinstance(image, Tensor):
+        image = image.detach().cpu().permute(1, 2, 0).numpy()
+    if isinstance(image, np.ndarray):
+        values = image if image.dtype == np.uint8 else np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        image = Image.fromarray(values)
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.convert("RGB").crop((left, top, left + side, top + side))
+    if side != size:
+        square = square.resize((size, size), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1).float() / 255

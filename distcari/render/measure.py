@@ -1,0 +1,74 @@
+"""What a finished picture does to the layer: gain, cosine, match map, and the robust figures that noise cannot fake."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from distcari.render.augment import affine, see
+from distcari.render.objective import flat, gain_and_cosine
+
+MATCH_SIZE = 56
+ROBUST_VIEWS = 32
+
+
+@cache
+def robust_views() -> Tensor:
+    """The 32 fixed views of the robust figures, (32, 2, 3): rotation ±5°, zoom ±5 %, shift ±4 % of half the side."""
+    u = torch.rand(4, ROBUST_VIEWS, generator=torch.Generator().manual_seed(32)) * 2 - 1
+    return affine(u[0] * (5 * torch.pi / 180), 1 + 0.05 * u[1], 0.04 * u[2], 0.04 * u[3])
+
+
+@torch.no_grad()
+def measure(forward: Callable[[Tensor], Tensor], pictures: Tensor, target: Tensor, size: int) -> dict[str, Tensor]:
+    """Figures of pictures (N, 3, y, x) against the target's activations (N, …): each (N,), `match` (N, 56, 56).
+
+    gain, cosine: the straight view. robust_gain, robust_cosine: mean over 32 fixed random views. target_norm: |t|.
+    """
+    t = flat(target)
+    straight = forward(see(pictures, None, size))
+    gain, cosine = gain_and_cosine(flat(straight), t)
+    robust = torch.zeros(2, len(pictures), device=pictures.device)
+    for view in robust_views().to(pictures.device):
+        seen = forward(see(pictures, view.expand(len(pictures), 2, 3), size))
+        robust += torch.stack(gain_and_cosine(flat(seen), t))
+    robust_gain, robust_cosine = robust / ROBUST_VIEWS
+    norm = torch.stack([row.square().sum().sqrt() for row in t])
+    return {
+        "gain": gain, "cosine": cosine, "robust_gain": robust_gain, "robust_cosine": robust_cosine,
+        "target_norm": norm, "match": match_map(straight, target),
+    }
+
+
+def match_map(z: Tensor, target: Tensor) -> Tensor:
+    """Cosine at each position, resized to (N, 56, 56); one value everywhere where a layer has no positions."""
+    a, b = positions(z), positions(target)
+    cosine = F.cosine_similarity(a, b, dim=-1, eps=1e-12)
+    return F.interpolate(cosine[:, None], size=(MATCH_SIZE, MATCH_SIZE), mode="bilinear", align_corners=False)[:, 0]
+
+
+def positions(activations: Tensor) -> Tensor:
+    """Activations as (N, v, u, channels).
+
+    (N, C, v, u) from convolutions; (N, v, u, C), channels last, from Swin and the like (square, with the two equal
+    dims first); (N, T, C) from transformers: class and register tokens in front of the square patch grid are dropped.
+    """
+    if activations.ndim == 4:
+        _, a, b, c = activations.shape
+        return activations if a == b != c else activations.permute(0, 2, 3, 1)
+    if activations.ndim == 3:
+        side = int(activations.shape[1] ** 0.5)
+        return activations[:, -side * side :].unflatten(1, (side, side))
+    return activations[:, None, None, :]
+
+
+def high_frequency_share(picture: NDArray[np.floating]) -> float:
+    """Share of the grey picture's spectral power above 0.25 cycles/pixel, mean removed: 0 … 1. (y, x, 3)."""
+    grey = picture.mean(axis=-1, dtype=np.float64)
+    power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+    f = np.hypot(np.fft.fftfreq(grey.shape[0])[:, None], np.fft.fftfreq(grey.shape[1])[None, :])
+    return float(power[f > 0.25].sum() / max(power.sum(), np.finfo(float).tiny))

@@ -1,0 +1,157 @@
+"""A network made ready for rendering: frozen, folded, channels last, and stopped at the layer asked for.
+
+What is folded is checked: a convolution and the batch norm behind it become one convolution, and the result must agree
+with the original, or the original is used. A layer whose own output folding would change is always read unfolded.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from distcari.errors import InputError
+from distcari.render.layers import LayerInfo, describe_layers, find_layers, nearest_layers
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FOLD_TOLERANCE = 1e-3
+
+
+class _Stopped(Exception):
+    """Raised in a hook to end the forward pass at the target layer; carries its output."""
+
+    def __init__(self, output: Tensor) -> None:
+        self.output = output
+
+
+class Network:
+    """A model that gives the activations of any of its layers for pictures in [0, 1].
+
+    `mean` and `std` are the model's own normalisation, `input_size` the side of its input in pixels. The model is
+    evaluated and frozen in place and moved to `device`.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD,
+        input_size: int = 224, device: str | torch.device = "cpu", fold: bool = True,
+    ) -> None:
+        self.device, self.input_size, self._fold = torch.device(device), input_size, fold
+        self.model = model.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
+        self.layers: list[LayerInfo] = describe_layers(self.model, input_size)
+        self._folded: tuple[nn.Module, frozenset[str]] | None = None
+
+    def layer(self, name: str) -> LayerInfo:
+        """The layer of that name, dots or underscores. Raises InputError with the nearest names."""
+        for info in find_layers(self.layers, name):
+            if info.name == name.replace(".", "_"):
+                return info
+        raise InputError(f"layer {name!r}", "the model has no such layer",
+                         f"Nearest: {', '.join(nearest_layers(self.layers, name))}.")
+
+    def activations(self, layer: str, normalize: bool = True) -> Callable[[Tensor], Tensor]:
+        """A function from pictures (N, 3, y, x) in [0, 1], at the input size, to the layer's output (N, …), float32.
+
+        With `normalize=False` it expects pictures that are normalised already.
+        """
+        info = self.layer(layer)
+        model = self._model_for(info)
+        target = model.get_submodule(info.path)
+
+        def forward(pictures: Tensor) -> Tensor:
+            x = (pictures - self.mean) / self.std if normalize else pictures
+            return run_to(model, target, info.calls, x.contiguous(memory_format=torch.channels_last)).float()
+
+        return forward
+
+    def _model_for(self, info: LayerInfo) -> nn.Module:
+        if not self._fold:
+            return self.model
+        if self._folded is None:
+            self._folded = fold_batch_norms(self.model, self.input_size)
+        folded, changed = self._folded
+        return self.model if info.path in changed else folded
+
+
+def run_to(model: nn.Module, target: nn.Module, calls: int, x: Tensor) -> Tensor:
+    """The output of a submodule at its n-th call; nothing behind it is computed."""
+    count = 0
+
+    def stop(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        nonlocal count
+        count += 1
+        if count == calls:
+            raise _Stopped(output)
+
+    hook = target.register_forward_hook(stop)
+    try:
+        model(x)
+    except _Stopped as stopped:
+        return stopped.output
+    finally:
+        hook.remove()
+    raise RuntimeError("the layer was not reached; does the model's path depend on its input?")
+
+
+def fold_batch_norms(model: nn.Module, input_size: int) -> tuple[nn.Module, frozenset[str]]:
+    """A copy with every convolution and its batch norm made one, and the paths of layers whose own output changed.
+
+    Only a batch norm whose input is exactly a convolution's output is folded, and the copy is used only if the model's
+    output on noise stays the same within 1e-3 of its norm (measured: 5e-6 … 1e-4); else the model itself comes back.
+    """
+    pairs = _conv_norm_pairs(model, input_size)
+    if not pairs:
+        return model, frozenset()
+    folded = copy.deepcopy(model)
+    for conv_path, norm_path in pairs:
+        conv, norm = folded.get_submodule(conv_path), folded.get_submodule(norm_path)
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        conv.weight, conv.bias = fuse_conv_bn_weights(  # type: ignore[assignment]
+            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
+        parent, _, name = norm_path.rpartition(".")
+        setattr(folded.get_submodule(parent), name, nn.Identity())
+    folded.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = _noise(model, input_size)
+    with torch.no_grad():
+        before, after = model(x), folded(x)
+    if not isinstance(before, Tensor) or (before - after).norm() > FOLD_TOLERANCE * before.norm():
+        return model, frozenset()
+    return folded, frozenset(conv for conv, _ in pairs)
+
+
+def _conv_norm_pairs(model: nn.Module, input_size: int) -> list[tuple[str, str]]:
+    """(convolution, batch norm) paths where the norm's input is the convolution's very output, each called once."""
+    made: dict[int, tuple[str, Tensor]] = {}
+    calls: dict[str, int] = {}
+    pairs: list[tuple[str, str]] = []
+
+    def record(path: str, module: nn.Module) -> object:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            calls[path] = calls.get(path, 0) + 1
+            if isinstance(module, nn.Conv2d):
+                made[id(output)] = (path, output)
+            elif id(inputs[0]) in made:
+                pairs.append((made[id(inputs[0])][0], path))
+
+        return hook
+
+    hooks = [
+        m.register_forward_hook(record(path, m))  # type: ignore[arg-type]
+        for path, m in model.named_modules() if isinstance(m, nn.Conv2d) or type(m) is nn.BatchNorm2d
+    ]
+    try:
+        with torch.no_grad():
+            model(_noise(model, input_size))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [(c, n) for c, n in pairs if calls[c] == calls[n] == 1]
+
+
+def _noise(model: nn.Module, input_size: int) -> Tensor:
+    device = next(model.parameters()).device
+    noise = torch.randn(1, 3, input_size, input_size, generator=torch.Generator().manual_seed(0))
+    return noise.to(device).contiguous(memory_format=torch.channels_last)
