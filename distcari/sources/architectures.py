@@ -1,0 +1,110 @@
+"""Networks by name: torchvision, timm, or a factory in any importable module."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distcari.errors import InputError
+from distcari.experiment import ModelSource
+
+
+def check_name(source: ModelSource, where: str) -> None:
+    """Raise InputError, with the nearest names, unless the architecture can be found."""
+    if source.torchvision is not None:
+        from torchvision.models import list_models
+
+        _known(source.torchvision, list_models(), f"{where}.torchvision", "torchvision")
+    elif source.timm is not None:
+        import timm
+
+        _known(source.timm.partition(".")[0], timm.list_models(), f"{where}.timm", "timm")
+    else:
+        _factory(source, f"{where}.factory")
+
+
+def build(source: ModelSource, where: str, num_classes: int | None = None, device: str = "cpu") -> nn.Module:
+    """The network with random weights from `init_seed` (on `meta`: without any), evaluated."""
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        torch.manual_seed(source.init_seed)
+        try:
+            model = _call(source, where, num_classes)
+        except InputError:
+            raise
+        except Exception as error:
+            line = " ".join(str(error).split())[:300]
+            raise InputError(where, f"{source.architecture} cannot be built: {type(error).__name__}: {line}",
+                             "Check its options.") from error
+    if not isinstance(model, nn.Module):
+        raise InputError(f"{where}.factory", f"gave a {type(model).__name__}, not a torch.nn.Module",
+                         "Let it return the network.")
+    return model.eval()
+
+
+def _call(source: ModelSource, where: str, num_classes: int | None) -> Any:
+    options = dict(source.options)
+    if source.torchvision is not None:
+        from torchvision.models import get_model
+
+        if num_classes is not None:
+            options.setdefault("num_classes", num_classes)
+        if "init_weights" in inspect.signature(_builder(source.torchvision)).parameters:
+            options.setdefault("init_weights", True)
+        return get_model(source.torchvision, weights=None, **options)
+    if source.timm is not None:
+        import timm
+
+        if num_classes is not None:
+            options.setdefault("num_classes", num_classes)
+        return timm.create_model(source.timm, pretrained=False, **options)
+    make = _factory(source, f"{where}.factory")
+    if num_classes is not None and "num_classes" in inspect.signature(make).parameters:
+        options.setdefault("num_classes", num_classes)
+    return make(*source.args, **options)
+
+
+def _builder(name: str) -> Any:
+    from torchvision.models import get_model_builder
+
+    return get_model_builder(name)
+
+
+def _factory(source: ModelSource, where: str) -> Any:
+    module_name, _, path = str(source.factory).partition(":")
+    try:
+        with _current_folder_importable():
+            found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InputError(where, f"no module {error.name!r}", f"pip install it, or run where {module_name} lies.") from None
+    for part in path.split("."):
+        if not hasattr(found, part):
+            near = get_close_matches(part, dir(found), n=3)
+            raise InputError(where, f"{module_name} has no {path!r}", f"Nearest: {', '.join(near) or 'none'}.")
+        found = getattr(found, part)
+    return found
+
+
+@contextmanager
+def _current_folder_importable() -> Iterator[None]:
+    here = str(Path.cwd())
+    added = here not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def _known(name: str, names: list[str], where: str, library: str) -> None:
+    if name not in names:
+        near = ", ".join(get_close_matches(name, names, n=5, cutoff=0.4)) or "none"
+        raise InputError(where, f"{library} has no model {name!r}", f"Nearest: {near}.")

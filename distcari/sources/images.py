@@ -1,0 +1,140 @@
+"""Input images from files, folders, URLs and samples, as square RGB of one size, whatever they were before."""
+
+import glob
+import hashlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from distcari.errors import InputError
+from distcari.experiment import Experiment, ImageSource
+from distcari.sources.download import download
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MOST_PIXELS = 178_956_970  # where pillow itself speaks of a decompression bomb
+# Photographs that scikit-image's wheel holds (the others it would download).
+SAMPLES = {"astronaut": "astronaut.png", "camera": "camera.png", "chelsea": "chelsea.png", "cat": "chelsea.png",
+           "coffee": "coffee.png", "coins": "coins.png", "moon": "moon.png", "page": "page.png", "rocket": "rocket.jpg"}
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An input image: its label, uint8 pixels (side, side, 3), their SHA-256 (hex), and where it came from."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+    sha256: str
+    origin: str
+
+
+def load_images(experiment: Experiment, where: str = "config") -> list[LoadedImage]:
+    """All images of an experiment, cropped and resized to its `input_size`. Raises InputError for one that is unfit."""
+    images: list[LoadedImage] = []
+    for i, source in enumerate(experiment.images):
+        images += _load(source, f"{where}: images[{i}]", experiment.input_size)
+    seen: set[str] = set()
+    for image in images:
+        if image.name in seen:
+            raise InputError(f"{where}: images", f"duplicate image name {image.name!r}",
+                             "Give each image a `name` of its own.")
+        seen.add(image.name)
+    return images
+
+
+def prepare(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Any image as uint8 RGB (size, size, 3): turned upright, over white, central square, Lanczos-resized.
+
+    Transparent parts become white, as in a viewer. An RGB image of that size passes through bit for bit.
+    """
+    upright = ImageOps.exif_transpose(image)
+    rgb = _as_rgb(upright)
+    side = min(rgb.size)
+    left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
+    square = rgb.crop((left, top, left + side, top + side))
+    if side != size:
+        square = square.resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(square).copy()
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.asarray(image).astype(np.float64)
+        most = 65535 if image.mode != "F" else max(1.0, float(values.max()))
+        image = Image.fromarray(np.round(np.clip(values / most, 0, 1) * 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("RGB")
+
+
+def _load(source: ImageSource, where: str, size: int) -> Iterator[LoadedImage]:
+    if source.sample is not None:
+        yield _one(_sample(source.sample, f"{where}.sample"), source.name or source.sample, f"{where}.sample", size,
+                   f"scikit-image {source.sample}")
+    elif source.url is not None:
+        path = download(source.url, source.sha256, f"{where}.url")
+        yield _one(path, source.name or Path(source.url.partition("?")[0]).stem, f"{where}.url", size, source.url)
+    else:
+        files = _files(str(source.file), f"{where}.file")
+        if source.name and len(files) > 1 and "{stem}" not in source.name:
+            raise InputError(f"{where}.name", f"{len(files)} images would all be called {source.name!r}",
+                             "Use {stem} in the name, or leave it out.")
+        for path in files:
+            name = (source.name or "{stem}").replace("{stem}", path.stem)
+            yield _one(path, name, f"{where}.file", size, str(path))
+
+
+def _one(path: Path, name: str, where: str, size: int, origin: str) -> LoadedImage:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError(f"{image.width} × {image.height} pixels")
+        pixels = prepare(image, size)
+    except Image.DecompressionBombError as error:
+        raise InputError(where, f"{path} is huge: {error}", "Give a smaller copy.") from None
+    except FileNotFoundError:
+        raise InputError(where, f"no image at {path}", "Put it there, or correct the path.") from None
+    except UnidentifiedImageError:
+        raise InputError(where, f"{path} is not an image", f"Give one of {', '.join(ENDINGS)}.") from None
+    except Exception as error:
+        raise InputError(where, f"{path} is broken: {error}", "Save or download it again.") from None
+    sha = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    return LoadedImage(name, pixels, sha, origin)
+
+
+def _files(text: str, where: str) -> list[Path]:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
+        if not found:
+            raise InputError(where, f"no images in the folder {path}", f"Put some there: {', '.join(ENDINGS)}.")
+        return found
+    if glob.has_magic(text):
+        found = [p for p in map(Path, sorted(glob.glob(text, recursive=True))) if p.suffix.lower() in ENDINGS]
+        if not found:
+            raise InputError(where, f"nothing matches {text}", f"Put images there: {', '.join(ENDINGS)}.")
+        return found
+    if not path.is_file():
+        there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+        near = get_close_matches(path.name, there, n=3, cutoff=0.4) or there[:5]
+        raise InputError(where, f"no image at {path}",
+                         f"Put it there, or correct the path. There now: {', '.join(near) or 'nothing'}.")
+    return [path]
+
+
+def _sample(name: str, where: str) -> Path:
+    import skimage.data
+
+    if name not in SAMPLES:
+        near = get_close_matches(name, SAMPLES, n=3, cutoff=0.3) or sorted(SAMPLES)
+        raise InputError(where, f"no sample {name!r}", f"Nearest: {', '.join(near)}. All: {', '.join(sorted(SAMPLES))}.")
+    return Path(skimage.data.__file__).parent / SAMPLES[name]
