@@ -26,13 +26,13 @@ class RenderSettings:
         1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
         "to the input, 0 is the plain dot product.", ge=0, le=10,
     )
-    learning_rate: float = setting(0.1, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
+    learning_rate: float = setting(0.15, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
         "cosine", "`cosine`: warm-up, then decay to zero over the steps; `constant`: the peak rate throughout."
     )
-    rotate: float = setting(10.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
-    scale: float = setting(0.10, "Random views: zoom up to ± this share.", ge=0, lt=1)
-    shift: float = setting(0.09, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
+    rotate: float = setting(5.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
+    scale: float = setting(0.05, "Random views: zoom up to ± this share.", ge=0, lt=1)
+    shift: float = setting(0.045, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
     views: Literal["picture", "both"] = setting(
         "picture", "Which side is seen through the random view: only the picture, or the input image as well "
         "(Lucid's notebook)."

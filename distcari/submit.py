@@ -1,0 +1,176 @@
+"""Compute an experiment: python -m distcari.submit configs/demo.yaml
+
+The same command again goes on where it stopped; after a model, an image or a layer was added to the config it computes
+only what is new. Exit code 0: every cell is done; 1: some failed; 2: bad input; 130: interrupted.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from distcari.config import load_experiment
+from distcari.errors import InputError
+from distcari.experiment import Experiment
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(prog="python -m distcari.submit", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("config", help="the experiment's YAML file, e.g. configs/demo.yaml")
+    p.add_argument("--address", metavar="ADDR", help="a running Ray cluster (`auto`, or ray://HOST:10001); default: a "
+                   "Ray of its own on this machine, or the cluster that `ray job submit` sets")
+    p.add_argument("--dry-run", action="store_true", help="show the grid, what is done, work units, size and time")
+    p.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], dest="overrides",
+                   help="put a value over the config's, e.g. render.steps=64 (repeatable)")
+    p.add_argument("--only", metavar="AXIS=A,B", action="append", default=[],
+                   help="only these labels of an axis, e.g. model=lite0 (repeatable)")
+    p.add_argument("--overwrite", action="store_true", help="compute the selected cells anew")
+    p.add_argument("--retry-failed", action="store_true", help="try cells again that were given up in earlier runs")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, plan, run, sum up; the exit code."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    try:
+        return _submit(args, console)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _submit(args: argparse.Namespace, console: Console) -> int:
+    experiment = load_experiment(args.config, args.overrides)
+    only = _only(args.only)
+    from distcari.cluster.plan import make_plan
+    from distcari.store import open_store
+
+    store = open_store(experiment.store, writable=True)
+    plan = make_plan(experiment, store, args.config, only=only, overwrite=args.overwrite,
+                     retry_failed=args.retry_failed)
+    _describe(plan, console)
+    if args.dry_run:
+        from distcari.cluster.estimate import describe_cost
+
+        for line in describe_cost(plan, store):
+            console.print(line)
+        return 0
+    started = time.monotonic()
+    state = "finished"
+    failed: list[dict[str, object]] = []
+    if plan.todo:
+        state, failed = _run(plan, store, args.address, console)
+    return _sum_up(args.config, experiment, plan, store, state, failed, time.monotonic() - started, console)
+
+
+def _only(given: Sequence[str]) -> dict[str, list[str | int]]:
+    only: dict[str, list[str | int]] = {}
+    for text in given:
+        axis, equals, labels = text.partition("=")
+        if not equals or not labels:
+            raise InputError(f"--only {text}", "is not of the form axis=label,label", "Example: --only model=lite0")
+        only.setdefault(axis, []).extend(label.strip() for label in labels.split(","))
+    return only
+
+
+def _describe(plan, console: Console) -> None:  # type: ignore[no-untyped-def]
+    shape = " × ".join(f"{len(axis.labels)} {axis.name}{'s' if len(axis.labels) != 1 else ''}" for axis in plan.grid.axes)
+    gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
+    console.print(f"[bold]{plan.experiment.name}[/]: {shape} = {plan.planned} cells; {plan.done} done already, "
+                  f"{len(plan.todo)} to do{gone}")
+
+
+def _run(plan, store, address: str | None, console: Console):  # type: ignore[no-untyped-def]
+    """Start or join Ray and run the plan; (state, failures)."""
+    import ray
+
+    from distcari.cluster.driver import Run, StoreRefuses, fits_nowhere
+    from distcari.cluster.note import RunNote
+    from distcari.cluster.progress import Bar, Lines
+
+    embedded = address is None and "RAY_ADDRESS" not in os.environ
+    _connect(address, embedded)
+    try:
+        if why := fits_nowhere(plan):
+            raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
+                             "Lower resources.num_cpus, num_gpus or custom, or add nodes.")
+        shown = Bar(console) if sys.stdout.isatty() else Lines(sys.stdout)
+        run = Run(plan, store, listeners=[shown, RunNote(store.files)])
+        try:
+            return run.start(), run.failures
+        except StoreRefuses as error:
+            raise InputError(f"store {store.url}", str(error), "Make room, then give the same command again.") from None
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None, embedded: bool) -> None:
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        if embedded:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                     object_store_memory=256 * 2**20)
+        else:
+            ray.init(address=address or os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"--address {address}", f"no Ray cluster answers: {error}",
+                         "Start one with `ray start --head`, or leave --address out.") from None
+
+
+def _sum_up(config, experiment: Experiment, plan, store, state, failed, seconds, console: Console) -> int:  # type: ignore[no-untyped-def]
+    from distcari.cluster.progress import duration
+    from distcari.contact_sheet import save_contact_sheet
+
+    table = store.table(["key", "experiment", "model", "layer", "robust_gain", "robust_cosine", "seconds"])
+    mine = table[table["experiment"] == experiment.name]
+    wanted = {cell.key for cell in plan.grid.cells()} if len(plan.todo) == plan.planned else None
+    missing = plan.planned - plan.done - len(plan.todo) - plan.given_up
+    new = len(set(mine["key"]) & {cell.key for cell in plan.todo})
+    if plan.todo:
+        console.print(f"{new} cells computed in {duration(seconds)}; {len(failed)} failed")
+    del wanted, missing
+    for row in failed[:5]:
+        console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
+    if len(mine):
+        console.print(_figures(mine))
+        console.print(f"contact sheet: {save_contact_sheet(store, experiment.name)}")
+    again = f"python -m distcari.submit {config}"
+    if state == "interrupted":
+        console.print(f"interrupted; nothing done is lost. Go on with: {again}")
+        return 130
+    if failed or plan.given_up:
+        console.print(f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
+                      f"Try them again with: {again} --retry-failed")
+        return 1
+    console.print(f"next: python dashboard/app.py --store {store.url}   or   pandas.read_parquet('{store.url}/index')")
+    return 0
+
+
+def _figures(frame) -> Table:  # type: ignore[no-untyped-def]
+    """Mean robust gain / cosine by model and layer."""
+    table = Table(title="mean robust gain / cosine", title_justify="left", box=None, pad_edge=False)
+    layers = list(dict.fromkeys(frame["layer"]))
+    shown = layers[:8]
+    table.add_column("model")
+    for layer in shown:
+        table.add_column(layer, justify="right")
+    means = frame.groupby(["model", "layer"])[["robust_gain", "robust_cosine"]].mean()
+    for model in dict.fromkeys(frame["model"]):
+        cells = [means.loc[(model, layer)] if (model, layer) in means.index else None for layer in shown]
+        table.add_row(model, *[f"{c.iloc[0]:.2f} / {c.iloc[1]:.2f}" if c is not None else "–" for c in cells])
+    return table
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
