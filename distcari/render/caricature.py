@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from distcari.render.augment import random_views, see
+from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.measure import high_frequency_share, measure
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
@@ -84,9 +85,8 @@ def caricatures(
     """
     chosen = settings or RenderSettings()
     if chosen.compat == "lucent":
-        from distcari.render.compat import lucent_caricatures
-
-        return lucent_caricatures(network, images, layer, seeds, chosen, on_step)
+        old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
+        return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     forward, size, device = network.activations(layer), network.input_size, network.device
     images = images.to(device)
     with torch.no_grad():
