@@ -26,7 +26,10 @@ from distcari.figures import picture_figures
 from distcari.grid import Axis, Grid, digest
 from distcari.store import Store, open_store
 
-LAYER = r"(?:_?blocks_\d+\w*?|layer\d+(?:_\d+)*(?:_(?:conv|bn|relu|downsample)\d*(?:_\d+)*)?|features_\d+\w*?|stages?_\d+\w*?)"
+LAYER = (
+    r"(?:_?blocks_\d+\w*?|layer\d+(?:_\d+)*(?:_(?:conv|bn|relu|downsample)\d*(?:_\d+)*)?"
+    r"|features_\d+\w*?|stages?_\d+\w*?)"
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def adopt(store: Store, folder: Path, experiment: str, layers: Sequence[str] = (
 
 def _grid(experiment: str, found: Sequence[Found]) -> Grid:
     def axis(name: str) -> Axis:
-        return Axis(name, {label: "adopted" for label in dict.fromkeys(getattr(item, name) for item in found)})
+        return Axis(name, dict.fromkeys((getattr(item, name) for item in found), "adopted"))
 
     have: dict[str, list[str]] = {}
     for item in found:
@@ -135,7 +138,7 @@ def _read(path: Path) -> NDArray[np.float32]:
     picture = picture.squeeze()
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
         raise InputError(str(path), f"has shape {picture.shape}, not (side, side, 3)", "Move it away.")
-    return picture.clip(0, 1)
+    return np.asarray(picture.clip(0, 1), np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -141,13 +141,13 @@ class Experiment(Part):
     )
     seeds: list[int] = Field([0], min_length=1, description="The seed axis: start and random views of a picture.")
     input_size: int = Field(224, ge=32, le=1024, description="Side to which images are cropped and resized.")
-    render: RenderSettings = Field(default_factory=RenderSettings, description="Render settings, see below.")
+    render: RenderSettings = Field(RenderSettings(), description="Render settings, see below.")
     steps_by_layer: dict[str, int] = Field(
         default_factory=dict, description="Steps for layers by name or pattern, over `render.steps`; the last match "
         "wins, e.g. `layer4_*: 1024`."
     )
     picture_dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Pictures' type in the store.")
-    resources: Resources = Field(default_factory=Resources, description="What an actor asks Ray for, see below.")
+    resources: Resources = Field(default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
 
     @field_validator("images", mode="before")
     @classmethod

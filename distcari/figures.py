@@ -8,12 +8,12 @@ FIGURES: dict[str, tuple[str, str, str]] = {
     "mean_r": ("0 … 1", "mean of the red channel", "sRGB values"),
     "mean_g": ("0 … 1", "mean of the green channel", "sRGB values"),
     "mean_b": ("0 … 1", "mean of the blue channel", "sRGB values"),
-    "colourfulness": ("0 = grey, > 80 vivid", "spread and strength of the opponent colours", "Hasler & Süsstrunk 2003"),
+    "colourfulness": ("0 = grey, > 80 vivid", "spread and strength of opponent colours", "Hasler & Süsstrunk 2003"),
     "hue_spread": ("0 … 1", "circular variance of CIELAB hue, weighted by chroma", "Mardia & Jupp 2000"),
     "colour_uniformity": ("0 … 1", "1 / (1 + d / 10), d the mean ΔE76 from the mean CIELAB colour", "distcari"),
-    "spectral_slope": ("", "slope of log power over log frequency of the grey picture", "Field 1987"),
-    "peak_frequency": ("cycles/pixel", "where frequency × radial power of the grey picture is largest", "distcari"),
-    "orientation_entropy": ("0 … 1", "entropy of gradient orientation in 36 bins, weighted by magnitude", "distcari"),
+    "spectral_slope": ("", "slope of log power over log frequency, grey picture", "Field 1987"),
+    "peak_frequency": ("cycles/pixel", "where frequency × radial power, grey, is largest", "distcari"),
+    "orientation_entropy": ("0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari"),
     "high_frequency_share": ("0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari"),
 }
 

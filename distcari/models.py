@@ -51,12 +51,12 @@ def _list(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({m: [{**asdict(i), "asked": a} for i, a in rows] for m, rows in found.items()}, indent=1))
         return
-    for names, rows in _same(found):
+    for names, listed in _same(found):
         print(f"\n{', '.join(names)}")
-        width = max((len(info.name) for info, _ in rows), default=0)
-        for info, asked in rows:
+        width = max((len(info.name) for info, _ in listed), default=0)
+        for info, starred in listed:
             shape = " × ".join(map(str, info.shape))
-            print(f"{'*' if asked else ' '} {info.name:<{width}}  {info.kind:<10} {shape:<16} {info.depth:.3f}")
+            print(f"{'*' if starred else ' '} {info.name:<{width}}  {info.kind:<10} {shape:<16} {info.depth:.3f}")
 
 
 def _same(found: dict[str, Rows]) -> list[tuple[list[str], Rows]]:

@@ -5,6 +5,7 @@ The field metadata (`description`, `ge`, `le`, …) is read by pydantic when a c
 the engine is used alone.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +27,7 @@ class RenderSettings:
         1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
         "to the input, 0 is the plain dot product.", ge=0, le=10,
     )
-    learning_rate: float = setting(0.15, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
+    learning_rate: float = setting(0.1, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
         "cosine", "`cosine`: warm-up, then decay to zero over the steps; `constant`: the peak rate throughout."
     )
@@ -65,7 +66,7 @@ class RenderSettings:
         return asdict(self)
 
 
-_BOUNDS = (
+_BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("ge", lambda v, b: v >= b, "at least"),
     ("gt", lambda v, b: v > b, "more than"),
     ("le", lambda v, b: v <= b, "at most"),

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,12 @@ from rich.table import Table
 from distcari.config import load_experiment
 from distcari.errors import InputError
 from distcari.experiment import Experiment
+
+if TYPE_CHECKING:  # torch and ray load only once the config has been read
+    import pandas as pd
+
+    from distcari.cluster.plan import Plan
+    from distcari.store import Store
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +73,7 @@ def _submit(args: argparse.Namespace, console: Console) -> int:
         return 0
     started = time.monotonic()
     state = "finished"
-    failed: list[dict[str, object]] = []
+    failed: list[dict[str, Any]] = []
     if plan.todo:
         state, failed = _run(plan, store, args.address, console)
     return _sum_up(args.config, experiment, plan, store, state, failed, time.monotonic() - started, console)
@@ -82,14 +89,16 @@ def _only(given: Sequence[str]) -> dict[str, list[str | int]]:
     return only
 
 
-def _describe(plan, console: Console) -> None:  # type: ignore[no-untyped-def]
-    shape = " × ".join(f"{len(axis.labels)} {axis.name}{'s' if len(axis.labels) != 1 else ''}" for axis in plan.grid.axes)
+def _describe(plan: "Plan", console: Console) -> None:
+    shape = " × ".join(f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}" for a in plan.grid.axes)
     gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
     console.print(f"[bold]{plan.experiment.name}[/]: {shape} = {plan.planned} cells; {plan.done} done already, "
                   f"{len(plan.todo)} to do{gone}")
 
 
-def _run(plan, store, address: str | None, console: Console):  # type: ignore[no-untyped-def]
+def _run(
+    plan: "Plan", store: "Store", address: str | None, console: Console
+) -> tuple[str, list[dict[str, Any]]]:
     """Start or join Ray and run the plan; (state, failures)."""
     import ray
 
@@ -128,18 +137,19 @@ def _connect(address: str | None, embedded: bool) -> None:
                          "Start one with `ray start --head`, or leave --address out.") from None
 
 
-def _sum_up(config, experiment: Experiment, plan, store, state, failed, seconds, console: Console) -> int:  # type: ignore[no-untyped-def]
+def _sum_up(
+    config: str, experiment: Experiment, plan: "Plan", store: "Store", state: str, failed: list[dict[str, Any]],
+    seconds: float, console: Console,
+) -> int:
+    """Say what was done, where it is and what to type next; the exit code."""
     from distcari.cluster.progress import duration
     from distcari.contact_sheet import save_contact_sheet
 
     table = store.table(["key", "experiment", "model", "layer", "robust_gain", "robust_cosine", "seconds"])
     mine = table[table["experiment"] == experiment.name]
-    wanted = {cell.key for cell in plan.grid.cells()} if len(plan.todo) == plan.planned else None
-    missing = plan.planned - plan.done - len(plan.todo) - plan.given_up
     new = len(set(mine["key"]) & {cell.key for cell in plan.todo})
     if plan.todo:
         console.print(f"{new} cells computed in {duration(seconds)}; {len(failed)} failed")
-    del wanted, missing
     for row in failed[:5]:
         console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
     if len(mine):
@@ -157,7 +167,7 @@ def _sum_up(config, experiment: Experiment, plan, store, state, failed, seconds,
     return 0
 
 
-def _figures(frame) -> Table:  # type: ignore[no-untyped-def]
+def _figures(frame: "pd.DataFrame") -> Table:
     """Mean robust gain / cosine by model and layer."""
     table = Table(title="mean robust gain / cosine", title_justify="left", box=None, pad_edge=False)
     layers = list(dict.fromkeys(frame["layer"]))

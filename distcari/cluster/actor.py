@@ -76,7 +76,8 @@ class Worker:
             network = self._network(job.model, result)
         except Exception as error:
             told = _told(error)
-            result.failures = [(cell, f"model {job.model.name} cannot be loaded: {told[0]}", told[1]) for cell in job.cells]
+            reason = f"model {job.model.name} cannot be loaded: {told[0]}"
+            result.failures = [(cell, reason, told[1]) for cell in job.cells]
             return result
         self._render(network, job, list(range(len(job.cells))), result)
         return result

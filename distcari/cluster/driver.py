@@ -193,7 +193,8 @@ class Run:
         plan = self.plan
         names = [str(plan.labels(cell)["image"]) for cell in unit.cells]
         return Job(
-            model=plan.models[unit.model], layer=plan.layers[unit.model][unit.layer], settings=plan.settings[unit.layer],
+            model=plan.models[unit.model], layer=plan.layers[unit.model][unit.layer],
+            settings=plan.settings[unit.layer],
             settings_hash=plan.grid.settings_hash, axes=tuple(axis.name for axis in plan.grid.axes), cells=unit.cells,
             images=tuple(plan.images[name].pixels for name in names),
             image_sha256=tuple(plan.images[name].sha256 for name in names),

@@ -53,7 +53,8 @@ def _trial(plan: Plan) -> float:
     image = torch.from_numpy(plan.images[str(labels["image"])].pixels).permute(2, 0, 1)[None].float() / 255
     settings = plan.settings[str(labels["layer"])].with_(steps=_PROBE_STEPS)
     ended: list[float] = []
-    caricatures(network, image, str(labels["layer"]), [0], settings, on_step=lambda _: ended.append(time.perf_counter()))
+    caricatures(network, image, str(labels["layer"]), [0], settings,
+                on_step=lambda _: ended.append(time.perf_counter()))
     return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2
 
 

@@ -162,7 +162,10 @@ def _meta(
     settings: Mapping[str, RenderSettings],
 ) -> dict[str, Any]:
     """What the store keeps about the experiment, for readers and for the next run."""
-    fixed = {**experiment.render.as_dict(), "input_size": experiment.input_size, "picture_dtype": experiment.picture_dtype}
+    fixed = {
+        **experiment.render.as_dict(), "input_size": experiment.input_size,
+        "picture_dtype": experiment.picture_dtype,
+    }
     del fixed["steps"]
     return {
         "axes": [axis.name for axis in grid.axes],

@@ -1,6 +1,6 @@
 """Names a model's layers, with shape, kind and depth, and finds them again by either naming or by pattern."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -38,7 +38,7 @@ def describe_layers(model: nn.Module, input_size: int = 224) -> list[LayerInfo]:
     seen: dict[str, tuple[tuple[int, ...], int, int]] = {}
     counter = FlopCounterMode(display=False)
 
-    def record(path: str) -> object:
+    def record(path: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             calls = seen.pop(path)[2] if path in seen else 0
             if isinstance(output, Tensor) and 2 <= output.ndim <= 4:
@@ -47,7 +47,7 @@ def describe_layers(model: nn.Module, input_size: int = 224) -> list[LayerInfo]:
         return hook
 
     training = model.training
-    hooks = [m.register_forward_hook(record(path)) for path, m in model.named_modules() if path]  # type: ignore[arg-type]
+    hooks = [m.register_forward_hook(record(path)) for path, m in model.named_modules() if path]
     tensor = next(model.parameters(), torch.zeros(()))
     try:
         model.eval()

@@ -62,7 +62,7 @@ def positions(activations: Tensor) -> Tensor:
         return activations if a == b != c else activations.permute(0, 2, 3, 1)
     if activations.ndim == 3:
         side = int(activations.shape[1] ** 0.5)
-        return activations[:, -side * side :].unflatten(1, (side, side))
+        return activations[:, -side * side :].reshape(len(activations), side, side, -1)
     return activations[:, None, None, :]
 
 

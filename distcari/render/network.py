@@ -6,6 +6,7 @@ with the original, or the original is used. A layer whose own output folding wou
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,11 +38,11 @@ class Network:
         input_size: int = 224, device: str | torch.device = "cpu", fold: bool = True,
     ) -> None:
         self.device, self.input_size, self._fold = torch.device(device), input_size, fold
-        self.model = model.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: nn.Module = model.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
         self.mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self.std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
         self.layers: list[LayerInfo] = describe_layers(self.model, input_size)
-        self._folded: tuple[nn.Module, frozenset[str]] | None = None
+        self._folded: tuple[nn.Module, frozenset[str]] | None = None  # made when first needed
 
     def layer(self, name: str) -> LayerInfo:
         """The layer of that name, dots or underscores. Raises InputError with the nearest names."""
@@ -107,13 +108,13 @@ def fold_batch_norms(model: nn.Module, input_size: int) -> tuple[nn.Module, froz
     folded = copy.deepcopy(model)
     for conv_path, norm_path in pairs:
         conv, norm = folded.get_submodule(conv_path), folded.get_submodule(norm_path)
-        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        conv.weight, conv.bias = fuse_conv_bn_weights(  # type: ignore[assignment]
+        fuse: Any = fuse_conv_bn_weights
+        conv.weight, conv.bias = fuse(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
         parent, _, name = norm_path.rpartition(".")
         setattr(folded.get_submodule(parent), name, nn.Identity())
-    folded.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    folded.requires_grad_(False).to(memory_format=torch.channels_last)
     x = _noise(model, input_size)
     with torch.no_grad():
         before, after = model(x), folded(x)
@@ -128,7 +129,7 @@ def _conv_norm_pairs(model: nn.Module, input_size: int) -> list[tuple[str, str]]
     calls: dict[str, int] = {}
     pairs: list[tuple[str, str]] = []
 
-    def record(path: str, module: nn.Module) -> object:
+    def record(path: str, module: nn.Module) -> Callable[..., None]:
         def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             calls[path] = calls.get(path, 0) + 1
             if isinstance(module, nn.Conv2d):
@@ -139,7 +140,7 @@ def _conv_norm_pairs(model: nn.Module, input_size: int) -> list[tuple[str, str]]
         return hook
 
     hooks = [
-        m.register_forward_hook(record(path, m))  # type: ignore[arg-type]
+        m.register_forward_hook(record(path, m))
         for path, m in model.named_modules() if isinstance(m, nn.Conv2d) or type(m) is nn.BatchNorm2d
     ]
     try:

@@ -29,7 +29,8 @@ def starts(draws: Sequence[torch.Generator], size: int) -> Tensor:
 def frequency_scale(size: int, decay: float = 1.0) -> Tensor:
     """1 / max(f, 1 / size)^decay for every frequency f in cycles/pixel: (size, size // 2 + 1, 1)."""
     f = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])
-    return (1.0 / f.clamp_min(1.0 / size) ** decay)[..., None]
+    scale: Tensor = 1.0 / f.clamp_min(1.0 / size) ** decay
+    return scale[..., None]
 
 
 def pictures(spectra: Tensor, scale: Tensor, size: int) -> Tensor:

@@ -82,7 +82,8 @@ def _factory(source: ModelSource, where: str) -> Any:
         with _current_folder_importable():
             found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise InputError(where, f"no module {error.name!r}", f"pip install it, or run where {module_name} lies.") from None
+        remedy = f"pip install it, or run where {module_name} lies."
+        raise InputError(where, f"no module {error.name!r}", remedy) from None
     for part in path.split("."):
         if not hasattr(found, part):
             near = get_close_matches(part, dir(found), n=3)

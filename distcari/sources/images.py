@@ -1,6 +1,5 @@
 """Input images from files, folders, URLs and samples, as square RGB of one size, whatever they were before."""
 
-import glob
 import hashlib
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from distcari.errors import InputError
 from distcari.experiment import Experiment, ImageSource
 from distcari.sources.download import download
+from distcari.sources.globs import expand, has_magic
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MOST_PIXELS = 178_956_970  # where pillow itself speaks of a decompression bomb
@@ -118,8 +118,8 @@ def _files(text: str, where: str) -> list[Path]:
         if not found:
             raise InputError(where, f"no images in the folder {path}", f"Put some there: {', '.join(ENDINGS)}.")
         return found
-    if glob.has_magic(text):
-        found = [p for p in map(Path, sorted(glob.glob(text, recursive=True))) if p.suffix.lower() in ENDINGS]
+    if has_magic(text):
+        found = [p for p in expand(text) if p.suffix.lower() in ENDINGS]
         if not found:
             raise InputError(where, f"nothing matches {text}", f"Put images there: {', '.join(ENDINGS)}.")
         return found
@@ -136,5 +136,6 @@ def _sample(name: str, where: str) -> Path:
 
     if name not in SAMPLES:
         near = get_close_matches(name, SAMPLES, n=3, cutoff=0.3) or sorted(SAMPLES)
-        raise InputError(where, f"no sample {name!r}", f"Nearest: {', '.join(near)}. All: {', '.join(sorted(SAMPLES))}.")
+        raise InputError(where, f"no sample {name!r}",
+                         f"Nearest: {', '.join(near)}. All: {', '.join(sorted(SAMPLES))}.")
     return Path(skimage.data.__file__).parent / SAMPLES[name]

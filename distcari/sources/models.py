@@ -1,6 +1,5 @@
 """From the config's model entries to one specification for each model, and from that to a network on the worker."""
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from distcari.errors import InputError
 from distcari.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
 from distcari.sources import architectures, published
 from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
+from distcari.sources.globs import expand, has_magic
 
 Triple = tuple[float, float, float]
 
@@ -150,8 +150,8 @@ def _checkpoints(source: ModelSource, where: str) -> list[Path]:
     patterns = [source.checkpoint] if isinstance(source.checkpoint, str) else list(source.checkpoint or ())
     found: list[Path] = []
     for pattern in patterns:
-        if glob.has_magic(pattern):
-            matches = [Path(p) for p in sorted(glob.glob(pattern, recursive=True)) if p.endswith(SUFFIXES)]
+        if has_magic(pattern):
+            matches = [p for p in expand(pattern) if p.name.endswith(SUFFIXES)]
             matches = [p for p in matches if not any(_excluded(p, e) for e in source.exclude)]
             if not matches:
                 raise InputError(f"{where}.checkpoint", f"nothing matches {pattern}", _put_it(Path(pattern)))

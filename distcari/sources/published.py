@@ -25,7 +25,8 @@ def torchvision_weights(source: ModelSource, where: str) -> Any:
     if name not in choices.__members__:
         known = list(choices.__members__)
         near = get_close_matches(name, known, n=3, cutoff=0.3) or known
-        raise InputError(f"{where}.weights", f"{source.torchvision} has no weights {name!r}", f"Nearest: {', '.join(near)}.")
+        raise InputError(f"{where}.weights", f"{source.torchvision} has no weights {name!r}",
+                         f"Nearest: {', '.join(near)}.")
     return choices[name]
 
 

@@ -39,7 +39,7 @@ class Arrays:
     @property
     def meta(self) -> dict[str, Any]:
         """What the experiment is: settings, provenance of each label, planned pairs (attribute `distcari`)."""
-        return dict(self.group.attrs.get("distcari", {}))  # type: ignore[arg-type]
+        return dict(self.group.attrs.get("distcari", {}))
 
     @property
     def axes(self) -> list[str]:
@@ -49,8 +49,8 @@ class Arrays:
     def labels(self, axis: str) -> list[Label]:
         """An axis's labels in the order of their places."""
         if axis not in self._labels:
-            values = self.group[axis][:]  # type: ignore[index]
-            self._labels[axis] = [v.item() if isinstance(v, np.generic) else v for v in values]  # type: ignore[union-attr]
+            values = self.group[axis][:]
+            self._labels[axis] = [v.item() if isinstance(v, np.generic) else v for v in values]
         return self._labels[axis]
 
     def place(self, labels: Sequence[Label]) -> Place:
@@ -65,9 +65,9 @@ class Arrays:
 
         `picture` is (y, x, 3) in [0, 1], `curve` (steps,), `match` (56, 56). Raises OSError if they read back changed.
         """
-        whole_curve = np.full(self.group["gain_curve"].shape[-1], np.nan, np.float32)  # type: ignore[union-attr]
+        whole_curve = np.full(self.group["gain_curve"].shape[-1], np.nan, np.float32)
         whole_curve[: len(curve)] = curve
-        stored = as_stored(picture, self.group["caricature"].dtype)  # type: ignore[union-attr]
+        stored = as_stored(picture, self.group["caricature"].dtype)
         for name, value in (("match", match.astype(np.float32)), ("gain_curve", whole_curve), ("caricature", stored)):
             array = self._writable(name)
             array[place] = value
@@ -78,19 +78,19 @@ class Arrays:
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """One cell of an array, as stored."""
-        return np.asarray(self.group[name][place])  # type: ignore[index]
+        return np.asarray(self.group[name][place])
 
     def picture(self, place: Place) -> NDArray[np.float32]:
         """One picture, float32 (y, x, 3) in [0, 1], whatever its stored type."""
         stored = self.read("caricature", place)
-        return stored.astype(np.float32) / np.float32(255 if stored.dtype == np.uint8 else 1)
+        return np.asarray(stored.astype(np.float32) / np.float32(255 if stored.dtype == np.uint8 else 1))
 
     def input(self, image: str) -> NDArray[np.uint8]:
         """An input image, uint8 (y, x, 3)."""
-        return np.asarray(self.group["input"][self.labels("image").index(image)])  # type: ignore[index]
+        return np.asarray(self.group["input"][self.labels("image").index(image)])
 
     def _writable(self, name: str) -> Any:
-        return self.group[name].with_config({"write_empty_chunks": True})  # type: ignore[union-attr]
+        return self.group[name].with_config({"write_empty_chunks": True})
 
     def _sync(self, array: Any, place: Place) -> None:
         """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
@@ -107,7 +107,7 @@ def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """A picture in [0, 1] as the type it is stored in (uint8: rounded to 0 … 255)."""
     if np.dtype(dtype) == np.uint8:
         return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return picture.astype(dtype)
+    return np.asarray(picture.astype(dtype))
 
 
 def pixels_sha256(stored: NDArray[Any]) -> str:
