@@ -19,7 +19,7 @@ FIGURES: dict[str, tuple[str, str, str]] = {
 
 
 def picture_figures(picture: NDArray[np.floating]) -> dict[str, float]:
-    """All figures of a picture, float (y, x, 3) in [0, 1], by the names in FIGURES; finite for constant pictures too."""
+    """All figures of a picture, float (y, x, 3) in [0, 1], by the names in FIGURES; finite even if constant."""
     values = np.clip(picture.astype(np.float64), 0, 1)
     return {**_colour(values), **_texture(values.mean(axis=-1))}
 

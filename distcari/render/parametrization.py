@@ -39,4 +39,5 @@ def pictures(spectra: Tensor, scale: Tensor, size: int) -> Tensor:
     plain = torch.fft.irfft2(waves, s=(size, size), norm="ortho") * _CONTRAST
     n, _, height, width = plain.shape
     colours = _COLOUR.to(plain) @ plain.reshape(n, 3, height * width)
-    return colours.reshape(n, 3, height, width).sigmoid()
+    shown: Tensor = colours.reshape(n, 3, height, width).sigmoid()
+    return shown

@@ -83,7 +83,8 @@ class Arrays:
     def picture(self, place: Place) -> NDArray[np.float32]:
         """One picture, float32 (y, x, 3) in [0, 1], whatever its stored type."""
         stored = self.read("caricature", place)
-        return np.asarray(stored.astype(np.float32) / np.float32(255 if stored.dtype == np.uint8 else 1))
+        top = np.float32(255 if stored.dtype == np.uint8 else 1)
+        return np.asarray(stored.astype(np.float32) / top, np.float32)
 
     def input(self, image: str) -> NDArray[np.uint8]:
         """An input image, uint8 (y, x, 3)."""
@@ -106,7 +107,7 @@ class Arrays:
 def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """A picture in [0, 1] as the type it is stored in (uint8: rounded to 0 … 255)."""
     if np.dtype(dtype) == np.uint8:
-        return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        return np.asarray(np.round(np.clip(picture, 0, 1) * 255), np.uint8)
     return np.asarray(picture.astype(dtype))
 
 

@@ -1,0 +1,60 @@
+"""A network small enough for tests, and ones that misbehave."""
+
+import os
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.head = nn.Linear(width, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.bn1(self.conv1(x)))
+        x = torch.relu(self.bn2(self.conv2(x)))
+        return self.head(x.mean((2, 3)))
+
+
+def net(width=8):
+    model = Net(width)
+    with torch.no_grad():
+        for bn in (model.bn1, model.bn2):
+            bn.running_mean.uniform_(-0.1, 0.1)
+            bn.running_var.uniform_(0.5, 1.5)
+    return model
+
+
+class Poisoned(Net):
+    """Raises whenever a very dark picture is in its batch."""
+
+    def forward(self, x):
+        if torch.is_grad_enabled() is False and (x.mean((1, 2, 3)) < -1.9).any():
+            raise RuntimeError("poisoned picture")
+        return super().forward(x)
+
+
+def poisoned():
+    return Poisoned().eval()
+
+
+def not_a_network():
+    return 42
+
+
+def killer_once():
+    """A network that kills its process at the first rendering, once per working folder."""
+    return Killer()
+
+
+class Killer(Net):
+    def forward(self, x):
+        if torch.is_grad_enabled() and not os.path.exists("killed"):
+            open("killed", "w").close()
+            os.kill(os.getpid(), 9)
+        return super().forward(x)
