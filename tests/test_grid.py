@@ -1,6 +1,7 @@
-from distcari.grid import Axis, Grid, select
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from distcari.grid import Axis, Grid, select
 
 names = st.lists(st.text("abcxyz_0123", min_size=1, max_size=6), min_size=1, max_size=4, unique=True)
 

@@ -1,7 +1,9 @@
 """The loop: from input images to pictures that push a layer as far as they can in the direction the images push it.
 
-On a CPU the same cell gives the same bits, alone or in any batch, with the same number of threads; on a GPU the
-resampling's backward pass adds in no fixed order, so bits differ there by rounding.
+On a CPU the same cell in the same batch gives the same bits. With one thread (an actor's default) a convolutional layer
+gives the same bits in any batch; with more threads, and behind a linear layer or in a transformer, the library picks
+another order of summation for another batch size, so bits differ by rounding, which the steps amplify. On a GPU the
+resampling's backward pass adds in no fixed order.
 """
 
 import math
