@@ -147,7 +147,8 @@ class Experiment(Part):
         "wins, e.g. `layer4_*: 1024`."
     )
     picture_dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Pictures' type in the store.")
-    resources: Resources = Field(default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
+    resources: Resources = Field(
+        default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
 
     @field_validator("images", mode="before")
     @classmethod

@@ -45,7 +45,9 @@ def test_names_the_line_the_field_and_the_remedy(work, changes, says):
         assert words in text
 
 
-@pytest.mark.parametrize(("content", "says"), [("a: [", "not valid YAML"), ("just text", "no fields"), ("", "no fields")])
+@pytest.mark.parametrize(
+    ("content", "says"), [("a: [", "not valid YAML"), ("just text", "no fields"), ("", "no fields")]
+)
 def test_refuses_what_is_no_config(work, content, says):
     (work / "c.yaml").write_text(content)
     with pytest.raises(InputError, match=says):

@@ -52,7 +52,8 @@ def test_checkpoints_in_the_predecessors_format(work, classes, nest):
 def test_a_glob_makes_one_model_a_file_less_the_excluded(work):
     for name in ("single_a.pt", "single_b.pth", "single_redo.pt", "notes.txt"):
         torch.save(resnet18().state_dict(), work / name)
-    found = models({"torchvision": "resnet18", "checkpoint": "single_*", "exclude": ["single_redo"], "name": "r_{stem}"})
+    entry = {"torchvision": "resnet18", "checkpoint": "single_*", "exclude": ["single_redo"], "name": "r_{stem}"}
+    found = models(entry)
     assert [s.name for s in found] == ["r_single_a", "r_single_b"]
 
 
@@ -175,7 +176,8 @@ def test_an_image_of_the_right_size_passes_bit_for_bit_and_exif_turns_it():
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ("nowhere.png", "no image at nowhere.png"), ("empty", "no images in the folder"), ("no*.png", "nothing matches"),
+        ("nowhere.png", "no image at nowhere.png"), ("empty", "no images in the folder"),
+        ("no*.png", "nothing matches"),
         ("text.png", "is not an image"), ("cut.png", "is broken"), ("bomb.png", "is huge"),
         ({"sample": "chelsee"}, "Nearest: chelsea"), ({"url": "ftp://x/y.png"}, "not an http"),
         ({"file": "photos", "name": "same"}, "would all be called 'same'"),
