@@ -134,7 +134,8 @@ def _connect(address: str | None, embedded: bool) -> None:
             ray.init(address=address or os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(f"--address {address}", f"no Ray cluster answers: {error}",
-                         "Start one with `ray start --head`, or leave --address out.") from None
+                         "Start one with `ray start --head`, or leave --address out. Where the cluster asks for a "
+                         "token (newer Ray does by default), set RAY_AUTH_MODE=token.") from None
 
 
 def _sum_up(
