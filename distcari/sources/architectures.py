@@ -14,6 +14,7 @@ from torch import nn
 
 from distcari.errors import InputError
 from distcari.experiment import ModelSource
+from distcari.sources.published import wants_published
 
 
 def check_name(source: ModelSource, where: str) -> None:
@@ -25,14 +26,22 @@ def check_name(source: ModelSource, where: str) -> None:
     elif source.timm is not None:
         import timm
 
-        _known(source.timm.partition(".")[0], timm.list_models(), f"{where}.timm", "timm")
+        name, _, tag = source.timm.partition(".")
+        _known(name, timm.list_models(), f"{where}.timm", "timm")
+        if tag:
+            _known(source.timm, timm.list_models(f"{name}.*", pretrained=True), f"{where}.timm", "timm")
     else:
         _factory(source, f"{where}.factory")
+    if source.factory is None and source.args:
+        raise InputError(f"{where}.args", "go with a factory only", "Give named `options` instead.")
+    if source.factory is not None and wants_published(source):
+        raise InputError(f"{where}.weights", "published weights go with torchvision or timm, not with a factory",
+                         "Give `checkpoint` or `package`, or let the factory load them.")
 
 
 def build(source: ModelSource, where: str, num_classes: int | None = None, device: str = "cpu") -> nn.Module:
     """The network with random weights from `init_seed` (on `meta`: without any), evaluated."""
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    with _current_folder_importable(), torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(source.init_seed)
         try:
             model = _call(source, where, num_classes)
@@ -51,12 +60,16 @@ def build(source: ModelSource, where: str, num_classes: int | None = None, devic
 def _call(source: ModelSource, where: str, num_classes: int | None) -> Any:
     options = dict(source.options)
     if source.torchvision is not None:
-        from torchvision.models import get_model
+        from torchvision.models import get_model, get_model_builder
 
         if num_classes is not None:
             options.setdefault("num_classes", num_classes)
-        if "init_weights" in inspect.signature(_builder(source.torchvision)).parameters:
+        if source.torchvision in ("googlenet", "inception_v3"):
             options.setdefault("init_weights", True)
+            # As torchvision does: their published weights were ported from TensorFlow, with its own normalisation.
+            options.setdefault("transform_input", wants_published(source))
+        if "weights_backbone" in inspect.signature(get_model_builder(source.torchvision)).parameters:
+            options.setdefault("weights_backbone", None)  # its default is a download
         return get_model(source.torchvision, weights=None, **options)
     if source.timm is not None:
         import timm
@@ -70,12 +83,6 @@ def _call(source: ModelSource, where: str, num_classes: int | None) -> Any:
     return make(*source.args, **options)
 
 
-def _builder(name: str) -> Any:
-    from torchvision.models import get_model_builder
-
-    return get_model_builder(name)
-
-
 def _factory(source: ModelSource, where: str) -> Any:
     module_name, _, path = str(source.factory).partition(":")
     try:
@@ -84,11 +91,18 @@ def _factory(source: ModelSource, where: str) -> Any:
     except ModuleNotFoundError as error:
         remedy = f"pip install it, or run where {module_name} lies."
         raise InputError(where, f"no module {error.name!r}", remedy) from None
+    except Exception as error:
+        line = " ".join(str(error).split())[:300]
+        raise InputError(where, f"{module_name} cannot be imported: {type(error).__name__}: {line}",
+                         f"Make `python -c 'import {module_name}'` work here.") from error
     for part in path.split("."):
         if not hasattr(found, part):
             near = get_close_matches(part, dir(found), n=3)
             raise InputError(where, f"{module_name} has no {path!r}", f"Nearest: {', '.join(near) or 'none'}.")
         found = getattr(found, part)
+    if not callable(found):
+        raise InputError(where, f"{path} in {module_name} is a {type(found).__name__}, not a function",
+                         "Name a function or class that returns the network.")
     return found
 
 

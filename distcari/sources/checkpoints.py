@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor
 from distcari.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth.tar", ".pt.tar", ".pt", ".pth", ".tar", ".ckpt", ".bin")
-_NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "module")
+# Where trainers nest the weights; averaged ones only where there are no others.
+_NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "module",
+          "ema", "model_ema", "state_dict_ema", "ema_state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 State = dict[str, Tensor]
 
@@ -33,7 +36,9 @@ def read_state(path: Path, where: str) -> State:
     if path.suffix == ".safetensors":
         return strip_prefixes(_read_safetensors(path, where))
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
         raise _unpickling_error(path, where, error) from None
     except Exception as error:
@@ -51,17 +56,30 @@ def find_state(loaded: Any) -> State:
     for nest in _NESTS:
         if isinstance(loaded.get(nest), Mapping) and (found := find_state(loaded[nest])):
             return found
-    return {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
+    counter = "n_averaged"  # of torch.optim.swa_utils.AveragedModel, beside the weights
+    return {str(name): value for name, value in loaded.items() if isinstance(value, Tensor) and name != counter}
 
 
 def strip_prefixes(state: State) -> State:
     """Take away prefixes that all keys share (`module.`, `model.` …), as often as they stand there."""
+    prefix = _shared_prefix(state)
+    return {name.removeprefix(prefix): value for name, value in state.items()}
+
+
+def align(state: State, expected: Mapping[str, Tensor]) -> State:
+    """Stripped weights under the prefix that an architecture's own keys share, as those of a wrapper class do."""
+    prefix = _shared_prefix(expected)
+    return {prefix + name: value for name, value in state.items()} if prefix else state
+
+
+def _shared_prefix(state: Mapping[str, Tensor]) -> str:
+    shared = ""
     while state:
-        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)
+        prefix = next((p for p in _PREFIXES if all(name.startswith(shared + p) for name in state)), None)
         if prefix is None:
             break
-        state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
+        shared += prefix
+    return shared
 
 
 def file_sha256(path: Path) -> str:
@@ -115,7 +133,9 @@ def _is_zip(path: Path) -> bool:
 
 def _unpickling_error(path: Path, where: str, error: Exception) -> InputError:
     text = str(error)
-    if "Unsupported global" in text or "Unsupported class" in text or "weights_only" in text.lower():
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == b"\x80" or _is_zip(path)
+    if "Unsupported global" in text or "Unsupported class" in text or is_pickle:
         return InputError(
             where, f"{path} holds pickled code, which distcari never executes",
             "If you trust it, save its weights alone, where it was made: "
@@ -125,5 +145,8 @@ def _unpickling_error(path: Path, where: str, error: Exception) -> InputError:
 
 
 def _broken(path: Path, where: str, error: Exception) -> InputError:
-    line = " ".join(str(error).split())[:200]
+    if "TorchScript" in str(error):
+        return InputError(where, f"{path} is a TorchScript archive, which holds code",
+                          "Save its weights alone: torch.save(torch.jit.load(path).state_dict(), 'weights.pt').")
+    line = " ".join(str(error).split())[:160] or ("the file is empty" if not path.stat().st_size else repr(error))
     return InputError(where, f"{path} cannot be read as a checkpoint: {line}", "Copy or download it again.")

@@ -1,6 +1,6 @@
 """From the config's model entries to one specification for each model, and from that to a network on the worker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatch
@@ -12,6 +12,7 @@ from distcari.errors import InputError
 from distcari.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
 from distcari.sources import architectures, published
 from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
+from distcari.sources.conversions import convert
 from distcari.sources.globs import expand, has_magic
 
 Triple = tuple[float, float, float]
@@ -57,6 +58,7 @@ def load_model(spec: ModelSpec) -> nn.Module:
     model = architectures.build(spec.source, spec.where, spec.num_classes)
     state = _state(spec)
     if state is not None:
+        state = convert(state, model, spec.source)
         check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
         model.load_state_dict(state, strict=False)
     return model.eval()
@@ -67,11 +69,17 @@ def check_model(spec: ModelSpec) -> None:
     state = _state(spec) if spec.file is not None else None
     if state is None:
         return
-    try:
-        model = architectures.build(spec.source, spec.where, spec.num_classes, device="meta")
-    except InputError:  # a factory may need real tensors
-        model = architectures.build(spec.source, spec.where, spec.num_classes)
+    model = _outline(spec)
+    state = convert(state, model, spec.source)
     check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
+
+
+def _outline(spec: ModelSpec) -> nn.Module:
+    """The architecture on the meta device: shapes without values. Real where a factory needs real tensors."""
+    try:
+        return architectures.build(spec.source, spec.where, spec.num_classes, device="meta")
+    except InputError:
+        return architectures.build(spec.source, spec.where, spec.num_classes)
 
 
 def _expand(source: ModelSource, where: str, default_size: int) -> Iterator[ModelSpec]:
@@ -84,7 +92,7 @@ def _expand(source: ModelSource, where: str, default_size: int) -> Iterator[Mode
     name = source.name or source.architecture
     if source.package is not None:
         yield _spec(source, where, default_size, published.package_file(source, where), name)
-    elif source.torchvision is not None and source.weights not in (None, False, "none"):
+    elif source.torchvision is not None and published.wants_published(source):
         yield _spec(source, where, default_size, published.torchvision_file(source, where), name)
     else:
         yield _spec(source, where, default_size, None, name)
@@ -105,7 +113,7 @@ def _state(spec: ModelSpec) -> State | None:
     """The model's weights, None where they are random."""
     if spec.file is not None:
         return read_state(Path(spec.file), spec.where)
-    if spec.source.timm is not None and spec.source.weights not in (None, False, "none"):
+    if spec.source.timm is not None and published.wants_published(spec.source):
         return published.timm_state(spec.source, spec.where)
     return None
 
@@ -114,31 +122,30 @@ def _num_classes(spec: ModelSpec) -> int | None:
     """Classes of a checkpoint, where they differ from the architecture's own: read from the classifier's shape."""
     if "num_classes" in spec.source.options:
         return None
-    state = read_state(Path(str(spec.file)), spec.where)
-    try:
-        expected = architectures.build(spec.source, spec.where, device="meta").state_dict()
-    except InputError:
-        expected = architectures.build(spec.source, spec.where).state_dict()
-    weights = [name for name, value in expected.items() if value.ndim >= 2]
-    if not weights:
-        return None
-    classifier = weights[-1]
-    if classifier in state and _rows(state[classifier]) != _rows(expected[classifier]):
-        return _rows(state[classifier])
+    model = _outline(spec)
+    state = convert(read_state(Path(str(spec.file)), spec.where), model, spec.source)
+    expected = model.state_dict()
+    classifier = _classifier(model, expected)
+    if classifier in state and state[classifier].shape[0] != expected[classifier].shape[0]:
+        return int(state[classifier].shape[0])
     return None
 
 
-def _rows(weight: Tensor) -> int:
-    return int(weight.shape[0])
+def _classifier(model: nn.Module, expected: Mapping[str, Tensor]) -> str:
+    """Key of the classifier's weight: where timm says, else the last weight; "" without one."""
+    told = (getattr(model, "default_cfg", None) or {}).get("classifier", "")
+    name = f"{told if isinstance(told, str) else told[0]}.weight"
+    weights = [key for key, value in expected.items() if value.ndim >= 2]
+    return name if name in expected else next(reversed(weights), "")
 
 
 def _preprocessing(source: ModelSource, where: str, default_size: int) -> tuple[Triple, Triple, int]:
     mean, std = NORMALIZATIONS["imagenet"]
     size = default_size
-    if source.torchvision is not None and source.weights not in (None, False, "none"):
+    if source.torchvision is not None and published.wants_published(source):
         mean, std, size = published.torchvision_preprocessing(source, where)
     elif source.timm is not None:
-        mean, std, size = published.timm_preprocessing(source)
+        mean, std, size = published.timm_preprocessing(source, where)
     if isinstance(source.normalization, Normalization):
         mean, std = source.normalization.mean, source.normalization.std
     elif source.normalization is not None:
@@ -157,7 +164,7 @@ def _checkpoints(source: ModelSource, where: str) -> list[Path]:
                 raise InputError(f"{where}.checkpoint", f"nothing matches {pattern}", _put_it(Path(pattern)))
             found += matches
         else:
-            found.append(_one_file(Path(pattern), f"{where}.checkpoint"))
+            found.append(_one_file(Path(pattern).expanduser(), f"{where}.checkpoint"))
     return [path.absolute() for path in dict.fromkeys(found)]
 
 

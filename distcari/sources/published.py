@@ -1,8 +1,12 @@
 """Published weights of torchvision, timm and Python packages: where their file lies, and how they see pictures."""
 
+import contextlib
 import importlib.util
 import os
+import re
 import socket
+import urllib.error
+import urllib.request
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,11 @@ from distcari.errors import InputError
 from distcari.experiment import ModelSource
 
 Preprocessing = tuple[tuple[float, float, float], tuple[float, float, float], int]
+
+
+def wants_published(source: ModelSource) -> bool:
+    """Whether the config asks for weights that torchvision or timm publish."""
+    return source.weights not in (None, False, "none")
 
 
 def torchvision_weights(source: ModelSource, where: str) -> Any:
@@ -40,39 +49,77 @@ def torchvision_preprocessing(source: ModelSource, where: str) -> Preprocessing:
     """Mean, std and input size that the weights were made for."""
     transform = torchvision_weights(source, where).transforms()
     mean, std = (tuple(float(v) for v in values) for values in (transform.mean, transform.std))
-    return mean, std, int(transform.crop_size[0])  # type: ignore[return-value]
+    size = getattr(transform, "crop_size", None) or getattr(transform, "resize_size", None) or [224]
+    return mean, std, int(size[0])  # type: ignore[return-value]
 
 
-def timm_preprocessing(source: ModelSource) -> Preprocessing:
-    """Mean, std and input size of timm's default configuration."""
+def timm_name(source: ModelSource, where: str) -> str:
+    """timm's name with the tag that `weights` gives. Raises InputError with the tags there are."""
     import timm
 
-    config = timm.get_pretrained_cfg(str(source.timm))
+    architecture, _, tag = str(source.timm).partition(".")
+    if not wants_published(source):
+        return str(source.timm)
+    tags = [name.partition(".")[2] for name in timm.list_models(f"{architecture}.*", pretrained=True)]
+    tag = tag if source.weights is True else str(source.weights)
+    if not tags or (tag and tag not in tags):
+        near = get_close_matches(tag, tags, n=5, cutoff=0.3) or tags[:5]
+        raise InputError(f"{where}.weights", f"timm publishes no weights {tag!r} for {architecture}",
+                         f"Nearest: {', '.join(near)}." if near else "Give a `checkpoint`.")
+    return f"{architecture}.{tag}" if tag else architecture
+
+
+def timm_preprocessing(source: ModelSource, where: str) -> Preprocessing:
+    """Mean, std and input size of timm's configuration for these weights, else for the architecture."""
+    import timm
+
+    config = timm.get_pretrained_cfg(timm_name(source, where))
     if config is None:
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
     return tuple(config.mean), tuple(config.std), int(config.input_size[-1])
 
 
 def timm_state(source: ModelSource, where: str) -> dict[str, torch.Tensor]:
-    """timm's published weights for the architecture. Raises InputError when they cannot be had."""
+    """timm's published weights: from `checkpoints/<name>.safetensors`, the Hub's cache, or downloaded there now."""
     import timm
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
-    name = str(source.timm) if source.weights is True else f"{str(source.timm).partition('.')[0]}.{source.weights}"
+    name = timm_name(source, where)
+    config = timm.get_pretrained_cfg(name)
+    full = f"{config.architecture}.{config.tag}" if config.tag else name
+    local: Any = Path("checkpoints") / f"{full}.safetensors"
+    if not local.is_file():
+        local = config.hf_hub_id and try_to_load_from_cache(config.hf_hub_id, "model.safetensors")
     try:
         with _impatient():
-            return dict(timm.create_model(name, pretrained=True, **source.options).state_dict())
+            if isinstance(local, (str, Path)) and local:
+                overlay = {"file": str(local)}
+            else:
+                overlay = None
+                _reach(hf_hub_url(config.hf_hub_id, "model.safetensors") if config.hf_hub_id else config.url)
+            made = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **source.options)
+            return dict(made.state_dict())
     except Exception as error:
         line = " ".join(str(error).split())[:200]
         raise InputError(
             f"{where}.weights", f"timm's weights for {name} cannot be had here: {type(error).__name__}: {line}",
-            "Offline: download model.safetensors of that model elsewhere, put it into checkpoints/ and give "
-            "`checkpoint: checkpoints/<file>` instead of `weights`.",
+            f"Offline: get model.safetensors of {full} elsewhere and save it as checkpoints/{full}.safetensors.",
         ) from None
+
+
+def _reach(url: str) -> None:
+    """Raise OSError where the network does not answer; the Hub's own client would try for most of a minute."""
+    request = urllib.request.Request(url, method="HEAD")
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request):
+        pass
 
 
 def package_file(source: ModelSource, where: str) -> Path:
     """The weight file inside an installed package."""
-    found = importlib.util.find_spec(str(source.package))
+    try:
+        found = importlib.util.find_spec(str(source.package))
+    except (ImportError, ValueError):  # the parent of a dotted name is missing
+        found = None
     if found is None or not found.submodule_search_locations:
         raise InputError(f"{where}.package", f"no package {source.package!r} is installed",
                          f"pip install {str(source.package).replace('_', '-')}")
@@ -81,6 +128,9 @@ def package_file(source: ModelSource, where: str) -> Path:
     if not files:
         raise InputError(f"{where}.package_file", f"nothing matches {source.package_file!r} in {folder}",
                          "Give a glob of the weight file, such as '*.safetensors'.")
+    if len(files) > 1:
+        raise InputError(f"{where}.package_file", f"{source.package_file!r} matches {len(files)} files in {folder}",
+                         f"Name one of {', '.join(file.name for file in files[:5])}.")
     return files[0]
 
 
@@ -93,7 +143,8 @@ def _file_of(url: str, where: str) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _impatient():
-            torch.hub.download_url_to_file(url, str(cache / name), progress=False)
+            prefix = re.search(r"-([0-9a-f]{8,})\.", name)
+            torch.hub.download_url_to_file(url, str(cache / name), prefix and prefix.group(1), progress=False)
     except Exception as error:
         raise InputError(
             f"{where}.weights", f"{name} is not on this machine and cannot be downloaded: {error}",
