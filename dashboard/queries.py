@@ -1,0 +1,146 @@
+"""What the views ask of the store. A `Catalog` holds the newest snapshot and looks again at most every two seconds.
+
+Labels are text here, as in the URL (`reading.text`); frames hold the stored types. A *slot* is one place of a grid:
+done, failed, running, pending or not planned, and it says why.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dashboard.facets import Facets, Slot, Status, facets
+from dashboard.reading import About, Problem, Reader, Snapshot
+from dashboard.state import Labels, State
+from distcari.store import Store
+from distcari.store.schema import COLUMNS
+
+NUMBERS = tuple(name for name, (kind, _, _) in COLUMNS.items() if str(kind) in ("double", "int64") and name != "seed")
+FIGURES = tuple(name for name in NUMBERS if name != "attempt")  # what rows and columns can be sorted by
+
+
+class Catalog:
+    """The store as the views see it; safe to ask from many threads."""
+
+    def __init__(self, store: Store, every: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.store, self.every, self.clock = store, every, clock
+        self.reader = Reader(store)
+        self._lock, self._last, self._looked = threading.Lock(), Snapshot(), float("-inf")
+
+    def now(self) -> Snapshot:
+        """The newest snapshot; looks at the store if the last look is older than `every` seconds."""
+        if self.clock() - self._looked < self.every:
+            return self._last
+        if self._lock.acquire(blocking=self._last.version == 0):  # else another thread looks: what is known will do
+            try:
+                if self.clock() - self._looked >= self.every:
+                    self._last = self.reader.look(self._last)
+                    self._looked = self.clock()
+            finally:
+                self._lock.release()
+        return self._last
+
+    def version(self) -> int:
+        """Grows with every change of the store."""
+        return self.now().version
+
+    def problem(self) -> Problem | None:
+        """Why there is nothing to show, if so."""
+        return self.now().problem
+
+    def experiments(self) -> list[str]:
+        """Names of the experiments, sorted."""
+        return sorted(self.now().about)
+
+    def about(self, experiment: str) -> About | None:
+        """An experiment's axes, labels, description and arrays; None if there is none of that name."""
+        return self.now().about.get(experiment)
+
+    def chosen(self, state: State) -> tuple[str, ...]:
+        """The state's experiments that exist; without any, the one that has the newest cell, else the first."""
+        now = self.now()
+        known = tuple(name for name in state.experiments if name in now.about)
+        if known or not now.about:
+            return known
+        dates = now.frame["finished_at"]
+        newest = now.frame["experiment"].iloc[int(dates.argmax())] if dates.notna().any() else None
+        return (newest if newest in now.about else min(now.about),)
+
+    def axes(self, experiments: Sequence[str]) -> list[str]:
+        """The axes of these experiments in order; of several, `experiment` is the first."""
+        found = [name for about in self._abouts(experiments) for name in about.axes]
+        return list(dict.fromkeys((["experiment"] if len(experiments) > 1 else []) + found))
+
+    def labels(self, experiments: Sequence[str], axis: str) -> list[str]:
+        """An axis's labels in the store's order, those of several experiments joined."""
+        if axis == "experiment":
+            return list(experiments)
+        lists = [list(a.raw[axis]) if axis in a.raw else [a.fixed(axis)] for a in self._abouts(experiments)]
+        return _joined(lists)
+
+    def frame(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
+        """The index's rows of these experiments (none: of all). Shared: do not change it."""
+        return _of(self.now().frame, experiments)
+
+    def failures(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows of cells that were given up and not done since."""
+        return _of(self.now().failures, experiments)
+
+    def runs(self) -> tuple[Mapping[str, Any], ...]:
+        """The notes of runs, newest first; `state` is running, finished, …; see `distcari.cluster.note`."""
+        return self.now().runs
+
+    def row(self, key: str) -> dict[str, Any] | None:
+        """The index's row of a finished cell; None for an unknown key."""
+        now = self.now()
+        at = now.positions.get_indexer([key])[0] if len(now.frame) else -1
+        return None if at < 0 else {str(k): v for k, v in now.frame.iloc[at].items()}
+
+    def slot(self, experiment: str, labels: Labels) -> Slot:
+        """One place of an experiment; an axis that is missing in `labels` takes its first label."""
+        axes = self.axes([experiment])
+        if experiment not in self.now().about or len(axes) < 2:
+            return Slot(experiment, dict(labels), "not planned", f"There is no experiment {experiment}.")
+        first = {axis: self.labels([experiment], axis)[0] for axis in axes if self.labels([experiment], axis)}
+        at = {**first, **labels}
+        facets = self.grid([experiment], axes[0], axes[1], at, [at[axes[0]]], [at[axes[1]]])
+        return facets.slots[0][0]
+
+    def status(self, experiment: str, labels: Labels) -> tuple[Status, str]:
+        """How far one place is, and why."""
+        slot = self.slot(experiment, labels)
+        return slot.status, slot.reason
+
+    def grid(
+        self, experiments: Sequence[str], rows: str, cols: str, at: Labels,
+        row_labels: Sequence[str] | None = None, col_labels: Sequence[str] | None = None,
+    ) -> Facets:
+        """Slots over two axes, the others held at `at` (missing: the first label); of all labels, or of some."""
+        at = {**{axis: next(iter(self.labels(experiments, axis)), "") for axis in self.axes(experiments)}, **at}
+        shown_rows = list(self.labels(experiments, rows) if row_labels is None else row_labels)
+        shown_cols = list(self.labels(experiments, cols) if col_labels is None else col_labels)
+        return facets(self.now(), experiments, rows, cols, at, shown_rows, shown_cols)
+
+    def _abouts(self, experiments: Iterable[str]) -> list[About]:
+        about = self.now().about
+        return [about[name] for name in experiments if name in about]
+
+
+def _of(frame: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
+    return frame[frame["experiment"].isin(list(experiments))] if experiments else frame
+
+
+def _joined(lists: Sequence[Sequence[str]]) -> list[str]:
+    """The lists as one without repetition; what is new in a later list stands behind its predecessor there."""
+    joined: list[str] = []
+    for labels in lists:
+        at, known = 0, set(joined)
+        for label in labels:
+            if label in known:
+                at = joined.index(label) + 1
+            else:
+                joined.insert(at, label)
+                at += 1
+    return joined
