@@ -128,7 +128,8 @@ class _Places:
         wanted = {"experiment": [self.about.name], **held, **self.plane}
         if foreign or not len(codes.frame) or any(axis not in codes.frame for axis in wanted):
             return {}
-        rows = codes.frame[np.logical_and.reduce([codes.mask(axis, labels) for axis, labels in wanted.items()])]
+        mask = np.logical_and.reduce([codes.mask(axis, labels) for axis, labels in wanted.items()])
+        rows = codes.frame.iloc[np.flatnonzero(mask)]
         places = [tuple(map(text, place)) for place in rows[list(self.plane)].to_numpy(object)]
         return dict(zip(places, rows.to_dict("records"), strict=True))
 

@@ -137,7 +137,7 @@ class Parts:
     def frame(self) -> pd.DataFrame:
         """All rows; of a key that stands twice the newest."""
         tables = [self.index.schema.empty_table(), *self.tables.values()]
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(tables).combine_chunks().to_pandas()
         return frame.drop_duplicates("key", keep="last", ignore_index=True)
 
 

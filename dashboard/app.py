@@ -1,0 +1,72 @@
+"""Start here: `python dashboard/app.py --store store`, then open the address that it prints."""
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # python dashboard/app.py: import from the repository's root, not from here
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from dash import Dash, html
+
+from dashboard import images, shell
+from dashboard.queries import Catalog
+from dashboard.state import State
+from dashboard.views import cell, compare, explore, notes, run, side, table
+from distcari.store import Store
+
+VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
+
+
+def create_app(store: Store) -> Dash:
+    """The dashboard of a store, which may be missing still. `app.server` is the WSGI application."""
+    catalog = Catalog(store)
+    app = Dash(
+        "dashboard", title="distcari", update_title="", serve_locally=True, index_string=shell.INDEX,
+        assets_folder=str(Path(__file__).parent / "assets"),
+    )
+    app.layout = shell.frame(VIEWS)
+    everything = [view.layout(catalog, State(view=name)) for name, view in VIEWS.items()]
+    app.validation_layout = html.Div([app.layout, *everything])
+    images.register(app.server, catalog)
+    shell.register(app, catalog, VIEWS)
+    for view in VIEWS.values():
+        view.register(app, catalog)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a store until interrupted. 2: the address cannot be used."""
+    p = argparse.ArgumentParser(prog="python dashboard/app.py", description="Compare caricatures in a browser.")
+    p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
+    p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
+    p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
+    p.add_argument("--debug", action="store_true", help="Dash's own server with its developer tools, reloading")
+    args = p.parse_args(arguments)
+    if error := unusable(args.host, args.port):
+        print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
+        return 2
+    app = create_app(Store(args.store))
+    print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
+    if args.debug:
+        app.run(host=args.host, port=args.port, debug=True)
+    else:
+        import waitress
+
+        waitress.serve(app.server, host=args.host, port=args.port, threads=8, _quiet=True)
+    return 0
+
+
+def unusable(host: str, port: int) -> str:
+    """Why a server cannot listen there; empty if it can."""
+    try:
+        with socket.create_server((host, port)):
+            return ""
+    except (OSError, OverflowError) as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Pieces that several views are made of: links, pictures with their alt texts, tiles, numbers with units, plots."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from dash import html, no_update
+from plotly import graph_objects as go_
+
+from dashboard.facets import Slot
+from dashboard.images import picture_url
+from dashboard.state import Labels, State
+from distcari.store.schema import COLUMNS
+
+HOVER = ("gain", "cosine", "robust_gain", "robust_cosine", "colour_uniformity", "colourfulness", "spectral_slope")
+
+
+def go(state: State, change: Callable[[State], State]) -> Any:
+    """The query string of a changed state for `goto`; `no_update` if the change changes nothing."""
+    changed = change(state)
+    return no_update if changed == state else changed.search()
+
+
+def link(content: Any, state: State, **props: Any) -> html.A:
+    """A link to another state, followed without a reload."""
+    return html.A(content, href=state.search(), **{"data-go": ""}, **props)
+
+
+def number(value: object) -> str:
+    """A figure as shown: three significant digits; a dash for none."""
+    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        return "—"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
+
+
+def unit(name: str) -> str:
+    """A column's unit or range."""
+    return COLUMNS[name][1] if name in COLUMNS else ""
+
+
+def meaning(name: str) -> str:
+    """What a column says, and its source."""
+    return COLUMNS[name][2] if name in COLUMNS else ""
+
+
+def words(name: str) -> str:
+    """A column's name for people: underscores are spaces."""
+    return name.replace("_", " ")
+
+
+def alt(row: Mapping[str, Any], labels: Labels | None = None) -> str:
+    """A picture's text: "lite0 at _blocks_4 seeing chelsea, seed 0: gain 0.75"; further axes are named."""
+    at = {str(k): v for k, v in (labels or row).items()}
+    more = [f"{axis} {at[axis]}" for axis in (labels or {}) if axis not in ("model", "layer", "image", "experiment")]
+    more = more or [f"seed {at['seed']}"] * ("seed" in at)
+    return f"{at.get('model')} at {at.get('layer')} seeing {at.get('image')}, {', '.join(more)}: " \
+        f"gain {number(row.get('gain'))}"
+
+
+def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = None, **props: Any) -> html.Img:
+    """A finished cell's picture, square, loaded when it comes into view."""
+    return html.Img(src=picture_url(row, size), alt=alt(row, labels), **{"loading": "lazy", **props})
+
+
+def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: bool = True, **props: Any) -> html.Div:
+    """One place of a grid: the picture as a link to its cell, or its status and the reason. `label`: a figure below."""
+    data = {"data-at": json.dumps({"experiment": slot.experiment, **slot.labels}, ensure_ascii=False)}
+    props = {"role": "gridcell", **props}
+    if slot.status != "done" or slot.row is None:
+        name = slot.status
+        text = html.Div([html.Strong(name), html.Span(slot.reason)], className="why", title=slot.reason)
+        return html.Div(text, className=f"tile empty {name.replace(' ', '-')}", **data, **props)
+    data["data-figures"] = "|".join(f"{words(f)}={number(slot.row.get(f))}" for f in HOVER)
+    shown = State("cell", experiments=state.experiments, cell=slot.key)
+    children: list[Any] = [link(picture(slot.row, size, slot.labels), shown)]
+    if pickable:
+        mark = {"aria-label": "Pick for side by side", "title": "Pick for side by side (Shift-click, or 1–4)"}
+        children.append(html.Button(className="pick", tabIndex=-1, **mark))
+    if label:
+        children.append(html.Span(number(slot.row.get(label)), className="figure"))
+    return html.Div(children, className="tile done", **data, **props)
+
+
+def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:
+    """A small link ‹ or › to the neighbour along an axis, and its keys; shown faint where there is no neighbour."""
+    sign, word = ("‹", "Previous") if step < 0 else ("›", "Next")
+    if state is None:
+        return html.Span(sign, className="step none", **{"aria-hidden": "true"})
+    said = {"aria-label": f"{word} {axis}", "data-key": keys}
+    return link(sign, state, className="step", title=f"{word} {axis}", **said)
+
+
+KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m")}
+
+
+def plot(scheme: str | None, **layout: Any) -> go_.Layout:
+    """The quiet look of all plots, for "light" or "dark"."""
+    dark = scheme == "dark"
+    ink, line = ("#c9c9c9", "#3a3a3a") if dark else ("#495057", "#e3e3e3")
+    axis = {"gridcolor": line, "zerolinecolor": line, "linecolor": line, "ticks": ""}
+    base: dict[str, Any] = {
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": ink, "size": 12},
+        "margin": {"l": 44, "r": 8, "t": 8, "b": 36}, "xaxis": axis, "yaxis": axis, "hovermode": "closest",
+        "colorway": ["#228be6", "#f76707", "#2b8a3e", "#ae3ec9", "#e03131", "#0c8599", "#f59f00", "#868e96"],
+    }
+    merged = {**base, **layout}
+    for name in ("xaxis", "yaxis"):
+        merged[name] = {**axis, **layout.get(name, {})}
+    return go_.Layout(merged)
