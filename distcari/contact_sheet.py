@@ -46,9 +46,14 @@ def save_contact_sheet(store: Store, experiment: str) -> str:
     """Put the sheet into the store as `contact_sheets/<experiment>.png`; that path."""
     buffer = BytesIO()
     contact_sheet(store, experiment).save(buffer, format="PNG")
-    path = f"contact_sheets/{experiment}.png"
+    path = sheet_path(experiment)
     store.files.write(path, buffer.getvalue())
     return f"{store.url.rstrip('/')}/{path}"
+
+
+def sheet_path(experiment: str) -> str:
+    """Where in the store the sheet lies."""
+    return f"contact_sheets/{experiment}.png"
 
 
 def _section(

@@ -124,7 +124,10 @@ class Resources(Part):
     num_cpus: float = Field(1, gt=0, description="CPUs of an actor; also its number of threads.")
     num_gpus: float = Field(0, ge=0, description="GPUs of an actor; fractions share one GPU.")
     custom: dict[str, float] = Field(default_factory=dict, description="Custom Ray resources of an actor.")
-    batch: int = Field(4, ge=1, le=4096, description="Most cells optimised together (one work unit).")
+    batch: int = Field(4, ge=1, le=4096, description="Most cells in a work unit: what is lost if its worker dies. A "
+                       "GPU optimises them together, a CPU one after another (as fast, and bit for bit reproducible).")
+    timeout: float | None = Field(None, gt=0, description="Seconds after which a work unit is taken from a worker "
+                                  "that hangs. Default: never.")
 
 
 class Experiment(Part):
@@ -133,6 +136,13 @@ class Experiment(Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="The experiment's name in the store.")
     description: str = Field("", description="A line for readers, kept in the store.")
     store: str = Field("store", description="Where results go: a folder, or `s3://bucket/prefix`.")
+    store_options: dict[str, Any] = Field(
+        default_factory=dict, description="For an object store: options of obstore (`endpoint`, `region`, …) or of "
+        "fsspec's s3fs (`key`, `secret`, `endpoint_url`, `anon`, …). Better keep secrets in the environment; these are "
+        "never written to the store."
+    )
+    shard: int = Field(1, ge=1, le=1024, description="Images that share one stored object (Zarr shard), for fewer and "
+                       "larger objects; then a work unit is a whole shard. Fixed once the experiment exists.")
     models: list[ModelSource] = Field(min_length=1, description="The model axis.")
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
     layers: list[str] = Field(

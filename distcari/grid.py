@@ -35,11 +35,13 @@ class Cell(NamedTuple):
 
 
 class WorkUnit(NamedTuple):
-    """Cells of one model and one layer that are optimised together in one batch."""
+    """Cells of one model and one layer that a worker computes in one go; `shard` names the stored object that they
+    share, which one worker at a time may write (None where each cell has its own)."""
 
     model: str
     layer: str
     cells: tuple[Cell, ...]
+    shard: tuple[Label, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,27 @@ class Grid:
                 text = head + b"".join(part for _, part in combination)
                 yield Cell(hashlib.sha256(text).hexdigest()[:32], labels)
 
-    def units(self, cells: Iterable[Cell], batch: int) -> list[WorkUnit]:
-        """The cells as work units of at most `batch`, ordered by model, then layer."""
+    def units(self, cells: Iterable[Cell], batch: int, shards: Mapping[Label, int] | None = None) -> list[WorkUnit]:
+        """The cells as work units, ordered by model, then layer: of at most `batch` cells, or, where images share
+        stored objects (`shards`: image to number of its shard), of whole such objects, one each."""
         names = [axis.name for axis in self.axes]
-        model_at, layer_at = names.index("model"), names.index("layer")
-        groups: dict[tuple[str, str], list[Cell]] = {}
+        model_at, layer_at, image_at = (names.index(name) for name in ("model", "layer", "image"))
+        order = {label: i for i, label in enumerate(self.axes[model_at].labels)}
+        depth = {label: i for i, label in enumerate(self.axes[layer_at].labels)}
+        groups: dict[tuple[Label, ...], list[Cell]] = {}
         for cell in cells:
-            groups.setdefault((str(cell.labels[model_at]), str(cell.labels[layer_at])), []).append(cell)
-        order = {label: i for i, label in enumerate(self.axis("model").labels)}
-        depth = {label: i for i, label in enumerate(self.axis("layer").labels)}
+            labels = cell.labels
+            together: tuple[Label, ...] = (labels[model_at], labels[layer_at])
+            if shards is not None:
+                others = (label for i, label in enumerate(labels) if i not in (model_at, layer_at, image_at))
+                together = (*together, shards[labels[image_at]], *others)
+            groups.setdefault(together, []).append(cell)
         return [
-            WorkUnit(model, layer, tuple(groups[model, layer][start : start + batch]))
-            for model, layer in sorted(groups, key=lambda pair: (order[pair[0]], depth[pair[1]]))
-            for start in range(0, len(groups[model, layer]), batch)
+            WorkUnit(str(group[0]), str(group[1]), tuple(groups[group][start : start + size]),
+                     group if shards is not None else None)
+            for group in sorted(groups, key=lambda group: (order[group[0]], depth[group[1]]))
+            for size in [batch if shards is None else len(groups[group])]
+            for start in range(0, len(groups[group]), size)
         ]
 
 

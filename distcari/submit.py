@@ -33,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("config", help="the experiment's YAML file, e.g. configs/demo.yaml")
     p.add_argument("--address", metavar="ADDR", help="a running Ray cluster (`auto`, or ray://HOST:10001); default: a "
                    "Ray of its own on this machine, or the cluster that `ray job submit` sets")
+    p.add_argument("--wait", metavar="SECONDS", type=float, default=0.0,
+                   help="wait so long for a node that can hold a worker (clusters that grow on demand)")
     p.add_argument("--dry-run", action="store_true", help="show the grid, what is done, work units, size and time")
     p.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], dest="overrides",
                    help="put a value over the config's, e.g. render.steps=64 (repeatable)")
@@ -61,7 +63,7 @@ def _submit(args: argparse.Namespace, console: Console) -> int:
     from distcari.cluster.plan import make_plan
     from distcari.store import open_store
 
-    store = open_store(experiment.store, writable=True)
+    store = open_store(experiment.store, options=experiment.store_options, writable=True)
     plan = make_plan(experiment, store, args.config, only=only, overwrite=args.overwrite,
                      retry_failed=args.retry_failed)
     _describe(plan, console)
@@ -75,7 +77,7 @@ def _submit(args: argparse.Namespace, console: Console) -> int:
     state = "finished"
     failed: list[dict[str, Any]] = []
     if plan.todo:
-        state, failed = _run(plan, store, args.address, console)
+        state, failed = _run(plan, store, args.address, args.wait, console)
     return _sum_up(args.config, experiment, plan, store, state, failed, time.monotonic() - started, console)
 
 
@@ -97,29 +99,37 @@ def _describe(plan: "Plan", console: Console) -> None:
 
 
 def _run(
-    plan: "Plan", store: "Store", address: str | None, console: Console
+    plan: "Plan", store: "Store", address: str | None, wait: float, console: Console
 ) -> tuple[str, list[dict[str, Any]]]:
     """Start or join Ray and run the plan; (state, failures)."""
     import ray
 
-    from distcari.cluster.driver import Run, StoreRefuses, fits_nowhere
+    from distcari.cluster.driver import Run, RunStopped
     from distcari.cluster.note import RunNote
     from distcari.cluster.progress import Bar, Lines
 
     embedded = address is None and "RAY_ADDRESS" not in os.environ
     _connect(address, embedded)
     try:
-        if why := fits_nowhere(plan):
+        if why := _wait_for_room(plan, wait):
             raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
-                             "Lower resources.num_cpus, num_gpus or custom, or add nodes.")
+                             "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
+                             "themselves, wait for them with --wait 600.")
         shown = Bar(console) if sys.stdout.isatty() else Lines(sys.stdout)
-        run = Run(plan, store, listeners=[shown, RunNote(store.files)])
+        run = Run(plan, store, listeners=[shown, RunNote(store.files)], elastic=not embedded)
         try:
             return run.start(), run.failures
-        except StoreRefuses as error:
-            raise InputError(f"store {store.url}", str(error), "Make room, then give the same command again.") from None
+        except RunStopped as error:
+            raise InputError(f"run of {plan.experiment.name}", str(error), error.remedy) from None
     finally:
         ray.shutdown()
+
+
+def _wait_for_room(plan: "Plan", seconds: float) -> str | None:
+    """Why no node can hold a worker after waiting for one, or None."""
+    from distcari.cluster.crew import fits_nowhere, wait_for_room
+
+    return wait_for_room(plan.experiment.resources, seconds) if seconds else fits_nowhere(plan.experiment.resources)
 
 
 def _connect(address: str | None, embedded: bool) -> None:
@@ -144,7 +154,6 @@ def _sum_up(
 ) -> int:
     """Say what was done, where it is and what to type next; the exit code."""
     from distcari.cluster.progress import duration
-    from distcari.contact_sheet import save_contact_sheet
 
     table = store.table(["key", "experiment", "model", "layer", "robust_gain", "robust_cosine", "seconds"])
     mine = table[table["experiment"] == experiment.name]
@@ -155,7 +164,7 @@ def _sum_up(
         console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
     if len(mine):
         console.print(_figures(mine))
-        console.print(f"contact sheet: {save_contact_sheet(store, experiment.name)}")
+        console.print(f"contact sheet: {_sheet(store, experiment.name, new=plan.todo)}")
     again = f"python -m distcari.submit {config}"
     if state == "interrupted":
         console.print(f"interrupted; nothing done is lost. Go on with: {again}")
@@ -167,6 +176,16 @@ def _sum_up(
     console.print(f"next: python -m distcari.export {store.url} --out pictures   "
                   f"or   pandas.read_parquet('{store.url}/index')")
     return 0
+
+
+def _sheet(store: "Store", experiment: str, new: object) -> str:
+    """The contact sheet's path; drawn again only if something is new: a finished grid's store stays as it is."""
+    from distcari.contact_sheet import save_contact_sheet, sheet_path
+
+    folder, _, name = sheet_path(experiment).rpartition("/")
+    if new or name not in store.files.list(folder):
+        return save_contact_sheet(store, experiment)
+    return f"{store.url.rstrip('/')}/{sheet_path(experiment)}"
 
 
 def _figures(frame: "pd.DataFrame") -> Table:

@@ -113,19 +113,23 @@ def test_recovery_sweeps_temporaries_and_puts_a_broken_part_aside(store):
     broken = sorted(index.glob("part-*"))[0]
     broken.write_bytes(broken.read_bytes()[:100])
     (index / "_tmp-1-part-x.parquet").write_bytes(b"half")
+    partial = Path(store.url) / "arrays.zarr/e/caricature/c/0/x.partial"
+    partial.write_bytes(b"half")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         store.recover()
     assert any("put aside" in str(w.message) for w in told)
     assert store.committed("e") == {cells[1].key}
     assert len(pd.read_parquet(index)) == 1
+    assert not partial.exists() and not list(index.glob("_tmp-*"))
 
 
 def test_forget_takes_rows_out_and_leaves_the_others(store):
     g = grid(models=("m", "n"))
     arrays = prepared(store, g)
     one, two = g.cells()
-    store.commit([{"key": c.key, "experiment": "e"} for c in (one, two)])
+    finish(store, arrays, one)
+    finish(store, arrays, two)
     assert store.forget({one.key}) == 1
     assert store.committed("e") == {two.key}
     assert arrays.labels("model") == ["m", "n"]

@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from distcari import __version__
+from distcari.cluster.metrics import Meter
+from distcari.cluster.shipping import unpack
 from distcari.figures import picture_figures
 from distcari.grid import Cell, Label
 from distcari.render import Caricature, LayerInfo, Network, caricatures
@@ -28,11 +30,23 @@ from distcari.store.arrays import Arrays
 
 log = logging.getLogger("distcari.actor")
 Renderer = Callable[..., Sequence[Caricature]]
+WAITS = (0.5, 2.0, 8.0)  # seconds between the tries of a write
+
+
+class StoreTrouble(RuntimeError):
+    """The store took no chunk after several tries: no fault of a cell. `full`: it has no room or allows no writing."""
+
+    def __init__(self, told: str, full: bool) -> None:
+        super().__init__(told, full)
+        self.told, self.full = told, full
 
 
 @dataclass(frozen=True)
 class Job:
-    """A work unit with all that its worker needs, small enough to send; `images` are uint8 (N, y, x, 3)."""
+    """A work unit with all that its worker needs, small enough to send; `images` are uint8 (N, y, x, 3).
+
+    `parcel` is where a worker fetches the model's file if its node does not have it.
+    """
 
     model: ModelSpec
     layer: LayerInfo
@@ -43,6 +57,7 @@ class Job:
     images: tuple[NDArray[np.uint8], ...]
     image_sha256: tuple[str, ...]
     attempts: tuple[int, ...]
+    parcel: Any = None
 
 
 @dataclass
@@ -55,47 +70,83 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A rendered cell on its way to the store: its number in the job, its picture, its share of the time."""
+
+    member: int
+    caricature: Caricature
+    seconds: float
+    started: datetime
+
+
 class Worker:
     """Renders units for one experiment of one store."""
 
     def __init__(
         self, store_url: str, options: Mapping[str, Any], experiment: str, run_id: str, *, threads: int, device: str,
-        renderer: Renderer = caricatures,
+        name: str = "worker", renderer: Renderer = caricatures,
     ) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
         torch.set_num_threads(threads)
         self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
+        self.name = name
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
         self.node = socket.gethostname()
+        self.meter = Meter(experiment)
         self._resident: tuple[str, Network] | None = None
 
+    def __repr__(self) -> str:
+        return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
+
+    def ready(self) -> str:
+        """Answer once it can work: the node's name."""
+        return self.node
+
     def run(self, job: Job) -> Result:
-        """Render and store a unit. A cell that fails is reported; only a full disk or a broken store raises."""
+        """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
         result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0})
         try:
-            network = self._network(job.model, result)
+            network = self._network(job, result)
         except Exception as error:
             told = _told(error)
             reason = f"model {job.model.name} cannot be loaded: {told[0]}"
             result.failures = [(cell, reason, told[1]) for cell in job.cells]
-            return result
-        self._render(network, job, list(range(len(job.cells))), result)
+        else:
+            everything = list(range(len(job.cells)))
+            if self.arrays.images_per_shard > 1:
+                self._store(job, list(self._rendered(network, job, everything, result)), result)
+            else:
+                for finished in self._rendered(network, job, everything, result):
+                    self._store(job, [finished], result)
+        self.meter.failed(job.model.name, len(result.failures))
+        self.meter.unit(result.seconds)
         return result
 
-    def _network(self, spec: ModelSpec, result: Result) -> Network:
+    def _network(self, job: Job, result: Result) -> Network:
+        spec = job.model
         if self._resident is None or self._resident[0] != spec.name:
             self._resident = None  # let the old one go before the new one comes
             start = time.perf_counter()
-            network = Network(
-                load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device
-            )
+            model = load_model(unpack(spec, job.parcel))
+            network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
             self._resident = (spec.name, network)
             result.seconds["load"] += time.perf_counter() - start
+            self.meter.loaded(spec.name)
             log.info("model %s loaded in %.1f s", spec.name, result.seconds["load"])
         return self._resident[1]
 
-    def _render(self, network: Network, job: Job, members: list[int], result: Result) -> None:
-        """Render some of a unit's cells together; on an error halve the batch until the bad cell stands alone."""
+    def _rendered(self, network: Network, job: Job, members: list[int], result: Result) -> Iterator[Finished]:
+        """Cells as they are finished: all in one batch on a GPU, halved on an error until the bad cell stands alone.
+
+        On a CPU one by one, which is as fast (benchmarks/throughput.py) and makes a picture's bits independent of
+        its company.
+        """
+        if self.device == "cpu" and len(members) > 1:
+            for member in members:
+                yield from self._rendered(network, job, [member], result)
+            return
         started, clock = datetime.now(UTC), time.perf_counter()
         cells = [job.cells[i] for i in members]
         log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.model.name, job.layer.name)
@@ -110,41 +161,58 @@ class Worker:
                 return
             _free(error)
             half = len(members) // 2
-            self._render(network, job, members[:half], result)
-            self._render(network, job, members[half:], result)
+            yield from self._rendered(network, job, members[:half], result)
+            yield from self._rendered(network, job, members[half:], result)
             return
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
-        clock = time.perf_counter()
         for i, caricature in zip(members, finished, strict=True):
-            self._store(job, i, caricature, seconds / len(members), started, result)
+            if np.isfinite(caricature.picture).all():
+                yield Finished(i, caricature, seconds / len(members), started)
+            else:
+                told = "FloatingPointError: the picture has values that are not finite"
+                result.failures.append((job.cells[i], told, ""))
+
+    def _store(self, job: Job, finished: list[Finished], result: Result) -> None:
+        """Write the chunks of these cells, verify them, and only then count the cells as done."""
+        if not finished:
+            return
+        clock = time.perf_counter()
+        pictures = [f.caricature for f in finished]
+        places = [self.arrays.place(job.cells[f.member].labels) for f in finished]
+        hashes = self._patiently(lambda: self.arrays.write_together(
+            places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]))
+        for cell, sha in zip(finished, hashes, strict=True):
+            result.rows.append(self._row(job, cell, sha))
+            self.meter.done(job.model.name, cell.seconds)
         result.seconds["commit"] += time.perf_counter() - clock
 
-    def _store(
-        self, job: Job, i: int, caricature: Caricature, seconds: float, started: datetime, result: Result
-    ) -> None:
-        cell = job.cells[i]
-        if not np.isfinite(caricature.picture).all():
-            result.failures.append((cell, "FloatingPointError: the picture has values that are not finite", ""))
-            return
-        try:
-            place = self.arrays.place(cell.labels)
-            sha = self.arrays.write(place, caricature.picture, caricature.gain_curve, caricature.match)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise
-            result.failures.append((cell, *_told(error)))
-            return
+    def _patiently(self, write: Callable[[], list[str]]) -> list[str]:
+        """Write, again if the storage stumbles; StoreTrouble if it stays down or is full."""
+        for wait in (*WAITS, None):
+            try:
+                return write()
+            except Exception as error:  # an object store's errors are no OSError
+                full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+                if full or wait is None:
+                    raise StoreTrouble(_told(error)[0], full) from None
+                log.warning("the store stumbles (%s); again in %g s", _told(error)[0], wait)
+                time.sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _row(self, job: Job, finished: Finished, sha: str) -> dict[str, Any]:
+        cell, caricature = job.cells[finished.member], finished.caricature
         labels: dict[str, Label] = dict(zip(job.axes, cell.labels, strict=True))
-        result.rows.append({
+        return {
             "key": cell.key, "experiment": self.experiment, **labels,
             **picture_figures(caricature.picture), **caricature.figures,
-            "steps": job.settings.steps, "seconds": seconds, "started_at": started, "finished_at": datetime.now(UTC),
-            "attempt": job.attempts[i], "device": _device_name(self.device), "node": self.node,
-            "run_id": self.run_id, "distcari_version": __version__, "settings_hash": job.settings_hash,
-            "model_sha256": job.model.sha256, "image_sha256": job.image_sha256[i], "pixels_sha256": sha,
+            "steps": job.settings.steps, "seconds": finished.seconds, "started_at": finished.started,
+            "finished_at": datetime.now(UTC), "attempt": job.attempts[finished.member],
+            "device": _device_name(self.device), "node": self.node, "run_id": self.run_id,
+            "distcari_version": __version__, "settings_hash": job.settings_hash, "model_sha256": job.model.sha256,
+            "image_sha256": job.image_sha256[finished.member], "pixels_sha256": sha,
             "layer_depth": job.layer.depth, "layer_kind": job.layer.kind,
-        })
+        }
 
 
 def _batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:

@@ -57,6 +57,13 @@ class CellRetried:
 
 
 @dataclass(frozen=True)
+class Stalled:
+    """Nothing goes on: no worker can be had, or one takes very long; a line that says why and what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """A second or so has passed."""
 
@@ -68,5 +75,5 @@ class RunEnded:
     state: str
 
 
-Event = RunStarted | UnitStarted | UnitEnded | CellDone | CellFailed | CellRetried | Tick | RunEnded
+Event = RunStarted | UnitStarted | UnitEnded | CellDone | CellFailed | CellRetried | Stalled | Tick | RunEnded
 Listener = Callable[[Event], None]

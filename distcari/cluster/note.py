@@ -1,8 +1,8 @@
 """A small note on the run for whoever looks at the store meanwhile (the dashboard): `runs/<run_id>.json`."""
 
 import json
+import logging
 import time
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from distcari.cluster import events as e
 from distcari.cluster.progress import Tally
 from distcari.grid import Label
 from distcari.store.files import Files
+
+log = logging.getLogger("distcari.note")
 
 
 class RunNote:
@@ -41,18 +43,35 @@ class RunNote:
     def _begin(self, event: e.RunStarted) -> None:
         plan = event.plan
         self.tally = Tally(len(plan.todo))
-        totals = Counter(str(plan.labels(cell)["model"]) for cell in plan.todo)
         self.note = {
             "run_id": event.run_id, "experiment": plan.experiment.name, "state": "running",
             "started_at": datetime.now(UTC).isoformat(), "total": len(plan.todo), "skipped": plan.done,
-            "actors": event.actors, "models": {m: {"total": n, "done": 0, "failed": 0} for m, n in totals.items()},
+            "actors": event.actors,
+            "models": {m: {"total": n, "done": 0, "failed": 0} for m, n in plan.by_model().items()},
         }
 
     def _write(self) -> None:
+        """Put the note there; a store that refuses it is the driver's business, not the note's."""
         self.written = time.monotonic()
         now = {
             "updated_at": datetime.now(UTC).isoformat(), "done": self.tally.done, "failed": self.tally.failed,
             "rate": self.tally.rate or 0.0, "eta": self.tally.left,
             "running": [labels for cells in self.running.values() for labels in cells],
         }
-        self.files.write(f"runs/{self.note['run_id']}.json", json.dumps({**self.note, **now}).encode())
+        try:
+            self.files.write(f"runs/{self.note['run_id']}.json", json.dumps({**self.note, **now}).encode())
+        except Exception as error:
+            log.warning("the run's note could not be written: %s", error)
+
+
+def close_notes(files: Files, experiment: str) -> None:
+    """Say in the notes of earlier runs that ended without a word that they crashed. For the lease's holder."""
+    for name in files.list("runs"):
+        if not name.endswith(".json"):
+            continue
+        try:
+            note = json.loads(files.read(f"runs/{name}"))
+        except (ValueError, FileNotFoundError):
+            continue
+        if note.get("experiment") == experiment and note.get("state") == "running":
+            files.write(f"runs/{name}", json.dumps({**note, "state": "crashed", "running": []}).encode())

@@ -3,8 +3,9 @@
 Everything that can be wrong with the input is found here, before Ray starts.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,7 +23,7 @@ from distcari.store import Store
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: the grid, what is done, what is to do, and all that workers need to do it."""
+    """One run: the grid, the cells of it that are wanted and those of them to do, and all that workers need."""
 
     experiment: Experiment
     grid: Grid
@@ -31,16 +32,39 @@ class Plan:
     layers: Mapping[str, Mapping[str, LayerInfo]]  # model -> layer label -> info
     settings: Mapping[str, RenderSettings]  # layer label -> its settings
     meta: Mapping[str, Any]
-    planned: int
-    done: int
+    wanted: Sequence[Cell]
+    todo: Sequence[Cell]
     given_up: int
-    todo: tuple[Cell, ...]
     overwritten: tuple[str, ...]
+    retry_failed: bool
+    overwrite: bool
 
     @property
     def most_steps(self) -> int:
         """Length of the longest gain curve."""
         return max(settings.steps for settings in self.settings.values())
+
+    @property
+    def planned(self) -> int:
+        """Cells that this run is to see done."""
+        return len(self.wanted)
+
+    @property
+    def done(self) -> int:
+        """Cells of them that were done before."""
+        return len(self.wanted) - len(self.todo) - self.given_up
+
+    def by_model(self) -> Counter[str]:
+        """Cells to do of each model."""
+        at = [axis.name for axis in self.grid.axes].index("model")
+        return Counter(str(cell.labels[at]) for cell in self.todo)
+
+    def refreshed(self, store: Store) -> "Plan":
+        """The plan as the store is now: whoever holds the lease knows what is left."""
+        if self.overwrite:
+            return self
+        todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed)
+        return replace(self, todo=todo, given_up=given_up)
 
     def labels(self, cell: Cell) -> dict[str, Label]:
         """A cell's labels by axis name."""
@@ -77,19 +101,24 @@ def make_plan(
     earlier = _earlier(store, experiment.name)
     if earlier is not None:
         meta = _merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
-    table = store.index.table(["key", "experiment"])
-    mine = [e == experiment.name for e in table["experiment"].to_pylist()]
-    committed = {key for key, own in zip(table["key"].to_pylist(), mine, strict=True) if own}
-    failed = set(store.failures()["key"]) if not (retry_failed or overwrite) else set()
-    done = [cell for cell in wanted if cell.key in committed]
-    given_up = [cell for cell in wanted if cell.key in failed]
-    todo = wanted if overwrite else [c for c in wanted if c.key not in committed and c.key not in failed]
     stale = _stale(store, grid, wanted) if overwrite else ()
+    todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed)
     return Plan(
         experiment=experiment, grid=grid, models=models, images=images, layers=layers, settings=settings, meta=meta,
-        planned=len(wanted), done=0 if overwrite else len(done), given_up=len(given_up), todo=tuple(todo),
-        overwritten=stale,
+        wanted=wanted, todo=todo, given_up=given_up, overwritten=stale, retry_failed=retry_failed,
+        overwrite=overwrite,
     )
+
+
+def _left(store: Store, experiment: str, wanted: Sequence[Cell], retry_failed: bool) -> tuple[Sequence[Cell], int]:
+    """The cells that are not done; and how many were given up, which are left out unless they are to be retried."""
+    committed = store.committed(experiment)
+    failed = set() if retry_failed else set(store.failures()["key"])
+    todo = [cell for cell in wanted if cell.key not in committed]
+    if not failed:
+        return todo, 0
+    left = [cell for cell in todo if cell.key not in failed]
+    return left, len(todo) - len(left)
 
 
 def settings_hash(render: RenderSettings) -> str:
@@ -147,6 +176,8 @@ def _is_pattern(text: str) -> bool:
 
 
 def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[Label]]) -> list[Cell]:
+    if not only:
+        return list(cells)
     for name, labels in only.items():
         if name not in [axis.name for axis in grid.axes]:
             known = ", ".join(axis.name for axis in grid.axes)
@@ -164,7 +195,7 @@ def _meta(
     """What the store keeps about the experiment, for readers and for the next run."""
     fixed = {
         **experiment.render.as_dict(), "input_size": experiment.input_size,
-        "picture_dtype": experiment.picture_dtype,
+        "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
     }
     del fixed["steps"]
     return {
@@ -183,7 +214,7 @@ def _meta(
         },
         "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
         "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
-        "config": experiment.model_dump(mode="json"),
+        "config": experiment.model_dump(mode="json", exclude={"store_options"}),
         "distcari_version": __version__,
     }
 
@@ -196,9 +227,10 @@ def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
 
 def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
     """The stored description with what is new added; refuses what would put two meanings under one name."""
+    before = {"shard": 1, **earlier.get("settings", {})}
     differences = [
         f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
-        for name, old in earlier.get("settings", {}).items() if now["settings"].get(name) != old
+        for name, old in before.items() if now["settings"].get(name) != old
     ]
     differences += [
         f"steps at {label}: {old} in the store, {now['steps'][label]} now"
@@ -211,8 +243,8 @@ def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, wh
             for label, old in earlier.get(kind, {}).items()
             if label in now[kind] and now[kind][label][content] != old[content]
         ]
-    fixed = [name for name in ("size", "input_size", "picture_dtype", "compat")
-             if earlier.get("settings", {}).get(name) != now["settings"][name]]
+    fixed = [name for name in ("size", "input_size", "picture_dtype", "shard", "compat")
+             if before.get(name) != now["settings"][name]]
     if differences and (fixed or not overwrite):
         raise InputError(
             f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(differences),

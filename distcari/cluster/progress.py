@@ -71,6 +71,8 @@ class Lines:
         if isinstance(event, e.CellFailed):
             row = event.row
             self._line(f"FAILED {row['model']} / {row['image']} / {row['layer']} / {row['seed']}: {row['error']}")
+        if isinstance(event, e.Stalled):
+            self._line(f"WAITING: {event.reason}")
         due = time.monotonic() - self.told >= self.every
         last = isinstance(event, e.CellDone) and self.tally.done + self.tally.failed == self.tally.total
         if last or (due and isinstance(event, e.CellDone | e.Tick)):
@@ -104,6 +106,8 @@ class Bar:
         elif isinstance(event, e.CellFailed):
             row = event.row
             self.bar.console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
+        elif isinstance(event, e.Stalled):
+            self.bar.console.print(f"[yellow]waiting[/] {event.reason}")
         elif isinstance(event, e.RunEnded):
             self.bar.update(self.task, completed=self.tally.done + self.tally.failed, words=self.tally.words(), now="")
             self.bar.stop()

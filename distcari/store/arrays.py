@@ -6,7 +6,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from distcari.grid import Label
 from distcari.store.files import is_local, local_path, object_store, sync_folder
 
 MATCH_SIZE = 56
+PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
 Place = tuple[int, ...]
 
 
@@ -35,6 +36,8 @@ class Arrays:
     def __init__(self, group: zarr.Group) -> None:
         self.group = group
         self._labels: dict[str, list[Label]] = {}
+        self._opened: dict[str, Any] = {}
+        self._places: list[dict[Label, int]] = []
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -46,6 +49,12 @@ class Arrays:
         """Names of the grid's axes, in order."""
         return list(self.meta["axes"])
 
+    @property
+    def images_per_shard(self) -> int:
+        """How many images share one stored object; 1: each cell has its own."""
+        array = self._array("caricature")
+        return int(array.shards[self.axes.index("image")]) if array.shards else 1
+
     def labels(self, axis: str) -> list[Label]:
         """An axis's labels in the order of their places."""
         if axis not in self._labels:
@@ -55,30 +64,67 @@ class Arrays:
 
     def place(self, labels: Sequence[Label]) -> Place:
         """Where a cell with these labels lies. Raises KeyError for a label that the arrays do not have."""
-        try:
-            return tuple(self.labels(axis).index(label) for axis, label in zip(self.axes, labels, strict=True))
-        except ValueError as error:
-            raise KeyError(f"no such cell: {error}") from None
+        found = self.find(labels)
+        if found is None:
+            raise KeyError(f"no such cell: {', '.join(map(str, labels))}")
+        return found
+
+    def find(self, labels: Sequence[Label]) -> Place | None:
+        """Where a cell with these labels lies, None where the arrays have no place for it yet."""
+        if not self._places:
+            self._places = [{label: i for i, label in enumerate(self.labels(axis))} for axis in self.axes]
+        at = tuple(places.get(label, -1) for places, label in zip(self._places, labels, strict=True))
+        return None if -1 in at else at
 
     def write(self, place: Place, picture: NDArray[Any], curve: NDArray[Any], match: NDArray[Any]) -> str:
         """Write one cell's chunks, read them back and verify; the SHA-256 of the stored picture.
 
         `picture` is (y, x, 3) in [0, 1], `curve` (steps,), `match` (56, 56). Raises OSError if they read back changed.
         """
-        whole_curve = np.full(self.group["gain_curve"].shape[-1], np.nan, np.float32)
-        whole_curve[: len(curve)] = curve
-        stored = as_stored(picture, self.group["caricature"].dtype)
-        for name, value in (("match", match.astype(np.float32)), ("gain_curve", whole_curve), ("caricature", stored)):
+        return self.write_together([place], [picture], [curve], [match])[0]
+
+    def write_together(
+        self, places: Sequence[Place], pictures: Sequence[NDArray[Any]], curves: Sequence[NDArray[Any]],
+        matches: Sequence[NDArray[Any]],
+    ) -> list[str]:
+        """As `write`, for cells that differ in their image alone: each stored object is written once."""
+        whole_curves = np.full((len(curves), self._array("gain_curve").shape[-1]), np.nan, np.float32)
+        for whole, curve in zip(whole_curves, curves, strict=True):
+            whole[: len(curve)] = curve
+        stored = [as_stored(picture, self._array("caricature").dtype) for picture in pictures]
+        at: list[Any] = list(places[0])
+        if len(places) > 1:
+            image = self.axes.index("image")
+            at[image] = [place[image] for place in places]
+        for name, value in (
+            ("match", np.stack(matches).astype(np.float32)), ("gain_curve", whole_curves),
+            ("caricature", np.stack(stored)),
+        ):
             array = self._writable(name)
-            array[place] = value
-            if not np.array_equal(np.asarray(array[place]), value, equal_nan=True):
-                raise OSError(f"{name} at {place} reads back differently from what was written; check the disk")
-            self._sync(array, place)
-        return pixels_sha256(stored)
+            value = value if len(places) > 1 else value[0]
+            array.oindex[tuple(at)] = value
+            if not np.array_equal(np.asarray(array.oindex[tuple(at)]), value, equal_nan=True):
+                raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
+            self._sync(name, places[0])
+        return [pixels_sha256(picture) for picture in stored]
+
+    def absent(self, places: Sequence[Place]) -> list[bool]:
+        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
+        roots = [root for name in PER_CELL if (root := self._chunks(name)) is not None]
+        if not roots:
+            return [False] * len(places)
+        return [not all(os.path.exists(path(place)) for path in roots) for place in places]  # noqa: PTH110 - a million
+
+    def sweep(self, places: Sequence[Place]) -> None:
+        """Remove the `.partial` files that killed writers left where these cells lie."""
+        for name in PER_CELL:
+            if (path := self._chunks(name)) is not None:
+                for folder in {path(place).rpartition("/")[0] for place in places}:
+                    _sweep(folder)
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """One cell of an array, as stored."""
-        return np.asarray(self.group[name][place])
+        return np.asarray(self._array(name)[place])
 
     def picture(self, place: Place) -> NDArray[np.float32]:
         """One picture, float32 (y, x, 3) in [0, 1], whatever its stored type."""
@@ -88,20 +134,47 @@ class Arrays:
 
     def input(self, image: str) -> NDArray[np.uint8]:
         """An input image, uint8 (y, x, 3)."""
-        return np.asarray(self.group["input"][self.labels("image").index(image)])
+        return np.asarray(self._array("input")[self.labels("image").index(image)])
+
+    def _array(self, name: str) -> Any:
+        """An array, its description read once."""
+        if name not in self._opened:
+            self._opened[name] = self.group[name]
+        return self._opened[name]
 
     def _writable(self, name: str) -> Any:
-        return self.group[name].with_config({"write_empty_chunks": True})
+        return self._array(name).with_config({"write_empty_chunks": True})
 
-    def _sync(self, array: Any, place: Place) -> None:
+    def _sync(self, name: str, place: Place) -> None:
         """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
-        store = array.store_path.store
-        if isinstance(store, zarr.storage.LocalStore):
-            coordinates = (*place, *[0] * (array.ndim - len(place)))
-            chunk = Path(store.root) / array.path / array.metadata.encode_chunk_key(coordinates)
+        path = self._chunks(name)
+        if path is not None:
+            chunk = Path(path(place))
             with chunk.open("rb") as file:
                 os.fsync(file.fileno())
             sync_folder(chunk.parent)
+
+    def _chunks(self, name: str) -> Callable[[Place], str] | None:
+        """From a cell's place to the file of its chunk (or shard) on a local folder; None elsewhere."""
+        array = self._array(name)
+        store = array.store_path.store
+        if not isinstance(store, zarr.storage.LocalStore):
+            return None
+        sides = array.shards or array.chunks
+        root, tail = f"{store.root}/{array.path}/c/", "/0" * (array.ndim - len(self.axes))
+        if max(sides[: len(self.axes)]) == 1:
+            return lambda place: f"{root}{'/'.join(map(str, place))}{tail}"
+        return lambda place: f"{root}{'/'.join(str(i // n) for i, n in zip(place, sides, strict=False))}{tail}"
+
+
+def _sweep(folder: str) -> None:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a million
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.endswith(".partial"):
+            Path(folder, name).unlink(missing_ok=True)
 
 
 def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -117,8 +190,8 @@ def pixels_sha256(stored: NDArray[Any]) -> str:
 
 
 def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,
-           dtype: str) -> Arrays:
-    """A new experiment's group with empty axes."""
+           dtype: str, shard: int = 1) -> Arrays:
+    """A new experiment's group with empty axes; `shard` images of a model, layer and seed share one stored object."""
     group = root.create_group(experiment)
     dims: dict[str, tuple[list[str], tuple[int, ...], str]] = {
         "caricature": ([*axes, "y", "x", "channel"], (size, size, 3), dtype),
@@ -130,6 +203,7 @@ def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int,
         outer = len(dim_names) - len(inner)
         group.create_array(
             name, shape=(0,) * outer + inner, chunks=(1,) * outer + inner, dtype=kind, dimension_names=dim_names,
+            shards=tuple(shard if d == "image" else 1 for d in axes) + inner if shard > 1 and name != "input" else None,
             fill_value=np.nan if kind.startswith("float") else 0,
             compressors=[ZstdCodec(level=3), Crc32cCodec()], config={"write_empty_chunks": True},
         )
@@ -158,3 +232,5 @@ def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> Non
             coordinate.resize((len(labels),))
             coordinate[known:] = np.asarray(labels[known:], dtype=coordinate.dtype)
     arrays._labels.clear()
+    arrays._opened.clear()
+    arrays._places.clear()

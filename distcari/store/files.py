@@ -3,13 +3,31 @@
 A folder: temporary name, fsync, rename. An object store (through obstore): one PUT, which is atomic by itself.
 """
 
+import contextlib
+import fcntl
+import logging
 import os
-from collections.abc import Mapping
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from distcari.errors import InputError
+
+log = logging.getLogger("distcari.store")
+_HOST = re.sub(r"[^A-Za-z0-9.]", ".", socket.gethostname()) or "host"
+_TEMPORARY = re.compile(r"_tmp-(?P<host>[A-Za-z0-9.]+)-(?P<pid>\d+)-")
+_FSSPEC = {"key": "access_key_id", "secret": "secret_access_key", "token": "session_token", "region_name": "region",
+           "endpoint_url": "endpoint", "anon": "skip_signature"}
+_RETRIES = {
+    "max_retries": 12, "retry_timeout": timedelta(minutes=3),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
+}
+_OLD = 3600.0  # seconds after which another machine's temporary file is nobody's
 
 
 class Files(Protocol):
@@ -26,6 +44,18 @@ class Files(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove a file; no error if it is gone already."""
+
+    def rename(self, path: str, to: str) -> None:
+        """Give a file another name, over whatever has it; FileNotFoundError if there is none."""
+
+    def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
+        """Put `new` there if the file still is `old` (None: absent); whether it was. Atomic among all callers."""
+
+    def sweep(self, folder: str) -> None:
+        """Remove temporaries that a crash left; those of living writers stay."""
+
+    def locked(self, path: str) -> contextlib.AbstractContextManager[None]:
+        """Keep `swap` of a path waiting meanwhile, where the storage can (a folder); else nothing."""
 
 
 class FolderFiles:
@@ -49,17 +79,71 @@ class FolderFiles:
         """Temporary file whose name readers ignore (`_tmp-`), fsync, rename, fsync of the folder."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f"_tmp-{os.getpid()}-{target.name}")
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        temporary = target.with_name(f"_tmp-{_HOST}-{os.getpid()}-{target.name}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError:  # a full disk: let go of the room that the attempt took
+            temporary.unlink(missing_ok=True)
+            raise
         sync_folder(target.parent)
 
     def delete(self, path: str) -> None:
         """Remove a file."""
         (self.root / path).unlink(missing_ok=True)
+
+    def rename(self, path: str, to: str) -> None:
+        """Rename, then fsync of the folder."""
+        (self.root / path).replace(self.root / to)
+        sync_folder((self.root / to).parent)
+
+    def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
+        """Compare and replace under an advisory lock (flock) beside the file."""
+        with self.locked(path):
+            try:
+                found: bytes | None = self.read(path)
+            except FileNotFoundError:
+                found = None
+            if found != old:
+                return False
+            self.write(path, new)
+            return True
+
+    def sweep(self, folder: str) -> None:
+        """Remove temporaries of dead processes, and of other machines if they are old."""
+        for name in self.list(folder):
+            if name.startswith("_tmp-") and not self._alive(f"{folder}/{name}", _TEMPORARY.match(name)):
+                self.delete(f"{folder}/{name}")
+
+    @contextlib.contextmanager
+    def locked(self, path: str) -> Iterator[None]:
+        """Hold the path's lock; TimeoutError if somebody keeps it for 10 s (a process stopped in the middle)."""
+        lock = self.root / path
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.with_name(f"_lock-{lock.name}").open("wb") as handle:
+            end = time.monotonic() + 10
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise TimeoutError(f"{lock} is locked by another process that does not let go") from None
+                    time.sleep(0.01)
+            yield  # closing the file lets the lock go
+
+    def _alive(self, path: str, made_by: re.Match[str] | None) -> bool:
+        if made_by is None:
+            return False
+        if made_by["host"] == _HOST:
+            return int(made_by["pid"]) != os.getpid() and process_lives(int(made_by["pid"]))
+        try:
+            return time.time() - (self.root / path).stat().st_mtime < _OLD
+        except FileNotFoundError:
+            return False
 
 
 class ObjectFiles:
@@ -96,6 +180,51 @@ class ObjectFiles:
         except FileNotFoundError:
             return
 
+    def rename(self, path: str, to: str) -> None:
+        """A copy on the server, then a deletion: the copy appears whole."""
+        import obstore
+
+        obstore.copy(self.objects, path, to)
+        self.delete(path)
+
+    def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
+        """A conditional PUT (If-None-Match or If-Match), which S3, GCS and Azure decide atomically."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        mode: Any = "create"
+        if old is not None:
+            try:
+                found = obstore.get(self.objects, path)
+            except FileNotFoundError:
+                return False
+            if bytes(found.bytes()) != old:
+                return False
+            mode = {"e_tag": found.meta["e_tag"]}
+        try:
+            obstore.put(self.objects, path, new, mode=mode)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        return True
+
+    def sweep(self, folder: str) -> None:
+        """Nothing: an object store has no half-written objects."""
+
+    def locked(self, path: str) -> contextlib.AbstractContextManager[None]:
+        """Nothing to hold: see `Lease.held`, which looks again afterwards."""
+        return contextlib.nullcontext()
+
+
+def process_lives(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
 
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable."""
@@ -117,15 +246,31 @@ def local_path(url: str) -> Path:
 
 
 def object_store(url: str, options: Mapping[str, Any]) -> Any:
-    """The obstore store for `s3://bucket/prefix` (or gs, az); credentials from the environment or `options`."""
+    """The obstore store for `s3://bucket/prefix` (or gs, az); credentials from the environment or `options`.
+
+    Throttling (429, 503), server errors and lost connections are tried again for up to three minutes.
+    """
     from obstore.store import from_url
 
     try:
-        return from_url(url, **options)
+        return from_url(url, **_obstore_options(options))
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be opened: {error}", "Give a folder, or s3://bucket/prefix with credentials set."
+            f"store {url}", f"cannot be opened: {error}",
+            "Give a folder, or s3://bucket/prefix with credentials in the environment or in `store_options`.",
         ) from None
+
+
+def _obstore_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of obstore as they are, those of fsspec's s3fs under obstore's names, retries if none are given."""
+    given = dict(options)
+    given = dict(given.pop("client_kwargs", {})) | given
+    flat: dict[str, Any] = {_FSSPEC.get(name, name): value for name, value in given.items()}
+    if "use_ssl" in flat:
+        flat["client_options"] = {"allow_http": not flat.pop("use_ssl"), **flat.get("client_options", {})}
+    if str(flat.get("endpoint", "")).startswith("http://"):
+        flat["client_options"] = {"allow_http": True, **flat.get("client_options", {})}
+    return {"retry_config": _RETRIES, **flat}
 
 
 def open_files(url: str, options: Mapping[str, Any]) -> Files:

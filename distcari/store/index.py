@@ -1,20 +1,29 @@
 """The Parquet index: `index/part-*.parquet`, one row per finished cell; `failures/` in the same way.
 
-A flat folder of parts. A part appears whole (see files.py), and its appearing is the commit. Only one driver writes.
+A flat folder of parts. A part appears whole (see files.py), and its appearing is the commit. A part's name carries the
+SHA-256 of its bytes, so that damage shows. Parts are replaced (merged, or less some rows) in three steps that a crash
+may cut anywhere: the new part is written as `_merged-…`, which plain readers ignore and this class reads in place of
+the parts that it replaces; those are deleted; it gets its visible name. So a row is never seen twice.
 """
 
+import hashlib
 import io
-import uuid
+import json
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distcari.store.files import Files
 from distcari.store.schema import FAILURES, INDEX
+
+GROUP_ROWS = 8 * 1024  # small groups in sorted parts: a filter on one model reads little
+_REPLACES = b"distcari_replaces"
+_SORTED_BY = ("experiment", "model", "layer", "image", "seed")
 
 
 class Index:
@@ -25,7 +34,7 @@ class Index:
 
     def parts(self) -> list[str]:
         """Names of the committed parts, oldest first."""
-        return [n for n in self.files.list(self.folder) if n.startswith("part-") and n.endswith(".parquet")]
+        return [name for name in self.files.list(self.folder) if _is_part(name)]
 
     def table(self, columns: Sequence[str] | None = None, parts: Sequence[str] | None = None) -> pa.Table:
         """All rows (or those of some parts), of some columns; a part that vanishes meanwhile was merged, so retry.
@@ -34,7 +43,7 @@ class Index:
         """
         for _ in range(5):
             try:
-                tables = [self._read_part(name, columns) for name in (self.parts() if parts is None else parts)]
+                tables = [self._read_part(name, columns) for name in (self._current() if parts is None else parts)]
             except FileNotFoundError:
                 continue
             schema = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
@@ -45,57 +54,152 @@ class Index:
         """Commit rows as one new part; its name, or None without rows."""
         if not rows:
             return None
-        name = f"part-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.parquet"
-        self._write_part(name, pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema))
+        content = self._encode(pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema))
+        # Named after its last row's time, not after now: a commit that is tried again makes the same part.
+        name = _name(content, rows[-1].get("finished_at") or rows[-1].get("time"))
+        self.files.write(f"{self.folder}/{name}", content)
         return name
 
+    def drop(self, part: str) -> None:
+        """Take back a part that must not have been committed."""
+        self.files.delete(f"{self.folder}/{part}")
+
     def remove(self, keys: Collection[str]) -> int:
-        """Take rows out, part by part, each replaced atomically; how many went."""
+        """Take rows out, part by part; how many went. Only for the holder of the store's `index` lease."""
         gone = 0
+        values = pa.array(list(keys), pa.string())
         for name in self.parts():
             table = self._read_part(name, None)
             if table is None:
                 continue
-            keep = [key not in keys for key in table["key"].to_pylist()]
-            if all(keep):
+            hit = pc.is_in(table["key"], values)
+            if not (count := pc.sum(hit).as_py() or 0):
                 continue
-            gone += keep.count(False)
-            if any(keep):
-                self._write_part(name, table.filter(pa.array(keep)))
+            gone += count
+            if count < table.num_rows:
+                self._replace([name], table.filter(pc.invert(hit)))
             else:
                 self.files.delete(f"{self.folder}/{name}")
         return gone
 
+    def merge(self, small: int | None = None) -> int:
+        """Put all parts (or those of fewer than `small` rows) into one, sorted by label, a key once; parts there are.
+
+        Only for the holder of the store's `index` lease.
+        """
+        rows = {name: _rows(self.files.read(f"{self.folder}/{name}")) for name in self.parts()}
+        names = [name for name, n in rows.items() if n is not None and (small is None or n < small)]
+        if len(names) > 1:
+            table = _once(self.table(parts=names)).sort_by([(name, "ascending") for name in _SORTED_BY])
+            self._replace(names, table)
+        return len(self.parts())
+
+    def pending(self) -> list[str]:
+        """Replacements that are not finished: under way, or cut by a crash."""
+        return [name for name in self.files.list(self.folder) if name.startswith("_merged-")]
+
+    def finish(self) -> None:
+        """Finish replacements that a crash cut. Only for the holder of the store's `index` lease."""
+        for name in self.pending():
+            self._finish(name)
+
     def recover(self) -> list[str]:
-        """Sweep temporaries, put unreadable parts aside with a warning; names of the parts put aside."""
+        """Sweep temporaries, put damaged parts aside with a warning; names of the latter."""
+        self.files.sweep(self.folder)
         bad = []
-        for name in self.files.list(self.folder):
-            if name.startswith("_tmp-"):
-                self.files.delete(f"{self.folder}/{name}")
-            elif name.startswith("part-") and self._read_part(name, ["key"], warn=False) is None:
-                content = self.files.read(f"{self.folder}/{name}")
-                self.files.write(f"{self.folder}/_unreadable-{name}", content)
-                self.files.delete(f"{self.folder}/{name}")
-                warnings.warn(f"{self.folder}/{name} is unreadable and put aside; its cells are queued", stacklevel=2)
+        for name in self.parts():
+            try:
+                damaged = self.damage(name)
+            except FileNotFoundError:  # merged meanwhile
+                continue
+            if damaged:
+                self.put_aside(name)
+                warnings.warn(f"{self.folder}/{name} {damaged} and is put aside; its cells are queued", stacklevel=2)
                 bad.append(name)
         return bad
 
-    def _read_part(self, name: str, columns: Sequence[str] | None, warn: bool = True) -> pa.Table | None:
+    def damage(self, part: str) -> str | None:
+        """What is wrong with a part's bytes, or None. Raises FileNotFoundError if it is gone."""
+        content = self.files.read(f"{self.folder}/{part}")
+        told = part.removesuffix(".parquet").rpartition("-")[2]
+        if len(told) == 16 and hashlib.sha256(content).hexdigest()[:16] != told:
+            return "is not what was written"
+        try:
+            pq.read_metadata(io.BytesIO(content))
+        except (pa.ArrowException, OSError) as error:
+            return f"is unreadable ({error})"
+        return None
+
+    def put_aside(self, part: str) -> None:
+        """Give a damaged part a name that readers ignore."""
+        self.files.rename(f"{self.folder}/{part}", f"{self.folder}/_unreadable-{part}")
+
+    def _current(self) -> list[str]:
+        """The parts as they are meant: a finished `_merged-` file stands for those that it replaces."""
+        names = self.files.list(self.folder)
+        merged = [name for name in names if name.startswith("_merged-")]
+        if not merged:
+            return [name for name in names if _is_part(name)]
+        replaced = {old for name in merged for old in self._replaces(name)}
+        visible = [name for name in names if _is_part(name) and name not in replaced]
+        return [*visible, *(name for name in merged if name.removeprefix("_merged-") not in visible)]
+
+    def _replace(self, names: Sequence[str], table: pa.Table) -> None:
+        """Let one new part stand for old ones."""
+        content = self._encode(table, names)
+        merged = f"_merged-{_name(content)}"
+        self.files.write(f"{self.folder}/{merged}", content)
+        self._finish(merged)
+
+    def _finish(self, merged: str) -> None:
+        for old in self._replaces(merged):
+            self.files.delete(f"{self.folder}/{old}")
+        self.files.rename(f"{self.folder}/{merged}", f"{self.folder}/{merged.removeprefix('_merged-')}")
+
+    def _replaces(self, merged: str) -> list[str]:
+        content = self.files.read(f"{self.folder}/{merged}")
+        return list(json.loads((pq.read_schema(io.BytesIO(content)).metadata or {}).get(_REPLACES, b"[]")))
+
+    def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table | None:
         content = self.files.read(f"{self.folder}/{name}")
         try:
             table = pq.read_table(io.BytesIO(content), columns=list(columns) if columns is not None else None)
         except (pa.ArrowException, OSError) as error:
-            if warn:
-                warnings.warn(f"{self.folder}/{name} is unreadable and left out: {error}", stacklevel=3)
+            warnings.warn(f"{self.folder}/{name} is unreadable and left out: {error}", stacklevel=3)
             return None
         wanted = self.schema.names if columns is None else columns
         return pa.table({c: _column(table, c, self.schema.field(c)) for c in wanted},
                         schema=pa.schema([self.schema.field(c) for c in wanted]))
 
-    def _write_part(self, name: str, table: pa.Table) -> None:
+    def _encode(self, table: pa.Table, replaces: Sequence[str] = ()) -> bytes:
+        if replaces:
+            told = {_REPLACES: json.dumps(list(replaces)).encode()}
+            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **told})
         sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd", row_group_size=64 * 1024)
-        self.files.write(f"{self.folder}/{name}", sink.getvalue())
+        pq.write_table(table, sink, compression="zstd", row_group_size=GROUP_ROWS)
+        return sink.getvalue()
+
+
+def _is_part(name: str) -> bool:
+    return name.startswith("part-") and name.endswith(".parquet")
+
+
+def _name(content: bytes, at: datetime | None = None) -> str:
+    return f"part-{at or datetime.now(UTC):%Y%m%dT%H%M%S%f}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+
+
+def _rows(content: bytes) -> int | None:
+    try:
+        return int(pq.read_metadata(io.BytesIO(content)).num_rows)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """The table with the last row of each key."""
+    at = table.append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+    last = at.group_by("key", use_threads=False).aggregate([("_row", "max")])["_row_max"]
+    return table.take(last) if len(last) < table.num_rows else table
 
 
 def _column(table: pa.Table, name: str, field: pa.Field) -> pa.ChunkedArray | pa.Array:

@@ -7,6 +7,8 @@
 """
 
 import json
+import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -18,11 +20,12 @@ from numpy.typing import NDArray
 
 from distcari import __version__
 from distcari.errors import InputError
-from distcari.grid import Grid
+from distcari.grid import Grid, Label
 from distcari.store import arrays as zarrays
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path, open_files
 from distcari.store.index import failed, finished
+from distcari.store.lease import take
 
 FORMAT = 1
 _NOTE = "distcari.json"
@@ -85,7 +88,8 @@ class Store:
     # writing: the driver alone
 
     def prepare(
-        self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str
+        self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str,
+        shard: int = 1,
     ) -> Arrays:
         """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
         self._check_format(create=True)
@@ -98,7 +102,8 @@ class Store:
         else:  # none yet, or a crash left one without its description
             if name in root:
                 del root[name]
-            arrays = zarrays.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype)
+            arrays = zarrays.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype,
+                                    shard=shard)
         if arrays.meta != {"axes": axes, **meta}:
             arrays.group.attrs["distcari"] = {"axes": axes, **meta}
         zarrays.grow(arrays, {axis.name: axis.labels for axis in grid.axes}, steps)
@@ -113,38 +118,96 @@ class Store:
                 target[place] = image
 
     def committed(self, experiment: str) -> set[str]:
-        """Keys of the experiment's finished cells."""
+        """Keys of the experiment's finished cells, less those whose chunks are gone (`lost`)."""
         table = self.index.table(["key", "experiment"])
-        return set(table.filter(pc.equal(table["experiment"], experiment))["key"].to_pylist())
+        mine = table.filter(pc.equal(table["experiment"], experiment))["key"]
+        return set(mine.to_pylist()) - self.lost(experiment)
 
-    def commit(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Make rows whose pixels are written and verified part of the index, all at once."""
-        self.index.append(rows)
+    def lost(self, experiment: str) -> set[str]:
+        """Keys in the index without their chunks: somebody deleted them, or copied the store while it was written.
+
+        A look at each file of a folder; on an object store, which would have to be asked for each, `distcari.verify`
+        finds them.
+        """
+        if not is_local(self.url) or experiment not in self.experiments():
+            return set()
+        arrays = self.arrays(experiment)
+        table = self.index.table(["key", "experiment", *arrays.axes])
+        table = table.filter(pc.equal(table["experiment"], experiment))
+        places = [arrays.find(at) for at in zip(*(table[axis].to_pylist() for axis in arrays.axes), strict=True)]
+        absent = iter(arrays.absent([place for place in places if place is not None]))
+        keys = table["key"].to_pylist()
+        return {key for key, place in zip(keys, places, strict=True) if place is None or next(absent)}
+
+    def commit(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
+        """Make rows whose pixels are written and verified part of the index, all at once; the part's name."""
+        return self.index.append(rows)
 
     def forget(self, keys: Collection[str]) -> int:
         """Take cells out of the index so that they can be computed again; how many there were."""
-        gone = self.index.remove(keys)
-        self.failed.remove(keys)
+        with take(self.files, "index"):
+            gone = self.index.remove(keys)
+            self.failed.remove(keys)
         return gone
 
-    def recover(self) -> None:
-        """Sweep what a crash left behind: temporaries, zarr's `.partial` files, unreadable parts."""
-        self.index.recover()
-        self.failed.recover()
-        if is_local(self.url):
+    def merge(self, small: int | None = None) -> tuple[int, int]:
+        """Merge the parts of index and failures (those of fewer than `small` rows); how many there are then."""
+        with take(self.files, "index"):
+            self.index.finish()
+            self.failed.finish()
+            return self.index.merge(small), self.failed.merge(small)
+
+    def recover(self, experiment: str | None = None, cells: Sequence[Sequence[Label]] | None = None) -> None:
+        """Sweep what a crash left: temporaries, zarr's `.partial` files, damaged parts, rows without their chunks.
+
+        `.partial` files lie where cells were being written, so only there is looked if `cells` (labels of an
+        experiment's unfinished cells) are given, else everywhere.
+        """
+        for index in (self.index, self.failed):
+            index.recover()
+            if index.pending():
+                self._finish_merges()
+        for name in [experiment] if experiment is not None else self.experiments():
+            if lost := self.lost(name):
+                warnings.warn(f"{len(lost)} cells of {name} are in the index without their pixels; they are queued",
+                              stacklevel=2)
+                self.forget(lost)
+        if not is_local(self.url):
+            return
+        if experiment is not None and cells is not None and experiment in self.experiments():
+            arrays = self.arrays(experiment)
+            arrays.sweep([place for labels in cells if (place := arrays.find(labels)) is not None])
+        elif cells is None:
             for partial in (local_path(self.url) / "arrays.zarr").rglob("*.partial"):
                 partial.unlink(missing_ok=True)
 
+    def _finish_merges(self) -> None:
+        try:
+            lease = take(self.files, "index")
+        except InputError:  # somebody merges just now, and will finish it
+            return
+        with lease:
+            self.index.finish()
+            self.failed.finish()
+
     def check_writable(self) -> None:
-        """Raise InputError if the store cannot be written, or was made by a newer distcari."""
+        """Raise InputError if the store cannot be written, or was made by a newer distcari. Writes nothing."""
         self._check_format(create=False)
         try:
-            self.files.write("_tmp-check", b"")
-            self.files.delete("_tmp-check")
+            if not is_local(self.url):
+                self.files.list("leases")
+                return
+            there = local_path(self.url)
+            while not there.exists():
+                there = there.parent
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise PermissionError(f"no right to write in {there}")
         except Exception as error:
             raise InputError(
-                f"store {self.url}", f"cannot be written: {error}",
-                "Give another place with `store:` in the config or --set store=DIR, or mend its permissions.",
+                f"store {self.url}", f"cannot be written: {_one_line(error)}",
+                "Give another place with `store:` in the config or --set store=DIR, or mend its permissions."
+                if is_local(self.url) else
+                "See that the bucket exists and that the credentials (environment or `store_options`) may write to it.",
             ) from None
 
     def _check_format(self, create: bool) -> None:
@@ -174,6 +237,10 @@ class Store:
             return zarr.open_group(store, mode="r+" if self.writable else "r", zarr_format=3)
         except FileNotFoundError:
             return None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, writable: bool = False) -> Store:

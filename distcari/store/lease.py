@@ -1,0 +1,187 @@
+"""One driver at a time: a lease with a heartbeat in the store, the same on folders and object stores.
+
+The lease is a small file that is only ever changed by compare-and-swap. Its holder renews it every few seconds. Who
+finds one that is not renewed for `TTL` seconds, or whose process is dead on this machine, takes it over; the former
+holder, should it wake up again, notices before its next commit and stops.
+"""
+
+import contextlib
+import getpass
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distcari.errors import InputError
+from distcari.store.files import Files, process_lives
+
+log = logging.getLogger("distcari.lease")
+BEAT, TTL = 5.0, 30.0
+
+
+class LeaseLost(RuntimeError):
+    """Another driver has taken the lease over, or it could not be renewed in time: nothing more may be committed."""
+
+
+class Lease:
+    """A lease that is held; use as a context manager."""
+
+    def __init__(self, files: Files, name: str, content: bytes, beat: float, ttl: float) -> None:
+        self.files, self.name, self.beat, self.ttl = files, name, beat, ttl
+        self.path = _path(name)
+        self._content = content
+        self._renewed = time.monotonic()
+        self._lost: str | None = None
+        self._mutex = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{name}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Lease":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Commit something inside: raises LeaseLost before it if the lease is no longer ours, or after it if it was
+        taken meanwhile. On a folder nobody can take it meanwhile."""
+        with self._mutex, self.files.locked(self.path):
+            self._check()
+            yield
+            self._check()
+
+    def release(self) -> None:
+        """Let the next driver have it at once."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._thread.join()
+        record = json.loads(self._content) | {"owner": "", "released_at": _now()}
+        with contextlib.suppress(Exception):  # it lapses by itself
+            self.files.swap(self.path, self._content, json.dumps(record).encode())
+
+    def _check(self) -> None:
+        if self._lost is None:
+            try:
+                if self.files.read(self.path) != self._content:
+                    self._lost = f"the lease of {self.name} was taken over by {_who(self.files, self.path)}"
+            except FileNotFoundError:
+                self._lost = f"the lease of {self.name} is gone from the store"
+        if self._lost is not None:
+            raise LeaseLost(self._lost)
+
+    def _keep(self) -> None:
+        while not self._over.wait(self.beat):
+            try:
+                with self._mutex:
+                    if self._lost is None:
+                        self._renew()
+            except Exception as error:
+                log.warning("the lease of %s could not be renewed: %s", self.name, error)
+                if time.monotonic() - self._renewed > self.ttl:
+                    self._lost = f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}"
+
+    def _renew(self) -> None:
+        record = json.loads(self._content)
+        record |= {"beat": record["beat"] + 1, "beat_at": _now()}
+        content = json.dumps(record).encode()
+        if self.files.swap(self.path, self._content, content) or _read(self.files, self.path) == content:
+            self._content, self._renewed = content, time.monotonic()
+        else:
+            self._lost = f"the lease of {self.name} was taken over by {_who(self.files, self.path)}"
+
+
+def take(files: Files, name: str, *, beat: float = BEAT, ttl: float = TTL) -> Lease:
+    """Take the lease called `name`, over a stale one if need be. Raises InputError naming who holds it."""
+    found = _read(files, _path(name))
+    if found is not None and not _free(files, name, found, ttl):
+        record = _record(found)
+        age = (datetime.now(UTC) - datetime.fromisoformat(record["beat_at"])).total_seconds()
+        raise InputError(
+            f"store lease {name!r}",
+            f"is held by {_words(record)}, whose last sign of life came {age:.0f} s ago",
+            f"Wait for it to end, or stop it; if it is dead, its lease lapses {ttl:.0f} s after that sign.",
+        )
+    content = json.dumps({
+        "owner": uuid.uuid4().hex, "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(),
+        "user": _user(), "taken_at": _now(), "beat_at": _now(), "beat": 0,
+    }).encode()
+    if not files.swap(_path(name), found, content):
+        raise InputError(f"store lease {name!r}", f"was taken at this moment by {_who(files, _path(name))}",
+                         "Wait for it to end, or stop it.")
+    return Lease(files, name, content, beat, ttl)
+
+
+def _free(files: Files, name: str, found: bytes, ttl: float) -> bool:
+    record = _record(found)
+    if not record.get("owner"):
+        return True
+    if record["machine"] == _machine() and not process_lives(record["pid"]):
+        return True
+    age = (datetime.now(UTC) - datetime.fromisoformat(record["beat_at"])).total_seconds()
+    if age < ttl:
+        return False
+    # Clocks of two machines may differ by more than that: see whether it still beats.
+    log.warning("the lease of %s was last renewed %.0f s ago by %s; looking whether it is still alive", name, age,
+                _words(record))
+    time.sleep(2 * BEAT if record["machine"] != _machine() else 0.0)
+    return _read(files, _path(name)) == found
+
+
+def _path(name: str) -> str:
+    return f"leases/{name}.json"
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    try:
+        return files.read(path)
+    except FileNotFoundError:
+        return None
+
+
+def _record(content: bytes) -> dict[str, Any]:
+    """A lease's record; one that cannot be read (a torn copy of a store) counts as nobody's."""
+    try:
+        return dict(json.loads(content))
+    except ValueError:
+        return {}
+
+
+def _who(files: Files, path: str) -> str:
+    return _words(_record(_read(files, path) or b"{}"))
+
+
+def _words(record: dict[str, Any]) -> str:
+    if not record.get("owner"):
+        return "nobody"
+    return f"process {record['pid']} of {record['user']} on {record['host']} (since {record['taken_at'][:19]} UTC)"
+
+
+def _machine() -> str:
+    """This machine, boot and process namespace: where a process number means the same."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with contextlib.suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return "/".join(parts)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
