@@ -1,9 +1,10 @@
 """Pieces that several views are made of: links, pictures with their alt texts, tiles, numbers with units, plots."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import dash_mantine_components as dmc
 import numpy as np
 from dash import html, no_update
 from plotly import graph_objects as go_
@@ -13,6 +14,7 @@ from dashboard.images import picture_url
 from dashboard.state import Labels, State
 from distcari.store.schema import COLUMNS
 
+KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m")}
 HOVER = ("gain", "cosine", "robust_gain", "robust_cosine", "colour_uniformity", "colourfulness", "spectral_slope")
 
 
@@ -60,9 +62,10 @@ def alt(row: Mapping[str, Any], labels: Labels | None = None) -> str:
         f"gain {number(row.get('gain'))}"
 
 
-def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = None, **props: Any) -> html.Img:
+def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = None, **props: Any) -> dmc.Image:
     """A finished cell's picture, square, loaded when it comes into view."""
-    return html.Img(src=picture_url(row, size), alt=alt(row, labels), **{"loading": "lazy", **props})
+    lazy = {"root": {"loading": "lazy", "decoding": "async"}}  # html.Img does not know `loading`
+    return dmc.Image(src=picture_url(row, size), alt=alt(row, labels), attributes=lazy, unstyled=True, **props)
 
 
 def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: bool = True, **props: Any) -> html.Div:
@@ -93,7 +96,31 @@ def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:
     return link(sign, state, className="step", title=f"{word} {axis}", **said)
 
 
-KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m")}
+def choice(name: str, title: str, data: list[dict[str, str]], value: str | None, none: str = "") -> dmc.Select:
+    """A small select that is a parameter of the URL by itself; with `none`, it can be empty and then says that."""
+    return dmc.Select(
+        id=param(name), data=data, value=value, size="xs", label=title, placeholder=none or None, clearable=bool(none),
+        allowDeselect=bool(none), searchable=len(data) > 8, className="choice", checkIconPosition="right",
+        comboboxProps={"width": "max-content", "position": "bottom-start"}, maxDropdownHeight=420,
+    )
+
+
+def param(name: str) -> dict[str, str]:
+    """The id of a control whose value is the URL's parameter of that name; it needs no callback (shell.js)."""
+    return {"type": "param", "name": name.replace(".", ":")}  # Dash ids have no dots
+
+
+def walk(axis: str, labels: Sequence[str], label: str, to: Callable[[str], State], name: str = "") -> html.Div:
+    """A select of an axis's label, as the parameter `name` (default: `at.<axis>`), with links to both neighbours."""
+    at = labels.index(label) if label in labels else 0
+    before, after = KEYS.get(axis, ("", ""))
+    steps = [to(labels[i]) if 0 <= i < len(labels) else None for i in (at - 1, at + 1)]
+    data = [{"value": text, "label": text} for text in labels]
+    select = choice(name or f"at.{axis}", axis, data, label)
+    if len(labels) < 2:
+        return html.Div(select, className="walk")
+    return html.Div([stepper(axis, -1, steps[0], before), select, stepper(axis, 1, steps[1], after)], className="walk")
+
 
 
 def plot(scheme: str | None, **layout: Any) -> go_.Layout:

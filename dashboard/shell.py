@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from dashboard import pieces
@@ -14,6 +14,7 @@ from dashboard.reading import Problem
 from dashboard.state import State as View
 from dashboard.state import parse
 
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 POLL = 3000  # milliseconds between a page's questions whether the store has changed
 
 KEYS = {
@@ -73,7 +74,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
         dcc.Store(id="version", data=0), dcc.Interval(id="tick", interval=POLL),
         header, html.Main(id="page"), html.Div(id="card", **{"aria-hidden": "true"}),
         dmc.Modal(keys, id="help", title="Keys", size="lg"),
-    ], defaultColorScheme="auto", theme={"primaryColor": "blue", "defaultRadius": "sm"})
+    ], defaultColorScheme="auto", theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": FONT})
 
 
 def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> None:
@@ -84,6 +85,11 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
     app.clientside_callback(
         ClientsideFunction("shell", "open"), Output("help", "opened"), Input("help-open", "n_clicks"),
         prevent_initial_call=True,
+    )
+
+    app.clientside_callback(
+        ClientsideFunction("shell", "param"), Output("goto", "data", allow_duplicate=True),
+        Input({"type": "param", "name": ALL}, "value"), prevent_initial_call=True,
     )
 
     @app.callback(Output("version", "data"), Input("tick", "n_intervals"), State("version", "data"))
@@ -122,7 +128,7 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
 def tabs(views: Mapping[str, ModuleType], state: View) -> list[Component]:
     """A link for each view; what the state says of other things goes along."""
     return [
-        pieces.link(module.TITLE, state.with_(view=name), className="tab", **current(name == state.view))
+        pieces.link(module.TITLE, state.with_(view=name), className="view-tab", **current(name == state.view))
         for name, module in views.items()
     ]
 

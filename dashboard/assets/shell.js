@@ -1,8 +1,22 @@
-/* The URL's owner on the browser's side, and links that go to another state without a reload. */
+/* The URL's owner on the browser's side; controls that are parameters of the URL; links to another state, no reload. */
 window.dash_clientside = Object.assign({}, window.dash_clientside, {
   shell: {
     go: (search) => (search ? search : window.dash_clientside.no_update),
     open: () => true,
+    param: (values) => {
+      const { triggered_id: id, no_update } = {
+        ...window.dash_clientside.callback_context, no_update: window.dash_clientside.no_update,
+      };
+      const triggered = window.dash_clientside.callback_context.triggered || [];
+      if (!id || triggered.length !== 1) return no_update; // controls that have just appeared
+      const value = triggered[0].value;
+      const name = id.name.replace(":", ".");
+      const url = new URLSearchParams(location.search);
+      if (value === null || value === undefined || value === "") url.delete(name);
+      else url.set(name, value);
+      for (const page of ["row0", "col0"]) url.delete(`${url.get("view") || "compare"}.${page}`);
+      return "?" + url.toString();
+    },
   },
 });
 

@@ -1,18 +1,185 @@
-"""Cell: to come."""
+"""Cell: one picture, large, with everything that is known of it."""
 
-from dash import Dash, html
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import yaml
+from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+from plotly import graph_objects as go
 
+from dashboard import pieces
+from dashboard.facets import Slot
+from dashboard.images import input_url, match_url, npy_url, picture_url
 from dashboard.queries import Catalog
-from dashboard.state import State
+from dashboard.reading import text
+from dashboard.state import Labels, State, parse
+from distcari.figures import FIGURES
 
 NAME, TITLE = "cell", "Cell"
+STRENGTH = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm")
+COST = ("steps", "seconds", "attempt", "layer_depth")
 
 
 def layout(catalog: Catalog, state: State) -> Component:
-    """One line for now."""
-    return html.P("Cell is coming.", className="quiet")
+    """The cell of the URL, else the first that there is."""
+    return html.Div(draw(catalog, state, None), id="cell-body", className="cell")
 
 
 def register(app: Dash, catalog: Catalog) -> None:
-    """No callbacks yet."""
+    """The whole view follows the URL; the plot also the colour scheme."""
+    @app.callback(
+        Output("cell-body", "children"), Input("url", "search"), Input("theme", "computedColorScheme"),
+        prevent_initial_call=True,
+    )
+    def follow(search: str | None, scheme: str | None) -> Any:
+        state = parse(search)
+        if state.view != NAME or catalog.problem():
+            raise PreventUpdate
+        return draw(catalog, state, scheme)
+
+
+def draw(catalog: Catalog, state: State, scheme: str | None) -> list[Component]:
+    """Everything, for "light" or "dark"."""
+    row = find(catalog, state)
+    if row is None:
+        return [html.P("No finished cell has this key. Pictures in Compare lead here.", className="quiet")]
+    experiment = str(row["experiment"])
+    about = catalog.about(experiment)
+    assert about is not None
+    at = {axis: text(row[axis]) for axis in about.axes if axis in row}
+    slot = catalog.slot(experiment, at)
+    return [
+        html.Div([
+            html.Div([_walk(catalog, state, slot, axis) for axis in about.axes], className="tools"),
+            html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"])]),
+        ], className="cell-head"),
+        html.Div([_pictures(catalog, row, at), _facts(catalog, row, at, scheme)], className="cell-columns"),
+    ]
+
+
+def find(catalog: Catalog, state: State) -> dict[str, Any] | None:
+    """The row of the state's cell; without a key, the first cell of the chosen experiments; None for an unknown key."""
+    if state.cell:
+        return catalog.row(state.cell)
+    frame = catalog.frame(catalog.chosen(state)) if not catalog.problem() else catalog.frame()
+    return catalog.row(str(frame["key"].iloc[0])) if len(frame) else None
+
+
+def _walk(catalog: Catalog, state: State, slot: Slot, axis: str) -> Component:
+    """An axis: the label here and links to its neighbours, done cells only."""
+    labels = catalog.labels([slot.experiment], axis)
+    grid = catalog.grid([slot.experiment], axis, next(a for a in slot.labels if a != axis), slot.labels,
+                        labels, [slot.labels[next(a for a in slot.labels if a != axis)]])
+    keys = {label: line[0].key for label, line in zip(labels, grid.slots, strict=True) if line[0].status == "done"}
+    at = labels.index(slot.labels[axis])
+    before = next((keys[label] for label in reversed(labels[:at]) if label in keys), "")
+    after = next((keys[label] for label in labels[at + 1 :] if label in keys), "")
+    back, forth = pieces.KEYS.get(axis, ("", ""))
+    links = [state.with_(cell=key) if key else None for key in (before, after)]
+    return html.Div([
+        pieces.stepper(axis, -1, links[0], back),
+        html.Span([html.Small(axis), slot.labels[axis]], className="walk-label", title=f"{at + 1} of {len(labels)}"),
+        pieces.stepper(axis, 1, links[1], forth),
+    ], className="walk")
+
+
+def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
+    image = str(row["image"])
+    seen, matched = input_url(catalog, str(row["experiment"]), image, 448), match_url(row, 448)
+    return html.Div([
+        html.Figure(html.Img(src=picture_url(row, kind="png"), alt=pieces.alt(row, at)), className="large"),
+        html.Div([
+            html.Figure([html.Img(src=seen, alt=f"Input image {image}"),
+                         html.Figcaption(["input ", html.B(image)])]),
+            html.Figure([html.Img(src=matched, alt="Cosine of picture and input at each position of the layer"),
+                         html.Figcaption([html.Span("−1"), html.Span(className="scale"), html.Span("1"),
+                                          " match: cosine by position"])]),
+        ], className="beside"),
+        html.Div([
+            html.A("PNG", href=picture_url(row, kind="png"), download=f"{_name(at)}.png", className="button"),
+            html.A("NPY", href=npy_url(row), download=f"{_name(at)}.npy", className="button"),
+        ], className="downloads"),
+    ], className="cell-pictures")
+
+
+def _name(at: Labels) -> str:
+    return "_".join(at.values()).replace("/", "-")
+
+
+def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | None) -> Component:
+    return html.Div([
+        html.Div([_figures("Strength", STRENGTH, row), _figures("Colour and texture", tuple(FIGURES), row)],
+                 className="cell-figures"),
+        html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at, scheme)]),
+        html.Section([html.H2("Fetch it"), _code(catalog, row, at)]),
+        html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
+    ], className="cell-facts")
+
+
+def _figures(title: str, names: tuple[str, ...], row: Mapping[str, Any]) -> Component:
+    lines = [
+        html.Tr([html.Th(pieces.words(n), scope="row"), html.Td(pieces.number(row.get(n))), html.Td(pieces.unit(n))],
+                title=pieces.meaning(n)) for n in names
+    ]
+    return html.Section([html.H2(title), html.Table(html.Tbody(lines), className="figures")])
+
+
+def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | None) -> Component:
+    about = catalog.about(str(row["experiment"]))
+    assert about is not None
+    try:
+        place = about.arrays.place([about.raw[axis][label] for axis, label in at.items()])
+        curve = np.asarray(about.arrays.read("gain_curve", place), float)
+    except (KeyError, IndexError, OSError, ValueError):
+        return html.P("No curve.", className="quiet")
+    curve = curve[: int(np.flatnonzero(~np.isnan(curve)).max(initial=-1)) + 1]
+    line = go.Scatter(x=np.arange(1, len(curve) + 1), y=curve, mode="lines", line={"width": 1.6},
+                      hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>")
+    look = pieces.plot(scheme, height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
+    return dcc.Graph(figure=go.Figure(line, look), config={"displayModeBar": False}, className="curve",
+                     style={"height": "190px"})
+
+
+def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
+    url = catalog.store.url.rstrip("/")
+    about = catalog.about(str(row["experiment"]))
+    raw = {axis: about.raw[axis][label] for axis, label in at.items()} if about else dict(at)
+    chosen = ", ".join(f"{axis}={label!r}" for axis, label in raw.items())
+    code = "\n".join([
+        "import pandas as pd, xarray as xr", "",
+        f'ds = xr.open_zarr("{url}/arrays.zarr", group="{row["experiment"]}", consolidated=False)',
+        f"picture = ds.caricature.sel({chosen})   # (y, x, channel) in [0, 1]",
+        f'row = pd.read_parquet("{url}/index").set_index("key").loc["{row["key"]}"]',
+    ])
+    copy = dcc.Clipboard(content=code, title="Copy", className="copy")
+    return html.Div([html.Pre(html.Code(code)), copy], className="code")
+
+
+def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
+    about = catalog.about(str(row["experiment"]))
+    names = ("key", "experiment", "run_id", "distcari_version", "device", "node", "started_at", "finished_at", *COST,
+             "layer_kind", "settings_hash", "model_sha256", "image_sha256", "pixels_sha256")
+    lines = [html.Tr([html.Th(pieces.words(n), scope="row"), html.Td(_said(row.get(n)))], title=pieces.meaning(n))
+             for n in names if row.get(n) is not None]
+    config = yaml.safe_dump(_plain(about.meta.get("config", {})), sort_keys=False, allow_unicode=True) if about else ""
+    return html.Div([
+        html.Table(html.Tbody(lines), className="figures provenance"),
+        html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config))]),
+    ])
+
+
+def _plain(value: Any) -> Any:
+    """Without what is empty: a config as its author would write it."""
+    if isinstance(value, Mapping):
+        kept = {name: _plain(part) for name, part in value.items()}
+        return {name: part for name, part in kept.items() if part not in (None, {}, [], "")}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _said(value: Any) -> str:
+    if hasattr(value, "strftime"):
+        return "—" if value != value else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return pieces.number(value) if isinstance(value, int | float | np.number) else str(value)
