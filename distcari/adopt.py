@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from distcari.errors import InputError
 from distcari.figures import picture_figures
 from distcari.grid import Axis, Grid, digest
 from distcari.store import Store, open_store
+from distcari.store.lease import take
 
 LAYER = (
     r"(?:_?blocks_\d+\w*?|layer\d+(?:_\d+)*(?:_(?:conv|bn|relu|downsample)\d*(?:_\d+)*)?"
@@ -71,7 +72,15 @@ def adopt(store: Store, folder: Path, experiment: str, layers: Sequence[str] = (
     grid = _grid(experiment, found)
     meta = _meta(grid, folder)
     store.check_writable()
-    arrays = store.prepare(grid, meta, size=sizes.pop(), input_size=224, steps=1, dtype="float32")
+    with take(store.files, experiment):
+        return _put(store, experiment, grid, meta, pictures, sizes.pop(), inputs)
+
+
+def _put(
+    store: Store, experiment: str, grid: Grid, meta: Mapping[str, Any], pictures: Mapping[Found, NDArray[np.float32]],
+    size: int, inputs: Path | None,
+) -> int:
+    arrays = store.prepare(grid, meta, size=size, input_size=224, steps=1, dtype="float32")
     store.write_inputs(arrays, _inputs(grid, inputs))
     keys = {cell.labels: cell.key for cell in grid.cells()}
     committed, run_id, rows = store.committed(experiment), f"adopt-{uuid.uuid4().hex[:8]}", []

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from distcari.arguments import add_store, store_of
 from distcari.errors import InputError
-from distcari.store import Store, open_store
+from distcari.store import Store
 
 
 def export(store: Store, out: Path, experiment: str | None = None) -> int:
@@ -42,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m distcari.export", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("store", help="a store's folder or URL")
+    add_store(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder to write to")
     parser.add_argument("--experiment", help="only this experiment")
     args = parser.parse_args(argv)
     try:
-        count = export(open_store(args.store), args.out, args.experiment)
+        count = export(store_of(args), args.out, args.experiment)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -114,7 +114,7 @@ class Store:
         target: Any = arrays._writable("input")
         for label, image in pixels.items():
             place = arrays.labels("image").index(label)
-            if not np.array_equal(target[place], image):
+            if not _same(target, place, image):
                 target[place] = image
 
     def committed(self, experiment: str) -> set[str]:
@@ -237,6 +237,13 @@ class Store:
             return zarr.open_group(store, mode="r+" if self.writable else "r", zarr_format=3)
         except FileNotFoundError:
             return None
+
+
+def _same(array: Any, place: int, wanted: NDArray[np.uint8]) -> bool:
+    try:
+        return np.array_equal(array[place], wanted)
+    except Exception:  # damaged: to be written again
+        return False
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,0 +1,120 @@
+"""Is what the index promises there? Every part, every row, every chunk is read and held against its checksum."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from distcari.store.arrays import Arrays, pixels_sha256
+from distcari.store.lease import take
+from distcari.store.store import Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be: where, what, and the keys of the cells that it costs.
+
+    `part` is (folder, name) of a damaged index part.
+    """
+
+    where: str
+    what: str
+    keys: tuple[str, ...] = ()
+    part: tuple[str, str] | None = None
+
+
+def check(store: Store, experiments: Sequence[str] | None = None, jobs: int = 4) -> Iterator[Finding | int]:
+    """Findings as they are made; between them, numbers of rows looked at so far."""
+    for index in (store.index, store.failed):
+        for part in index.parts():
+            if damage := index.damage(part):
+                yield Finding(f"{index.folder}/{part}", damage, part=(index.folder, part))
+    known = set(store.experiments())
+    table = store.index.table()
+    for key, count in Counter(table["key"].to_pylist()).items():
+        if count > 1:
+            yield Finding("index", f"key {key} stands in {count} rows", ())
+    looked = 0
+    for name in dict.fromkeys(table["experiment"].to_pylist()):
+        if experiments is not None and name not in experiments:
+            continue
+        rows = table.filter(pc.equal(table["experiment"], name))
+        if name not in known:
+            yield Finding(f"experiment {name}", "is in the index, but has no arrays", tuple(rows["key"].to_pylist()))
+            continue
+        arrays = store.arrays(name)
+        yield from _inputs(arrays, name, rows.select(["image", "key"]).to_pylist())
+        stream = iter(rows.select(["key", "pixels_sha256", "steps", *arrays.axes]).to_pylist())
+        with ThreadPoolExecutor(jobs) as pool:
+            while block := list(islice(stream, 256)):
+                for finding in pool.map(partial(_cell, arrays, name), block):
+                    if finding is not None:
+                        yield finding
+                looked += len(block)
+                yield looked
+
+
+def requeue(store: Store, findings: Sequence[Finding]) -> int:
+    """Take what is damaged out of the index, so that the next run computes it again; rows that went.
+
+    Raises InputError while a run works on one of the experiments.
+    """
+    leases = []
+    try:
+        leases = [take(store.files, name) for name in store.experiments()]
+        for finding in findings:
+            if finding.part is not None:
+                (store.index if finding.part[0] == store.index.folder else store.failed).put_aside(finding.part[1])
+        store.recover()
+        if any(not finding.keys and finding.part is None for finding in findings):
+            store.merge()
+        keys = {key for finding in findings for key in finding.keys}
+        return store.forget(keys) if keys else 0
+    finally:
+        for lease in leases:
+            lease.release()
+
+
+def _cell(arrays: Arrays, experiment: str, row: Mapping[str, Any]) -> Finding | None:
+    labels = [row[axis] for axis in arrays.axes]
+    where = f"{experiment}: {' / '.join(map(str, labels))}"
+    place = arrays.find(labels)
+    if place is None:
+        return Finding(where, "has no place in the arrays", (row["key"],))
+    if arrays.absent([place])[0]:
+        return Finding(where, "a chunk of it is missing", (row["key"],))
+    try:
+        if pixels_sha256(arrays.read("caricature", place)) != row["pixels_sha256"]:
+            return Finding(where, "its pixels are not those that were written", (row["key"],))
+        if row["steps"]:  # adopted cells have none, and neither curve nor match
+            for name in ("gain_curve", "match"):
+                if np.isnan(arrays.read(name, place)).all():
+                    return Finding(where, f"its {name} is empty", (row["key"],))
+        else:
+            arrays.read("gain_curve", place), arrays.read("match", place)
+    except Exception as error:
+        return Finding(where, f"cannot be read: {type(error).__name__}: {error}", (row["key"],))
+    return None
+
+
+def _inputs(arrays: Arrays, experiment: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Input images against their hashes; of one that is damaged one cell is named, whose rendering brings it back."""
+    a_cell = {row["image"]: row["key"] for row in rows}
+    for label, image in arrays.meta.get("images", {}).items():
+        if label not in a_cell or not image.get("sha256"):
+            continue
+        where = f"{experiment}: input {label}"
+        try:
+            pixels = arrays.input(label)
+        except Exception as error:
+            yield Finding(where, f"cannot be read: {type(error).__name__}: {error}", (a_cell[label],))
+            continue
+        if hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest() != image["sha256"]:
+            yield Finding(where, "is not the image that was written", (a_cell[label],))
