@@ -122,6 +122,11 @@ def register(server: Flask, catalog: Catalog) -> None:
         return _answer(memory, sha, ("input", experiment, image, kind, size), KINDS[kind],
                        lambda: encode(about.arrays.input(image), kind, size))
 
+    def nothing(rest: str) -> Response:
+        raise Refused(404, "There is nothing at this address.")
+
+    for kind in ("picture", "match", "npy", "input"):  # else the page itself would answer
+        server.add_url_rule(f"/{kind}/<path:rest>", f"no {kind}", _plain(nothing))
     server.add_url_rule("/picture/<key>.<kind>", "picture", _plain(picture))
     server.add_url_rule("/match/<key>.webp", "match", _plain(match))
     server.add_url_rule("/npy/<key>.npy", "npy", _plain(npy))

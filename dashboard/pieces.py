@@ -127,7 +127,8 @@ def plot(scheme: str | None, **layout: Any) -> go_.Layout:
     """The quiet look of all plots, for "light" or "dark"."""
     dark = scheme == "dark"
     ink, line = ("#c9c9c9", "#3a3a3a") if dark else ("#495057", "#e3e3e3")
-    axis = {"gridcolor": line, "zerolinecolor": line, "linecolor": line, "ticks": ""}
+    axis: dict[str, Any] = dict.fromkeys(("gridcolor", "zerolinecolor", "linecolor"), line)
+    axis |= {"ticks": "", "title": {"font": {"size": 11}}}
     base: dict[str, Any] = {
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": ink, "size": 12},
         "margin": {"l": 44, "r": 8, "t": 8, "b": 36}, "xaxis": axis, "yaxis": axis, "hovermode": "closest",
@@ -135,5 +136,6 @@ def plot(scheme: str | None, **layout: Any) -> go_.Layout:
     }
     merged = {**base, **layout}
     for name in ("xaxis", "yaxis"):
-        merged[name] = {**axis, **layout.get(name, {})}
+        title = {**axis["title"], **layout.get(name, {}).get("title", {})}
+        merged[name] = {**axis, **layout.get(name, {}), "title": title}
     return go_.Layout(merged)

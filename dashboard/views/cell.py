@@ -102,6 +102,7 @@ def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component
             html.A("PNG", href=picture_url(row, kind="png"), download=f"{_name(at)}.png", className="button"),
             html.A("NPY", href=npy_url(row), download=f"{_name(at)}.npy", className="button"),
         ], className="downloads"),
+        html.Section([html.H2("Fetch it"), _code(catalog, row, at)], className="fetch"),
     ], className="cell-pictures")
 
 
@@ -114,7 +115,6 @@ def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | N
         html.Div([_figures("Strength", STRENGTH, row), _figures("Colour and texture", tuple(FIGURES), row)],
                  className="cell-figures"),
         html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at, scheme)]),
-        html.Section([html.H2("Fetch it"), _code(catalog, row, at)]),
         html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
     ], className="cell-facts")
 

@@ -1,0 +1,80 @@
+import json
+import time
+
+import pytest
+from dash.exceptions import PreventUpdate
+from made import finish, grid, prepare
+
+from dashboard.app import create_app
+from dashboard.queries import Catalog
+from dashboard.state import State, parse
+from dashboard.views import compare
+
+
+def walk(component):
+    yield component
+    children = getattr(component, "children", None)
+    for child in children if isinstance(children, list | tuple) else [children]:
+        if hasattr(child, "to_plotly_json"):
+            yield from walk(child)
+
+
+def tiles(components):
+    found = [c for part in components for c in walk(part) if "tile" in (getattr(c, "className", "") or "").split()]
+    return [(json.loads(c.to_plotly_json()["props"]["data-at"]), c.className) for c in found]
+
+
+def follow(app, name, *args):
+    """Call a callback directly, by the id of an output."""
+    return next(c for key, c in app.callback_map.items() if name in key)["callback"].__wrapped__(*args)
+
+
+def test_the_first_view_is_models_by_layers_of_the_first_image(catalog):
+    shown = compare.resolve(catalog, State(experiments=("e",)))
+    assert (shown.rows, shown.cols, dict(shown.at)) == ("model", "layer", {"image": "cat", "seed": "0"})
+
+
+def test_any_axes_and_nonsense_falls_back(catalog):
+    shown = compare.resolve(catalog, parse("?exp=e&rows=seed&cols=image&at.layer=nope&at.model=n"))
+    assert (shown.rows, shown.cols, dict(shown.at)) == ("seed", "image", {"model": "n", "layer": "x"})
+    for search in ("rows=layer", "cols=model", "rows=model&cols=model", "rows=q&cols=layer"):
+        shown = compare.resolve(catalog, parse(f"?exp=e&{search}"))
+        assert shown.rows != shown.cols and set(shown.at) == set(catalog.axes(["e"])) - {shown.rows, shown.cols}
+
+
+def test_mixed_experiments_are_chosen_by_a_selector_or_lie_on_an_axis(catalog):
+    assert compare.resolve(catalog, parse("?exp=e&exp=f&at.experiment=f")).scope == ("f",)
+    assert compare.resolve(catalog, parse("?exp=e&exp=f&rows=experiment")).scope == ("e", "f")
+
+
+def test_the_callback_gives_every_slot_and_its_reason(mixed):
+    app = create_app(mixed)
+    tools, body = follow(app, "compare-body", "?exp=e", 1)
+    names = [name.split()[-1] for _, name in tiles(body)]
+    assert names == ["done", "done", "failed", "done", "running", "not-planned"]
+    said = " ".join(str(c) for c in tools)
+    assert "3 done" in said and "1 failed" in said
+    assert "ValueError: NaN" in str(body[0]) and "n has no layer z." in str(body[0])
+    with pytest.raises(PreventUpdate):
+        follow(app, "compare-body", "?view=cell", 1)
+
+
+def test_rows_sort_by_a_figure_of_the_url(catalog):
+    _, body = compare.draw(catalog, parse("?exp=e&sort_rows=-gain&compare.label=gain"))
+    assert tiles(body)[0][0]["model"] == "n" and "gain 2" in str(body[0])
+    _, body = compare.draw(catalog, parse("?exp=e&sort_rows=nonsense&sort_cols=-nonsense&compare.row0=99"))
+    assert tiles(body)[0][0]["model"] == "n", "an offset beyond the end shows the last row"
+
+
+def test_240_cells_sort_in_time_and_more_come_in_pages(store):
+    g = grid(models=[f"m{i}" for i in range(12)], layers=[f"l{i}" for i in range(20)], images=("cat",), seeds=(0,))
+    finish(store, prepare(store, g), g, g.cells())
+    app = create_app(store)
+    start = time.perf_counter()
+    _, body = follow(app, "compare-body", "?sort_rows=-gain", 1)
+    assert time.perf_counter() - start < 0.5 and len(tiles(body)) == 240 and tiles(body)[0][0]["model"] == "m11"
+    catalog = Catalog(store)
+    wide = grid(models=("m0",), layers=[f"l{i}" for i in range(100)], images=("cat",), seeds=(0,))
+    prepare(store, wide)
+    tools, body = compare.draw(catalog, parse("?compare.col0=40"))
+    assert tiles(body)[0][0]["layer"] == "l40" and "layer 41–80 of 100" in str(tools)
