@@ -11,7 +11,7 @@ if __package__ in (None, ""):  # python dashboard/app.py: import from the reposi
 
 from dash import Dash, html
 
-from dashboard import images, shell
+from dashboard import images, pictures_diff, shell
 from dashboard.queries import Catalog
 from dashboard.state import State
 from dashboard.views import cell, compare, explore, notes, run, side, table
@@ -31,6 +31,7 @@ def create_app(store: Store) -> Dash:
     everything = [view.layout(catalog, State(view=name)) for name, view in VIEWS.items()]
     app.validation_layout = html.Div([app.layout, *everything])
     images.register(app.server, catalog)
+    pictures_diff.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)
     for view in VIEWS.values():
         view.register(app, catalog)

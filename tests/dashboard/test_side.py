@@ -1,0 +1,153 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from dashboard import differences, images, pictures_diff
+from dashboard.picture_profiles import histograms, spectrum
+from dashboard.queries import Catalog
+from distcari.grid import Axis, Grid
+from distcari.store import Store
+
+SIDE = 32
+AXES = {"model": ("m", "n", "o"), "image": ("cat", "cup"), "layer": ("x", "y"), "seed": (0, 1)}
+
+
+def grid():
+    return Grid("e", "s", tuple(Axis(n, {label: str(label) for label in labels}) for n, labels in AXES.items()))
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory):
+    """Model m and n are done, o at x failed, o at y is pending."""
+    store = Store(str(tmp_path_factory.mktemp("s")), writable=True)
+    meta = {"settings": {}, "steps": {"x": 4, "y": 4}, "models": {}, "images": {}, "layers_of": {}}
+    arrays = store.prepare(grid(), meta, size=SIDE, input_size=16, steps=4, dtype="float32")
+    rows, random = [], np.random.default_rng(0)
+    for cell in grid().cells():
+        at = dict(zip(arrays.axes, cell.labels, strict=True))
+        if at["model"] == "o":
+            continue
+        picture = random.random((SIDE, SIDE, 3)).astype(np.float32)
+        curve, match = np.linspace(0, 1, 4), np.zeros((56, 56))
+        sha = arrays.write(arrays.place(cell.labels), picture, curve, match)
+        rows.append({"key": cell.key, "experiment": "e", **at, "gain": 0.5, "cosine": 0.25, "pixels_sha256": sha})
+    store.commit(rows)
+    store.failed.append([
+        {"key": cell.key, "experiment": "e", **at, "error": "RuntimeError: no memory", "attempt": 3}
+            for cell in grid().cells()
+        if (at := dict(zip(AXES, cell.labels, strict=True)))["model"] == "o" and at["layer"] == "x"
+    ])
+    return Catalog(store)
+
+
+@pytest.fixture(scope="module")
+def client(catalog):
+    from flask import Flask
+
+    server = Flask("test")
+    images.register(server, catalog)
+    pictures_diff.register(server, catalog)
+    return server.test_client()
+
+
+def row(catalog, **labels):
+    return catalog.slot("e", labels).row
+
+
+def stored(catalog, row):
+    return catalog.store.picture(row["key"]).astype(np.float64)
+
+
+def pixels(answer):
+    assert answer.status_code == 200, answer.text
+    return np.asarray(Image.open(io.BytesIO(answer.data)))
+
+
+def test_the_difference_route_gives_the_pixels_of_a_direct_computation(catalog, client):
+    a, b = row(catalog, model="m"), row(catalog, model="n")
+    one, two = stored(catalog, a), stored(catalog, b)
+    wanted = deltaE_ciede2000(rgb2lab(one), rgb2lab(two)) / 40
+    colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in differences.stops("delta_e", "all")])
+    at = np.clip(wanted, 0, 1) * (len(colours) - 1)
+    expected = np.stack([np.interp(at, np.arange(len(colours)), c) for c in colours.T], -1)
+    seen = pixels(client.get(pictures_diff.difference_url(a, b, "delta_e", "all", 40)))
+    assert np.abs(seen - expected).max() <= 0.51
+    seen = pixels(client.get(pictures_diff.difference_url(a, b, "absolute", "all", 0.5)))
+    assert np.abs(seen - np.clip(np.abs(two - one) / 0.5, 0, 1) * 255).max() <= 0.51
+    seen = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "all", 1)))
+    assert np.abs(seen - ((two - one) / 2 + 0.5) * 255).max() <= 0.51
+    red = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "red", 0.25)))
+    more = (two - one)[..., 0] > 0.25
+    assert (red[more] == (178, 24, 43)).all() and not (red[~more] == (178, 24, 43)).all(-1).any()
+
+
+def test_differences_are_cached_for_ever_under_their_hash_and_black_with_themselves(catalog, client):
+    a = row(catalog, model="m")
+    answer = client.get(pictures_diff.difference_url(a, a, "absolute", "all", 0.5))
+    assert pixels(answer).max() == 0 and "immutable" in answer.headers["Cache-Control"]
+    url = pictures_diff.difference_url(a, a, "absolute", "all", 0.5)
+    assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("query", [
+    "kind=ssim&scale=40", "kind=delta_e&scale=41", "kind=delta_e", "kind=delta_e&scale=nan", "scale=1e999",
+    "kind=absolute&channel=alpha&scale=0.5",
+])
+def test_bad_parameters_are_refused_in_one_line(catalog, client, query):
+    a = row(catalog, model="m")
+    answer = client.get(f"/difference/{a['key']}/{a['key']}.png?{query}")
+    assert answer.status_code == 400 and answer.text.count("\n") == 1 and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("key", ["0" * 32, "..%2f..%2fetc", "A" * 32, "x"])
+def test_unknown_keys_are_not_found(catalog, client, key):
+    a = row(catalog, model="m")
+    assert client.get(f"/difference/{a['key']}/{key}.png?kind=delta_e&scale=40").status_code == 404
+    assert client.get(f"/difference/{key}/{a['key']}.png?kind=delta_e&scale=40").status_code == 404
+    assert client.get(f"/stretched/{key}.png?low=0&high=255").status_code == 404
+
+
+def test_stretching_is_one_range_for_all(catalog, client):
+    a, b = row(catalog, model="m"), row(catalog, model="n")
+    low, high = pictures_diff.shared_range(catalog, [a, b])
+    both = np.stack([stored(catalog, a), stored(catalog, b)])
+    assert abs(low / 255 - np.percentile(both, 0.5)) < 1 / 255 and abs(high / 255 - np.percentile(both, 99.5)) < 1 / 255
+    for one in (a, b):
+        wanted = np.clip((stored(catalog, one) - low / 255) / ((high - low) / 255), 0, 1) * 255
+        assert np.abs(pixels(client.get(pictures_diff.stretched_url(one, low, high))) - wanted).max() <= 0.51
+    for query in ("low=9&high=9", "low=-1&high=9", "low=0", "low=0&high=256"):
+        assert client.get(f"/stretched/{a['key']}.png?{query}").status_code == 400
+
+
+def test_the_scale_that_fits_is_one_step_for_all():
+    small, large = np.full((4, 4), 6, np.float32), np.full((4, 4), -33, np.float32)
+    assert differences.fitting([small], "delta_e") == 10 and differences.fitting([small, large], "delta_e") == 40
+    assert differences.fitting([large * 9], "delta_e") == 80 and differences.fitting([], "absolute") == 0.5
+    found = differences.summary(large, 20)
+    assert (found.mean, found.p95, found.above) == (33, 33, 1)
+
+
+@pytest.mark.parametrize("cycles", [3, 8, 20])
+def test_the_spectrum_of_a_wave_peaks_at_its_frequency(cycles):
+    wave = 0.5 + 0.4 * np.sin(2 * np.pi * cycles * np.arange(64) / 64)
+    frequency, power = spectrum(np.repeat(np.tile(wave, (64, 1))[..., None], 3, -1))
+    assert frequency[power.argmax()] == cycles / 64 and frequency[-1] == 0.5
+
+
+def test_white_noise_has_the_same_power_everywhere_whatever_its_size():
+    for side in (64, 128):
+        _, power = spectrum(np.repeat(np.random.default_rng(1).random((side, side, 1)), 3, -1))
+        assert np.median(power) == pytest.approx(1 / 12, rel=0.15)
+
+
+def test_histograms_count_every_pixel_where_it_lies():
+    picture = np.zeros((8, 8, 3))
+    picture[:2, :, 0] = 1
+    (red, centres, share), (_, _, green), _ = histograms(picture, "rgb")
+    assert red == "R" and share[-1] == 25 and share[0] == 75 and green[0] == 100 and len(centres) == len(share)
+    for name, centres, share in histograms(np.ones((4, 4, 3)), "lab"):
+        assert share.sum() == pytest.approx(100)
+        assert centres[share.argmax()] == pytest.approx(100 if name == "L*" else 0, abs=3)
