@@ -230,9 +230,5 @@ def _npy(stored: NDArray[Any]) -> bytes:
 
 
 def _input_sha(catalog: Catalog, experiment: str, image: str) -> str:
-    """SHA-256 of an input image, as the description says, else of its pixels; empty for an unknown one."""
     about = catalog.about(experiment)
-    if about is None or image not in about.raw.get("image", {}):
-        return ""
-    known = about.meta.get("images", {}).get(image, {}).get("sha256")
-    return str(known or pixels_sha256(about.arrays.input(image)))
+    return "" if about is None else about.input_sha(image)

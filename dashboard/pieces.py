@@ -1,6 +1,7 @@
 """Pieces that several views are made of: links, pictures with their alt texts, tiles, numbers with units, plots."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def number(value: object) -> str:
         return "—"
     if isinstance(value, int | np.integer):
         return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".removesuffix(".")).replace("-", "−")
 
 
 def unit(name: str) -> str:
@@ -51,6 +52,11 @@ def meaning(name: str) -> str:
 def words(name: str) -> str:
     """A column's name for people: underscores are spaces."""
     return name.replace("_", " ")
+
+
+def breakable(label: str) -> list[Any]:
+    """A label that may break after underscores, dashes and slashes."""
+    return [part for piece in re.split(r"(?<=[_/-])", label) if piece for part in (piece, html.Wbr())][:-1]
 
 
 def alt(row: Mapping[str, Any], labels: Labels | None = None) -> str:
@@ -79,12 +85,9 @@ def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: b
     data["data-figures"] = "|".join(f"{words(f)}={number(slot.row.get(f))}" for f in HOVER)
     shown = State("cell", experiments=state.experiments, cell=slot.key)
     children: list[Any] = [link(picture(slot.row, size, slot.labels), shown)]
-    if pickable:
-        mark = {"aria-label": "Pick for side by side", "title": "Pick for side by side (Shift-click, or 1–4)"}
-        children.append(html.Button(className="pick", tabIndex=-1, **mark))
     if label:
         children.append(html.Span(number(slot.row.get(label)), className="figure"))
-    return html.Div(children, className="tile done", **data, **props)
+    return html.Div(children, className="tile done pickable" if pickable else "tile done", **data, **props)
 
 
 def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from distcari.errors import InputError
 from distcari.store import Store, open_store
-from distcari.store.arrays import Arrays
+from distcari.store.arrays import Arrays, pixels_sha256
 from distcari.store.index import Index
 
 Label = str | int | float
@@ -52,6 +52,17 @@ class About:
     def raw(self) -> Mapping[str, Mapping[str, Label]]:
         """For each axis: text as shown -> label as stored."""
         return {axis: {text(label): label for label in labels} for axis, labels in self.labels.items()}
+
+    def input_sha(self, image: str) -> str:
+        """SHA-256 of an input image, as the description says, else of its pixels; empty for an unknown one."""
+        if image not in self._shas and image in self.raw.get("image", {}):
+            known = self.meta.get("images", {}).get(image, {}).get("sha256")
+            self._shas[image] = str(known or pixels_sha256(self.arrays.input(image)))
+        return self._shas.get(image, "")
+
+    @cached_property
+    def _shas(self) -> dict[str, str]:
+        return {}
 
     def fixed(self, axis: str) -> str:
         """The one label of an axis that this experiment does not have: its setting of that name, or a dash."""

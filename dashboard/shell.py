@@ -100,9 +100,10 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
     @app.callback(
         Output("page", "children"), Output("shown", "data"), Output("tabs", "children"),
         Output("experiments", "data"), Output("experiments", "value"),
-        Input("url", "search"), Input("version", "data"), State("shown", "data"),
+        Input("url", "search"), Input("version", "data"), State("shown", "data"), State("experiments", "data"),
+        State("experiments", "value"),
     )
-    def show(search: str | None, _: int, shown: str | None) -> Any:
+    def show(search: str | None, _: int, shown: str | None, known: list[str], picked: list[str]) -> Any:
         state, problem = parse(search), catalog.problem()
         chosen = catalog.chosen(state)
         shape = [(axis, len(catalog.labels(chosen, axis))) for axis in catalog.axes(chosen)]
@@ -111,7 +112,9 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
             page: Any = no_update
         else:
             page = trouble(problem) if problem else views[state.view].layout(catalog, state)
-        return page, token, tabs(views, state), catalog.experiments(), list(chosen)
+        names, wanted = catalog.experiments(), list(chosen)
+        same, alike = names == known, wanted == picked
+        return page, token, tabs(views, state), no_update if same else names, no_update if alike else wanted
 
     @app.callback(
         Output("goto", "data", allow_duplicate=True), Input("experiments", "value"), State("url", "search"),

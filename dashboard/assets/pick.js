@@ -23,7 +23,7 @@
   }
 
   function pick(tile, place = null) {
-    if (!tile?.dataset.at || !tile.classList.contains("done")) return;
+    if (!tile?.dataset.at || !tile.classList.contains("pickable")) return;
     const at = JSON.parse(tile.dataset.at);
     const picks = slots(new URLSearchParams(location.search));
     const here = picks.findIndex((slot) => same(slot, at));
@@ -34,12 +34,10 @@
 
   function mark() {
     const picks = slots(new URLSearchParams(location.search));
-    for (const tile of document.querySelectorAll(".tile.done .pick")) {
-      const at = JSON.parse(tile.parentElement.dataset.at);
-      const i = picks.length ? picks.findIndex((slot) => same(slot, at)) : -1;
-      const names = tile.parentElement;
-      if (i < 0) { delete names.dataset.slot; delete tile.dataset.slot; }
-      else names.dataset.slot = tile.dataset.slot = NAMES[i].toUpperCase();
+    for (const tile of document.querySelectorAll(".tile")) {
+      const i = picks.length && tile.dataset.at ? picks.findIndex((slot) => same(slot, JSON.parse(tile.dataset.at))) : -1;
+      if (i < 0) delete tile.dataset.slot;
+      else tile.dataset.slot = NAMES[i].toUpperCase();
     }
     const bar = document.getElementById("picks");
     if (!bar) return;
@@ -50,17 +48,22 @@
       + `<a data-go class="clear" href="${write([])}" aria-label="Clear picks">✕</a>`;
   }
 
+  function inCorner(tile, event) { // where app.css draws the round mark
+    const box = tile.getBoundingClientRect();
+    return event.detail > 0 && box.right - event.clientX < 32 && event.clientY - box.top < 32;
+  }
+
   document.addEventListener("click", (event) => {
-    const tile = event.target.closest?.(".tile");
-    if (!tile || !(event.target.closest(".pick") || (event.shiftKey && event.target.closest("a")))) return;
+    const tile = event.target.closest?.(".tile.pickable");
+    if (!tile || !(event.shiftKey || inCorner(tile, event))) return;
     event.preventDefault();
     pick(tile);
   }, true);
   document.addEventListener("keydown", (event) => {
     if (!/^[1-4]$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select")) return;
-    const tile = event.target.closest(".tile") || window.distcariTile();
-    if (tile?.querySelector(".pick")) pick(tile, Number(event.key) - 1);
+    const tile = window.distcariTile() || event.target.closest(".tile");
+    if (tile?.classList.contains("pickable")) pick(tile, Number(event.key) - 1);
   });
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pick: { mark: () => { setTimeout(mark, 0); return window.dash_clientside.no_update; } },

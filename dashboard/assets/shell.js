@@ -4,10 +4,7 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
     go: (search) => (search ? search : window.dash_clientside.no_update),
     open: () => true,
     param: (values) => {
-      const { triggered_id: id, no_update } = {
-        ...window.dash_clientside.callback_context, no_update: window.dash_clientside.no_update,
-      };
-      const triggered = window.dash_clientside.callback_context.triggered || [];
+      const { no_update, callback_context: { triggered_id: id, triggered = [] } } = window.dash_clientside;
       if (!id || triggered.length !== 1) return no_update; // controls that have just appeared
       const value = triggered[0].value;
       const name = id.name.replace(":", ".");
@@ -15,6 +12,7 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
       if (value === null || value === undefined || value === "") url.delete(name);
       else url.set(name, value);
       for (const page of ["row0", "col0"]) url.delete(`${url.get("view") || "compare"}.${page}`);
+      document.activeElement?.closest(".choice")?.querySelector("input")?.blur(); // so that keys walk again
       return "?" + url.toString();
     },
   },

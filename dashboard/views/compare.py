@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, html
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash import State as Before
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -58,6 +59,7 @@ def layout(catalog: Catalog, state: State) -> Component:
     return html.Div([
         html.Div(tools_, id="compare-tools", className="tools"),
         html.Div(body, id="compare-body"),
+        dcc.Store(id="compare-drawn", data=_token(catalog, state)),
         html.Div(id="picks", className="picks", hidden=True),  # filled by assets/pick.js
     ], className="compare")
 
@@ -70,14 +72,20 @@ def register(app: Dash, catalog: Catalog) -> None:
     )
 
     @app.callback(
-        Output("compare-tools", "children"), Output("compare-body", "children"),
-        Input("url", "search"), Input("version", "data"), prevent_initial_call=True,
+        Output("compare-tools", "children"), Output("compare-body", "children"), Output("compare-drawn", "data"),
+        Input("url", "search"), Input("version", "data"), Before("compare-drawn", "data"), prevent_initial_call=True,
     )
-    def follow(search: str | None, _: int) -> Any:
+    def follow(search: str | None, _: int, drawn: str | None) -> Any:
         state = parse(search)
-        if state.view != NAME or catalog.problem():
+        token = _token(catalog, state)
+        if state.view != NAME or catalog.problem() or token == drawn:
             raise PreventUpdate
-        return draw(catalog, state)
+        return *draw(catalog, state), token
+
+
+def _token(catalog: Catalog, state: State) -> str:
+    """What the grid depends on: not the picks, which the browser marks by itself."""
+    return f"{catalog.version()} {state.with_(slots=(), cell='').search()}"
 
 
 def draw(catalog: Catalog, state: State) -> tuple[list[Component], list[Component]]:
@@ -167,7 +175,8 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Co
     """The headings and tiles; rows are CSS `display: contents` of one grid."""
     label = state.own("label")
     label = label if label in FIGURES else ""
-    corner = html.Div([f"{shown.rows} ↓", html.Br(), f"{shown.cols} →"], role="columnheader", className="corner")
+    names = [html.Span(f"{shown.rows} ↓"), html.Span(f"{shown.cols} →")]
+    corner = html.Div(names, role="columnheader", className="corner")
     heads = [_head(catalog, shown, grid, shown.cols, i, state.sort_cols) for i in range(len(grid.cols))]
     lines = [html.Div([corner, *heads], role="row", className="line")]
     for i, line in enumerate(grid.slots):
@@ -175,11 +184,11 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Co
         lines.append(html.Div([head, *(pieces.tile(slot, state, label=label) for slot in line)], role="row",
                               className="line"))
     longest = max((len(row) for row in grid.rows), default=0)
-    size = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 8 * longest))}px"}
+    size = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
     margin = _margin(catalog, shown)
     inner = html.Div(lines, role="grid", className="facets", **{"aria-label": f"{shown.rows} by {shown.cols}"})
-    names = "stage" + (" with-margin" if margin else "") + (" image-rows" if shown.rows == "image" else "")
-    return html.Div([*margin, inner], className=names, style=size)
+    kinds = "stage" + (" with-margin" if margin else "") + (" image-rows" if shown.rows == "image" else "")
+    return html.Div([*margin, inner], className=kinds, style=size)
 
 
 def _margin(catalog: Catalog, shown: Shown) -> list[Component]:
@@ -204,7 +213,7 @@ def _head(
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one."""
     label = (grid.rows if of_row else grid.cols)[i]
-    parts: list[Any] = [html.Span(label, className="label", title=label)]
+    parts: list[Any] = [html.Span(pieces.breakable(label), className="label", title=label)]
     if axis == "image" and (url := _input(catalog, shown, label)):
         parts.insert(0, html.Img(src=url, alt=f"Input image {label}"))
     if sort and sort[0] in FIGURES:

@@ -49,14 +49,15 @@ def test_mixed_experiments_are_chosen_by_a_selector_or_lie_on_an_axis(catalog):
 
 def test_the_callback_gives_every_slot_and_its_reason(mixed):
     app = create_app(mixed)
-    tools, body = follow(app, "compare-body", "?exp=e", 1)
+    tools, body, drawn = follow(app, "compare-body", "?exp=e", 1, None)
     names = [name.split()[-1] for _, name in tiles(body)]
     assert names == ["done", "done", "failed", "done", "running", "not-planned"]
     said = " ".join(str(c) for c in tools)
     assert "3 done" in said and "1 failed" in said
     assert "ValueError: NaN" in str(body[0]) and "n has no layer z." in str(body[0])
-    with pytest.raises(PreventUpdate):
-        follow(app, "compare-body", "?view=cell", 1)
+    for search in ("?view=cell", "?exp=e&a.model=m"):  # another view; nothing but a pick
+        with pytest.raises(PreventUpdate):
+            follow(app, "compare-body", search, 1, drawn)
 
 
 def test_rows_sort_by_a_figure_of_the_url(catalog):
@@ -71,7 +72,7 @@ def test_240_cells_sort_in_time_and_more_come_in_pages(store):
     finish(store, prepare(store, g), g, g.cells())
     app = create_app(store)
     start = time.perf_counter()
-    _, body = follow(app, "compare-body", "?sort_rows=-gain", 1)
+    _, body, _ = follow(app, "compare-body", "?sort_rows=-gain", 1, None)
     assert time.perf_counter() - start < 0.5 and len(tiles(body)) == 240 and tiles(body)[0][0]["model"] == "m11"
     catalog = Catalog(store)
     wide = grid(models=("m0",), layers=[f"l{i}" for i in range(100)], images=("cat",), seeds=(0,))
