@@ -1,0 +1,121 @@
+"""The charts of the chosen cells: gain over steps, colours, power over spatial frequency. One colour for each slot."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from dash import dcc, html
+from dash.development.base_component import Component
+from numpy.typing import NDArray
+from PIL import Image
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard import images, pieces
+from dashboard.facets import Slot
+from dashboard.images import Refused
+from dashboard.picture_profiles import SPACES, histograms, spectrum
+from dashboard.pictures_diff import values
+from dashboard.queries import Catalog
+from dashboard.state import SLOTS
+from dashboard.views.side_cards import badge
+from dashboard.views.side_panes import words
+from dashboard.views.side_slots import COLOURS
+
+INPUT = "#868e96"
+AXES = {"a*": "a*, green – red", "b*": "b*, blue – yellow", "L*": "L*, dark – light"}
+CHARTS = {  # id: (heading, what it shows)
+    "side-gain": ("Gain over steps", "1 = as strong as the input"),
+    "side-colours": ("Colours", "share of pixels in each of 64 bins"),
+    "side-spectrum": ("Radial power spectrum", "grey picture without its mean, both axes logarithmic"),
+}
+
+
+def frames(space: Component) -> list[Component]:
+    """The charts' places, of fixed height; `space` chooses the colours' space."""
+    config = {"displayModeBar": False, "responsive": True}
+    return [
+        html.Figure([
+            html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
+            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot(None)), className="chart"),
+        ], className=f"{name} chart-frame")
+        for name, (title, text) in CHARTS.items()
+    ]
+
+
+def gain(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
+    """The gain of each step, of every slot that is done."""
+    figure = go.Figure(layout=pieces.plot(None, showlegend=False))
+    for name, slot, row in _done(found):
+        curve = np.asarray(images._cell(catalog, row, "gain_curve"), np.float32)
+        known = np.flatnonzero(~np.isnan(curve))
+        figure.add_scatter(x=known + 1, y=curve[known], **_line(name, slot), hovertemplate="step %{x}: %{y:.3g}")
+    figure.update_xaxes(title="step", rangemode="tozero").update_yaxes(title="gain")
+    return figure
+
+
+def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
+    """Histograms of three channels, one beside the other; the input of slot A in grey."""
+    channels = SPACES[space]
+    figure = make_subplots(1, len(channels), shared_yaxes=True, horizontal_spacing=0.03)
+    figure.update_layout(pieces.plot(None, showlegend=False))
+    for picture, line in _pictures(catalog, found):
+        for i, (_, centres, share) in enumerate(histograms(picture, space)):
+            figure.add_scatter(x=centres, y=share, row=1, col=i + 1, **line, hovertemplate="%{x:.2f}: %{y:.2f} %")
+    for i, (channel, low, high) in enumerate(channels):
+        figure.update_xaxes(title=AXES.get(channel, channel), range=[low, high], nticks=5, row=1, col=i + 1)
+    figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False, rangemode="tozero")
+    figure.update_yaxes(title="% of pixels", row=1, col=1)
+    return figure
+
+
+def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
+    """Mean power over frequency, both logarithmic; the input of slot A in grey."""
+    figure = go.Figure(layout=pieces.plot(None, showlegend=False))
+    for picture, line in _pictures(catalog, found):
+        frequency, power = spectrum(picture)
+        figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,
+                           hovertemplate="%{x:.3f} cycles/pixel: %{y:.2g}")
+    figure.update_xaxes(type="log", title="cycles/pixel", tickvals=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
+    figure.update_yaxes(type="log", title="power", exponentformat="power", dtick=1)
+    return figure
+
+
+def key(found: Sequence[Slot]) -> list[Component]:
+    """What the colours mean, for all charts at once."""
+    image = found[0].labels.get("image", "") if found else ""
+    parts = [html.Span([badge(SLOTS[i]), words(slot) + ("" if slot.row is not None else f" ({slot.status})")])
+             for i, slot in enumerate(found)]
+    return [*parts, html.Span([html.I(style={"background": INPUT}), f"input {image}"])]
+
+
+def _done(found: Sequence[Slot]) -> list[tuple[str, Slot, Mapping[str, Any]]]:
+    return [(SLOTS[i], slot, slot.row) for i, slot in enumerate(found) if slot.row is not None]
+
+
+def _line(name: str, slot: Slot) -> dict[str, Any]:
+    return {"mode": "lines", "name": f"{name.upper()} {words(slot)}", "line": {"color": COLOURS[name], "width": 1.8}}
+
+
+def _pictures(catalog: Catalog, found: Sequence[Slot]) -> list[tuple[NDArray[Any], dict[str, Any]]]:
+    """The input of slot A at the pictures' size, then every picture that can be read, each with its line."""
+    pictures = []
+    for name, slot, row in _done(found):
+        try:
+            pictures.append((values(catalog, row), _line(name, slot)))
+        except Refused:  # it is being computed anew; its pane says so
+            continue
+    about = catalog.about(found[0].experiment) if found else None
+    image = found[0].labels.get("image", "") if found else ""
+    if about is not None and image in about.raw.get("image", {}) and pictures:
+        shape = pictures[0][0].shape
+        line = {"mode": "lines", "name": f"input {image}", "line": {"color": INPUT, "width": 1.2}}
+        pictures.insert(0, (_input(catalog, found[0].experiment, image, shape[1], shape[0]), line))
+    return pictures
+
+
+@lru_cache(maxsize=16)
+def _input(catalog: Catalog, experiment: str, image: str, width: int, height: int) -> NDArray[np.float32]:
+    stored = Image.fromarray(catalog.store.arrays(experiment).input(image))
+    return np.asarray(stored.resize((width, height), Image.Resampling.LANCZOS), np.float32) / np.float32(255)
