@@ -5,8 +5,10 @@ only what is new. Exit code 0: every cell is done; 1: some failed; 2: bad input;
 """
 
 import argparse
+import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -110,6 +112,9 @@ def _run(
 
     embedded = address is None and "RAY_ADDRESS" not in os.environ
     _connect(address, embedded)
+    with contextlib.suppress(ValueError):  # not in the main thread
+        # A job that is stopped ends as with Ctrl-C. Only now: Ray has put its own handler there.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         if why := _wait_for_room(plan, wait):
             raise InputError("resources", f"no node of the cluster can hold a worker: {why}",

@@ -1,6 +1,7 @@
 """A network small enough for tests, and ones that misbehave."""
 
 import os
+import time
 from pathlib import Path
 
 import torch
@@ -59,3 +60,38 @@ class Killer(Net):
             Path("killed").touch()
             os.kill(os.getpid(), 9)
         return super().forward(x)
+
+
+def deadly():
+    """A network that kills its process whenever it sees the dark picture with gradients on: a cell that never ends."""
+    return Deadly().eval()
+
+
+class Deadly(Net):
+    def forward(self, x):
+        if not torch.is_grad_enabled() and (x.mean((1, 2, 3)) < -1.9).any():
+            os.kill(os.getpid(), 9)
+        return super().forward(x)
+
+
+def slow(seconds=0.05):
+    """A network of which every pass takes a while: a run of it can be caught in the middle."""
+    model = Slow()
+    model.seconds = seconds
+    return model.eval()
+
+
+class Slow(Net):
+    def forward(self, x):
+        if torch.is_grad_enabled():
+            time.sleep(self.seconds)
+        return super().forward(x)
+
+
+def not_on_workers():
+    """A network that can be made anywhere but in a Ray worker."""
+    import ray
+
+    if ray.is_initialized():
+        raise RuntimeError("this node lacks the library")
+    return Net().eval()

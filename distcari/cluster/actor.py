@@ -88,9 +88,12 @@ class Worker:
         name: str = "worker", renderer: Renderer = caricatures,
     ) -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-        torch.set_num_threads(threads)
         self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
         self.name = name
+        torch.set_num_threads(threads)
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            here = f"torch {torch.__version__} on {socket.gethostname()}"
+            raise RuntimeError(f"Ray gave {name} a GPU, but {here} sees none")
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
         self.node = socket.gethostname()

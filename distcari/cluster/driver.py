@@ -188,10 +188,10 @@ class Run:
         except RayError as error:
             crew.lose(name)
             self._failed_starts += 1
-            log.warning("%s could not start: %s", name, _one_line(error))
+            log.warning("%s could not start: %s", name, _why_no_start(error))
             if self._failed_starts >= FAILED_STARTS and not len(crew.busy) + len(crew.idle):
                 raise RunStopped(
-                    f"{self._failed_starts} workers in a row could not start; the last: {_one_line(error)}",
+                    f"{self._failed_starts} workers in a row could not start; the last: {_why_no_start(error)}",
                     "See that distcari and what the models need are installed on every node, and that every node "
                     "reaches the store.") from error
             return
@@ -335,6 +335,12 @@ def _stopped(store: Store, told: str, full: bool) -> RunStopped:
     state = "takes no more writes" if full else "cannot be written"
     remedy = "Make room" if full else "Mend it"
     return RunStopped(f"the store {store.url} {state}: {told}", f"{remedy}, then give the same command again.")
+
+
+def _why_no_start(error: RayError) -> str:
+    """The last line of the worker's own traceback, where there is one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^~")]
+    return lines[-1][:300] if "creation task" in str(error) and lines else _one_line(error)
 
 
 def _one_line(error: BaseException | None) -> str:

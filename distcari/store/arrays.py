@@ -116,7 +116,12 @@ class Arrays:
         return [not all(os.path.exists(path(place)) for path in roots) for place in places]  # noqa: PTH110 - a million
 
     def sweep(self, places: Sequence[Place]) -> None:
-        """Remove the `.partial` files that killed writers left where these cells lie."""
+        """Remove the `.partial` files that killed writers left where these cells, or the descriptions, lie."""
+        store = self.group.store_path.store
+        if isinstance(store, zarr.storage.LocalStore):
+            here = Path(store.root) / self.group.path
+            for folder in (store.root, here, *(here / name for name in self.group.array_keys())):
+                _sweep(str(folder))
         for name in PER_CELL:
             if (path := self._chunks(name)) is not None:
                 for folder in {path(place).rpartition("/")[0] for place in places}:
