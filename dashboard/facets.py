@@ -131,7 +131,8 @@ class _Places:
         mask = np.logical_and.reduce([codes.mask(axis, labels) for axis, labels in wanted.items()])
         rows = codes.frame.iloc[np.flatnonzero(mask)]
         places = [tuple(map(text, place)) for place in rows[list(self.plane)].to_numpy(object)]
-        return dict(zip(places, rows.to_dict("records"), strict=True))
+        found = ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))
+        return dict(zip(places, found, strict=True))
 
 
 def _at_work(now: Snapshot, about: About) -> tuple[set[tuple[str, ...]], bool]:

@@ -32,9 +32,10 @@ def link(content: Any, state: State, **props: Any) -> html.A:
 
 def number(value: object) -> str:
     """A figure as shown: three significant digits; a dash for none."""
-    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, int | float) or not np.isfinite(value):
         return "—"
-    if isinstance(value, int | np.integer):
+    if isinstance(value, int):
         return f"{value:,}"
     return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".removesuffix(".")).replace("-", "−")
 
@@ -126,10 +127,10 @@ def walk(axis: str, labels: Sequence[str], label: str, to: Callable[[str], State
 
 
 
-def plot(scheme: str | None, **layout: Any) -> go_.Layout:
-    """The quiet look of all plots, for "light" or "dark"."""
-    dark = scheme == "dark"
-    ink, line = ("#c9c9c9", "#3a3a3a") if dark else ("#495057", "#e3e3e3")
+def plot(scheme: str | None = None, **layout: Any) -> go_.Layout:
+    """The quiet look of all plots, for "light" or "dark"; without either, axes and grid follow the page (app.css)."""
+    greys = {"light": ("#495057", "#e3e3e3"), "dark": ("#c9c9c9", "#3a3a3a")}
+    ink, line = greys.get(scheme or "", ("#7b828a", "rgba(128,128,128,0.25)"))
     axis: dict[str, Any] = dict.fromkeys(("gridcolor", "zerolinecolor", "linecolor"), line)
     axis |= {"ticks": "", "title": {"font": {"size": 11}}}
     base: dict[str, Any] = {

@@ -65,7 +65,7 @@ class Catalog:
         if known or not now.about:
             return known
         dates = now.frame["finished_at"]
-        newest = now.frame["experiment"].iloc[int(dates.argmax())] if dates.notna().any() else None
+        newest = str(now.frame["experiment"].iloc[int(dates.argmax())]) if dates.notna().any() else ""
         return (newest if newest in now.about else min(now.about),)
 
     def axes(self, experiments: Sequence[str]) -> list[str]:
@@ -95,8 +95,8 @@ class Catalog:
     def row(self, key: str) -> dict[str, Any] | None:
         """The index's row of a finished cell; None for an unknown key."""
         now = self.now()
-        at = now.positions.get_indexer([key])[0] if len(now.frame) else -1
-        return None if at < 0 else {str(k): v for k, v in now.frame.iloc[at].items()}
+        at = now.positions.get(key)
+        return None if at is None else {str(k): v for k, v in now.frame.iloc[at].items()}
 
     def slot(self, experiment: str, labels: Labels) -> Slot:
         """One place of an experiment; an axis that is missing in `labels` takes its first label."""

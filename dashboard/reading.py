@@ -19,11 +19,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from distcari.errors import InputError
+from distcari.grid import Label
 from distcari.store import Store, open_store
 from distcari.store.arrays import Arrays, pixels_sha256
 from distcari.store.index import Index
+from distcari.store.schema import FAILURES, INDEX
 
-Label = str | int | float
 ABOUT_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
 MOST_NOTES = 100  # run notes read: the newest
 log = logging.getLogger(__name__)
@@ -80,15 +81,15 @@ class Snapshot:
 
     version: int = 0
     problem: Problem | None = None
-    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
-    failures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    frame: pd.DataFrame = field(default_factory=lambda: INDEX.empty_table().to_pandas())
+    failures: pd.DataFrame = field(default_factory=lambda: FAILURES.empty_table().to_pandas())
     about: Mapping[str, About] = field(default_factory=dict)
     runs: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
-    def positions(self) -> pd.Index:
+    def positions(self) -> Mapping[str, int]:
         """Key -> position in the frame."""
-        return pd.Index(self.frame["key"].to_numpy(object))
+        return dict(zip(self.frame["key"], range(len(self.frame)), strict=True))
 
     @cached_property
     def codes(self) -> "Codes":
@@ -106,8 +107,8 @@ class Codes:
     def mask(self, column: str, labels: Iterable[str]) -> NDArray[np.bool_]:
         """Which rows have one of these labels (as text), (rows,)."""
         if column not in self._columns:
-            numbers, found = pd.factorize(self.frame[column])
-            self._columns[column] = numbers, {text(label): i for i, label in enumerate(found)}
+            codes, found = pd.factorize(self.frame[column])
+            self._columns[column] = codes, {text(label): i for i, label in enumerate(found)}
         numbers, known = self._columns[column]
         wanted = np.zeros(len(known) + 1, bool)  # the last stands for a missing value, -1
         wanted[[known[label] for label in labels if label in known]] = True
@@ -123,8 +124,8 @@ class Parts:
     """The rows of an index folder, each part read once."""
 
     def __init__(self, index: Index) -> None:
-        self.index, self.tables, self.reads = index, {}, 0
-        self.tables: dict[str, pa.Table]
+        self.index, self.reads = index, 0
+        self.tables: dict[str, pa.Table] = {}
 
     def look(self) -> bool:
         """Read new parts, drop those that are gone (merged); whether anything changed."""
@@ -170,7 +171,7 @@ class Reader:
             if begun:  # a run may have taken rows out of parts that keep their names
                 self.index.tables, self.failed.tables = {}, {}
             changed = begun | self.index.look() | self.failed.look()
-            frame = self.index.frame() if changed or not len(last.frame.columns) else last.frame
+            frame = self.index.frame() if changed or last.problem else last.frame
             described = self._describe(frame, begun or changed)
             problem = None if self.about else _empty(self.store.url)
         except InputError as error:

@@ -39,7 +39,6 @@ INDEX = """<!DOCTYPE html>
   var kept = localStorage.getItem("mantine-color-scheme-value") || "auto";
   var dark = kept === "dark" || (kept === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
-  document.documentElement.style.colorScheme = dark ? "dark" : "light";
 })();
 </script>
 {%favicon%}

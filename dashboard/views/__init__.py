@@ -43,7 +43,10 @@ Pictures. `images.picture_url(row, size)`, `input_url`, `match_url`, `npy_url` m
 `pieces.picture(row, …)` makes the <img> with alt text and fixed ratio; `pieces.tile(slot, …)` one place of a grid with
 its status (class `tile`, `data-at` with its labels: hover card, click and picking come with it, see assets/click.js).
 
-Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme (`computedColorScheme`:
-"light" or "dark", for plots; see `pieces.plot`). Figures' names, units and meanings: `pieces.unit(name)`,
-`pieces.meaning(name)`; formatted: `pieces.number(value)`.
+Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme. Plots: `pieces.plot(**layout)`
+is the quiet look; axes and grid take the page's colours by CSS, so that a plot need not know of light and dark
+(`Input("theme", "computedColorScheme")` if one must). Controls: `pieces.choice("explore.x", "x", data, value)` is a
+select that *is* the URL's parameter, and any control with `id=pieces.param("explore.x")` and a `value` is one: no
+callback needed. Figures' names, units and meanings: `pieces.unit(name)`, `pieces.meaning(name)`; formatted:
+`pieces.number(value)`.
 """

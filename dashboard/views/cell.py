@@ -25,24 +25,23 @@ COST = ("steps", "seconds", "attempt", "layer_depth")
 
 def layout(catalog: Catalog, state: State) -> Component:
     """The cell of the URL, else the first that there is."""
-    return html.Div(draw(catalog, state, None), id="cell-body", className="cell")
+    return html.Div(draw(catalog, state), id="cell-body", className="cell")
 
 
 def register(app: Dash, catalog: Catalog) -> None:
-    """The whole view follows the URL; the plot also the colour scheme."""
+    """The whole view follows the URL."""
     @app.callback(
-        Output("cell-body", "children"), Input("url", "search"), Input("theme", "computedColorScheme"),
-        prevent_initial_call=True,
+        Output("cell-body", "children"), Input("url", "search"), prevent_initial_call=True,
     )
-    def follow(search: str | None, scheme: str | None) -> Any:
+    def follow(search: str | None) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
             raise PreventUpdate
-        return draw(catalog, state, scheme)
+        return draw(catalog, state)
 
 
-def draw(catalog: Catalog, state: State, scheme: str | None) -> list[Component]:
-    """Everything, for "light" or "dark"."""
+def draw(catalog: Catalog, state: State) -> list[Component]:
+    """Everything about the state's cell."""
     row = find(catalog, state)
     if row is None:
         return [html.P("No finished cell has this key. Pictures in Compare lead here.", className="quiet")]
@@ -56,7 +55,7 @@ def draw(catalog: Catalog, state: State, scheme: str | None) -> list[Component]:
             html.Div([_walk(catalog, state, slot, axis) for axis in about.axes], className="tools"),
             html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"])]),
         ], className="cell-head"),
-        html.Div([_pictures(catalog, row, at), _facts(catalog, row, at, scheme)], className="cell-columns"),
+        html.Div([_pictures(catalog, row, at), _facts(catalog, row, at)], className="cell-columns"),
     ]
 
 
@@ -110,11 +109,11 @@ def _name(at: Labels) -> str:
     return "_".join(at.values()).replace("/", "-")
 
 
-def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | None) -> Component:
+def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     return html.Div([
         html.Div([_figures("Strength", STRENGTH, row), _figures("Colour and texture", tuple(FIGURES), row)],
                  className="cell-figures"),
-        html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at, scheme)]),
+        html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
         html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
     ], className="cell-facts")
 
@@ -127,7 +126,7 @@ def _figures(title: str, names: tuple[str, ...], row: Mapping[str, Any]) -> Comp
     return html.Section([html.H2(title), html.Table(html.Tbody(lines), className="figures")])
 
 
-def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | None) -> Component:
+def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     about = catalog.about(str(row["experiment"]))
     assert about is not None
     try:
@@ -138,7 +137,7 @@ def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels, scheme: str | N
     curve = curve[: int(np.flatnonzero(~np.isnan(curve)).max(initial=-1)) + 1]
     line = go.Scatter(x=np.arange(1, len(curve) + 1), y=curve, mode="lines", line={"width": 1.6},
                       hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>")
-    look = pieces.plot(scheme, height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
+    look = pieces.plot(height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
     return dcc.Graph(figure=go.Figure(line, look), config={"displayModeBar": False}, className="curve",
                      style={"height": "190px"})
 
@@ -155,7 +154,7 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
         f'row = pd.read_parquet("{url}/index").set_index("key").loc["{row["key"]}"]',
     ])
     copy = dcc.Clipboard(content=code, title="Copy", className="copy")
-    return html.Div([html.Pre(html.Code(code)), copy], className="code")
+    return html.Div([html.Pre(html.Code(code), tabIndex=0), copy], className="code")
 
 
 def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
@@ -167,7 +166,7 @@ def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
     config = yaml.safe_dump(_plain(about.meta.get("config", {})), sort_keys=False, allow_unicode=True) if about else ""
     return html.Div([
         html.Table(html.Tbody(lines), className="figures provenance"),
-        html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config))]),
+        html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config), tabIndex=0)]),
     ])
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash import State as Before
 from dash.development.base_component import Component
@@ -57,6 +58,7 @@ def layout(catalog: Catalog, state: State) -> Component:
     """The tools above, the grid below."""
     tools_, body = draw(catalog, state)
     return html.Div([
+        dmc.VisuallyHidden(html.H1("Compare")),
         html.Div(tools_, id="compare-tools", className="tools"),
         html.Div(body, id="compare-body"),
         dcc.Store(id="compare-drawn", data=_token(catalog, state)),
@@ -109,7 +111,7 @@ def window(catalog: Catalog, state: State, shown: Shown) -> tuple[Facets, Counte
     else:
         rows_, cols_ = rows, cols
     grid = catalog.grid(shown.scope, shown.rows, shown.cols, shown.at, rows_, cols_)
-    counts = Counter(slot.status for line in grid.slots for slot in line)
+    counts = Counter(str(slot.status) for line in grid.slots for slot in line)
     if state.sort_rows and state.sort_rows[0] in FIGURES:
         grid = grid.sorted("rows", *state.sort_rows)
     if state.sort_cols and state.sort_cols[0] in FIGURES:

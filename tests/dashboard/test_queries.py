@@ -96,8 +96,12 @@ def test_a_store_appears_grows_and_is_refused_if_it_is_too_new(tmp_path):
     arrays = prepare(store, wide)
     finish(store, arrays, wide, [c for c in wide.cells() if c.labels[0] == "o"][:1])
     assert catalog.labels(["e"], "model") == ["m", "n", "o"]
+    note = store.files.read("distcari.json")
     store.files.write("distcari.json", b'{"format": 99, "distcari": "9.0"}')
     assert "Update distcari" in catalog.problem().text
+    assert catalog.row("0" * 32) is None and len(catalog.frame(["e"])) == len(catalog.failures(["e"])) == 0
+    store.files.write("distcari.json", note)
+    assert catalog.problem() is None and len(catalog.frame(["e"])) == 1
 
 
 def test_a_hundred_thousand_rows_answer_in_time(catalog):
