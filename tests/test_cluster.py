@@ -87,7 +87,7 @@ def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
     plan, store = planned(work, resources={"num_gpus": 1})
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(RunStopped, match="Ray gave worker-4 a GPU, but torch .* sees none"):
+    with pytest.raises(RunStopped, match=r"Ray gave worker-4 a GPU, but torch .* sees none"):
         Run(plan, store).start()
     assert len(store.table()) == 0
 

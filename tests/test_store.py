@@ -35,7 +35,7 @@ def finish(store, arrays, cell, value=0.5):
 
 
 def chunks(store):
-    return [p for p in Path(store.url).glob("arrays.zarr/e/caricature/c/**/*") if p.is_file()]
+    return [p for p in Path(store.url).glob("arrays.zarr/e/caricature/c.*") if p.is_file()]
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_recovery_sweeps_temporaries_and_puts_a_broken_part_aside(store):
     broken = sorted(index.glob("part-*"))[0]
     broken.write_bytes(broken.read_bytes()[:100])
     (index / "_tmp-1-part-x.parquet").write_bytes(b"half")
-    partial = Path(store.url) / "arrays.zarr/e/caricature/c/0/x.partial"
+    partial = Path(store.url) / "arrays.zarr/e/caricature/c.0.x.partial"
     partial.write_bytes(b"half")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -10,14 +10,18 @@ import signal
 import time
 from pathlib import Path
 
+from distcari.cluster import driver
 from distcari.cluster.actor import Worker
 from distcari.store.arrays import Arrays
+from distcari.store.files import FolderFiles
+from distcari.store.index import Index
 from distcari.store.store import Store
 
 DEATHS = (
     "worker: before a chunk write", "worker: in a chunk write", "worker: after a chunk write",
     "worker: after the chunks", "worker: before the receipt",
     "driver: before the flush", "driver: between temporary and rename", "driver: after the rename",
+    "driver: before a merge's deletions", "driver: in a merge, between deletions and rename",
 )
 STORE = ("store: fails", "store: is slow", "store: is full")
 _rename = Path.replace
@@ -81,9 +85,10 @@ class ChaosWorker(Worker):
 
 
 def put_points_into_the_driver():
-    """Put the driver's points around the store's commit."""
+    """Put the driver's points around the store's commit and its merges; both happen often here."""
+    driver.FLUSH_SECONDS, driver.MANY_PARTS = 0.4, 6
     Path.replace = _replace
-    commit = Store.commit
+    commit, finish, rename = Store.commit, Index._finish, FolderFiles.rename
 
     def committing(store, rows):
         reach("driver: before the flush")
@@ -91,4 +96,13 @@ def put_points_into_the_driver():
             reach(point)
         return commit(store, rows)
 
-    Store.commit = committing
+    def finishing(index, merged):
+        reach("driver: before a merge's deletions")
+        return finish(index, merged)
+
+    def renaming(files, path, to):
+        if "_merged-" in path:
+            reach("driver: in a merge, between deletions and rename")
+        return rename(files, path, to)
+
+    Store.commit, Index._finish, FolderFiles.rename = committing, finishing, renaming

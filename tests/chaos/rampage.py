@@ -90,20 +90,24 @@ class Rampage:
             self.nodes.append(self._node())
         driver = self._driver("store")
         self.report.lives += 1
+        pause = self.random.choice([0.5, 2.0, 6.0])  # a storm, or a few drops
         while driver.poll() is None:
             if not calm:
                 self._accident(driver)
             with suppress(subprocess.TimeoutExpired):
-                driver.wait(self.random.uniform(0.2, 2.0))
+                driver.wait(self.random.uniform(0.2, pause))
         self._count_log()
         self._examine(finished=driver.returncode == 0)
         return driver.returncode
 
     def _accident(self, driver):
         kind = self.random.choices(
-            ["point", "store", "actor", "driver", "node", "freeze"], [10, 4, 6, 2, 1, 1])[0]
-        if kind in ("point", "store"):
-            point = self.random.choice(DEATHS if kind == "point" else STORE)
+            ["worker", "master", "store", "actor", "driver", "node", "freeze"], [8, 8, 4, 5, 2, 1, 1])[0]
+        if kind in ("worker", "master", "store"):
+            point = self.random.choice({
+                "worker": [point for point in DEATHS if point.startswith("worker")],
+                "master": [point for point in DEATHS if point.startswith("driver")], "store": STORE,
+            }[kind])
             (self.folder / "armed" / point).touch()
         elif kind == "actor":
             self._kill_an_actor()
