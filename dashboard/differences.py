@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS = {  # kind: (name for people, unit)
-    "delta_e": ("perceptual, ΔE2000", "ΔE"), "absolute": ("absolute", "of full range"),
+    "delta_e": ("ΔE2000", "ΔE"), "absolute": ("absolute", "of full range"),
     "signed": ("signed", "of full range"),
 }
 CHANNELS = ("all", "red", "green", "blue")

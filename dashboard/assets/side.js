@@ -9,8 +9,8 @@
 
   /* One picture pixel on one CSS pixel is 100 %. */
   function whole() {
-    const glass = all(".pane:not([data-input]) .glass")[0];
-    const image = all(".pane:not([data-input]) .world img").find((i) => i.naturalWidth);
+    const glass = all(".side-pane:not([data-input]) .glass")[0];
+    const image = all(".side-pane:not([data-input]) .world img").find((i) => i.naturalWidth);
     return glass && image ? image.naturalWidth / glass.clientWidth : 1;
   }
 
@@ -74,7 +74,7 @@
     if (!inside) return;
     root.style.setProperty("--u", at[0]);
     root.style.setProperty("--v", at[1]);
-    for (const pane of all(".pane[data-slot]")) {
+    for (const pane of all(".side-pane[data-slot]")) {
       const image = pane.querySelector("img.picture"), text = pane.querySelector("[data-rgb]");
       if (image?.complete && image.naturalWidth && text) text.textContent = pixel(image, at);
     }
@@ -98,7 +98,7 @@
   function slide(event, glass) { split = Math.min(100, Math.max(0, place(event, glass)[0] * 100)); show(); }
 
   function down(event) {
-    const glass = event.target.closest(".glass"), pane = glass?.closest(".pane");
+    const glass = event.target.closest(".glass"), pane = glass?.closest(".side-pane");
     if (!glass || event.button) return;
     if (pane.dataset.slot) activate(pane.dataset.slot);
     const divider = event.target.closest(".divider");
@@ -186,6 +186,7 @@
       link.click();
     } else return;
     event.preventDefault();
+    event.stopPropagation(); // not also a key of another view's tiles
   }
 
   function begin() { // a new page of this view: what the URL says

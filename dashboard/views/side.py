@@ -35,18 +35,18 @@ def layout(catalog: Catalog, state: State) -> Component:
         size="xs", attributes={"root": {"aria-label": "Colour space of the histograms"}},
     )
     return html.Div([
-        html.Div(drawn["cards"], id="side-cards", className="cards"),
+        html.Div(drawn["cards"], id="side-cards", className="side-cards"),
         html.Div([
-            html.Div(drawn["tools"], id="side-tools", className="tools"), side_tools.fixed(),
+            html.Div(drawn["tools"], id="side-tools", className="side-choices"), side_tools.fixed(),
         ], className="side-bar"),
         html.Div([
             side_tools.match_slider(int(match) if match.isdecimal() and int(match[:4]) <= 100 else 0),
             html.Div(drawn["said"], id="side-said", className="shown-how", **{"aria-live": "polite"}),
         ], className="side-line"),
         html.Div(drawn["stage"], id="side-stage"),
-        html.Div(drawn["key"], id="side-key", className="chart-key"),
-        html.Div(side_charts.frames(space), className="charts"),
-        html.Div(drawn["figures"], id="side-figures", className="figures"),
+        html.Div(drawn["key"], id="side-key", className="side-chart-key"),
+        html.Div(side_charts.frames(space), className="side-charts"),
+        html.Div(drawn["figures"], id="side-figures", className="side-figures"),
     ], id="side", className="side")
 
 

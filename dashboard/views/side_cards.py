@@ -13,6 +13,8 @@ from dashboard.state import SLOTS, Labels, State
 from dashboard.views import side_slots
 from dashboard.views.side_slots import Options
 
+ORDER = ("model", "layer", "image", "", "seed", "experiment")  # further axes stand where the gap is
+
 
 def badge(name: str) -> html.B:
     """A slot's letter on its colour."""
@@ -32,13 +34,13 @@ def cards(catalog: Catalog, state: State, slots: Sequence[Labels], options: Opti
 
 def _card(catalog: Catalog, state: State, slots: Sequence[Labels], options: Options, i: int) -> Component:
     name, labels = SLOTS[i], slots[i]
-    axes = [axis for axis in labels if axis != "experiment"] + ["experiment"]
+    axes = sorted(labels, key=lambda axis: ORDER.index(axis) if axis in ORDER else 3)
     open_ = [axis for axis in axes if _offers(catalog, labels, axis)]
     shut = [html.Span([html.I(axis), " ", labels[axis]]) for axis in axes if axis not in open_]
     pick = {"aria-label": f"Slot {name.upper()}: its keys are the arrows", "aria-pressed": "false"}
     top: list[Any] = [
         html.Button(badge(name), className="slot-pick", title=f"Keys act on slot {name.upper()} ({i + 1})", **pick),
-        html.Span(shut, className="shut"),
+        html.Span(shut, className="side-shut"),
     ]
     if len(slots) > 2:
         without = tuple(slot for j, slot in enumerate(slots) if j != i)
@@ -46,7 +48,7 @@ def _card(catalog: Catalog, state: State, slots: Sequence[Labels], options: Opti
         top.append(pieces.link("✕", state.with_(slots=without), className="step", title="Remove this slot", **said))
     selectors = [_selector(catalog, state, slots, options, i, axis) for axis in open_]
     return html.Section(
-        [html.Div(top, className="slot-top"), html.Div(selectors, className="selectors")],
+        [html.Div(top, className="slot-top"), html.Div(selectors, className="side-selectors")],
         className="slot-card", style={"--slot": side_slots.COLOURS[name]},
         **{"data-slot": name, "aria-label": f"Slot {name.upper()}"},
     )
@@ -69,9 +71,8 @@ def _selector(
         attributes={"input": {"aria-label": f"{axis} of slot {SLOTS[i].upper()}"}},
     )
     keys = pieces.KEYS.get(axis, ("", ""))
-    steps = [_step(catalog, state, slots, options, i, axis, step, key)
-             for step, key in zip((-1, 1), keys, strict=True)]
-    return html.Div([steps[0], select, steps[1]], className="walk")
+    steps = [_step(catalog, state, slots, options, i, axis, *to) for to in zip((-1, 1), keys, strict=True)]
+    return html.Div([select, *steps], className="side-at")
 
 
 def _step(
@@ -88,16 +89,18 @@ def _step(
 
 def _actions(catalog: Catalog, state: State, slots: Sequence[Labels], options: Options) -> Component:
     a, b, *rest = slots
-    swap = pieces.link(["⇄ Swap A, B", dmc.Kbd("x", size="xs")], state.with_(slots=(b, a, *rest)), className="action",
-                       title="Swap A and B", **{"data-key": "x"})
+    swap = pieces.link(
+        ["⇄ Swap A, B", dmc.Kbd("x", size="xs")], state.with_(slots=(b, a, *rest)),
+        className="side-action", title="Swap A and B", **{"data-key": "x"},
+    )
     link = pieces.link(
         ["Move together", dmc.Kbd("g", size="xs")],
         state.with_(slots=tuple(slots)).with_extra(link=None if options.linked else "1"),
-        className="action", role="switch", title="A choice in one slot is made in all",
+        className="side-action", role="switch", title="A choice in one slot is made in all",
         **{"aria-checked": "true" if options.linked else "false", "data-key": "g"},
     )
     parts: list[Component] = [swap, link]
     if len(slots) < len(SLOTS):
         more = state.with_(slots=(*slots, side_slots.beside(catalog, slots)))
-        parts.insert(0, pieces.link(f"＋ Slot {SLOTS[len(slots)].upper()}", more, className="action"))
-    return html.Div(parts, className="actions")
+        parts.insert(0, pieces.link(f"+ Slot {SLOTS[len(slots)].upper()}", more, className="side-action"))
+    return html.Div(parts, className="side-actions")

@@ -24,11 +24,12 @@ from dashboard.views.side_panes import words
 from dashboard.views.side_slots import COLOURS
 
 INPUT = "#868e96"
+HEIGHT = 230  # pixels, before and after the curves are there
 AXES = {"a*": "a*, green – red", "b*": "b*, blue – yellow", "L*": "L*, dark – light"}
 CHARTS = {  # id: (heading, what it shows)
     "side-gain": ("Gain over steps", "1 = as strong as the input"),
     "side-colours": ("Colours", "share of pixels in each of 64 bins"),
-    "side-spectrum": ("Radial power spectrum", "grey picture without its mean, both axes logarithmic"),
+    "side-spectrum": ("Radial power spectrum", "of the grey picture, log–log"),
 }
 
 
@@ -38,8 +39,8 @@ def frames(space: Component) -> list[Component]:
     return [
         html.Figure([
             html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
-            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot(None)), className="chart"),
-        ], className=f"{name} chart-frame")
+            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot(None)), style={"height": HEIGHT}),
+        ], className=f"{name} side-chart-frame")
         for name, (title, text) in CHARTS.items()
     ]
 
@@ -51,8 +52,8 @@ def gain(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
         curve = np.asarray(images._cell(catalog, row, "gain_curve"), np.float32)
         known = np.flatnonzero(~np.isnan(curve))
         figure.add_scatter(x=known + 1, y=curve[known], **_line(name, slot), hovertemplate="step %{x}: %{y:.3g}")
-    figure.update_xaxes(title="step", rangemode="tozero").update_yaxes(title="gain")
-    return figure
+    figure.update_xaxes(title=_title("step"), rangemode="tozero").update_yaxes(title=_title("gain"))
+    return _small(figure)
 
 
 def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
@@ -60,14 +61,16 @@ def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
     channels = SPACES[space]
     figure = make_subplots(1, len(channels), shared_yaxes=True, horizontal_spacing=0.03)
     figure.update_layout(pieces.plot(None, showlegend=False))
+    highest = 0.0
     for picture, line in _pictures(catalog, found):
         for i, (_, centres, share) in enumerate(histograms(picture, space)):
             figure.add_scatter(x=centres, y=share, row=1, col=i + 1, **line, hovertemplate="%{x:.2f}: %{y:.2f} %")
+            highest = max(highest, share.max()) if line["line"]["color"] != INPUT else highest
     for i, (channel, low, high) in enumerate(channels):
-        figure.update_xaxes(title=AXES.get(channel, channel), range=[low, high], nticks=5, row=1, col=i + 1)
-    figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False, rangemode="tozero")
-    figure.update_yaxes(title="% of pixels", row=1, col=1)
-    return figure
+        figure.update_xaxes(title=_title(AXES.get(channel, channel)), range=[low, high], nticks=5, row=1, col=i + 1)
+    figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False, range=[0, 1.08 * highest or 1])
+    figure.update_yaxes(title=_title("% of pixels"), row=1, col=1)
+    return _small(figure)
 
 
 def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
@@ -77,9 +80,9 @@ def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
         frequency, power = spectrum(picture)
         figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,
                            hovertemplate="%{x:.3f} cycles/pixel: %{y:.2g}")
-    figure.update_xaxes(type="log", title="cycles/pixel", tickvals=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
-    figure.update_yaxes(type="log", title="power", exponentformat="power", dtick=1)
-    return figure
+    figure.update_xaxes(type="log", title=_title("cycles/pixel"), tickvals=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
+    figure.update_yaxes(type="log", title=_title("power"), exponentformat="power", dtick=1)
+    return _small(figure)
 
 
 def key(found: Sequence[Slot]) -> list[Component]:
@@ -88,6 +91,14 @@ def key(found: Sequence[Slot]) -> list[Component]:
     parts = [html.Span([badge(SLOTS[i]), words(slot) + ("" if slot.row is not None else f" ({slot.status})")])
              for i, slot in enumerate(found)]
     return [*parts, html.Span([html.I(style={"background": INPUT}), f"input {image}"])]
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "standoff": 4, "font": {"size": 12}}
+
+
+def _small(figure: go.Figure) -> go.Figure:
+    return figure.update_xaxes(tickfont_size=11).update_yaxes(tickfont_size=11)
 
 
 def _done(found: Sequence[Slot]) -> list[tuple[str, Slot, Mapping[str, Any]]]:

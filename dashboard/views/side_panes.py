@@ -37,7 +37,7 @@ def stage(
         columns = COLUMNS[len(found)]
         rows = -(-(len(panes) + 1) // columns)
     return html.Div(
-        [*panes, _input(catalog, found)], className=f"panes {options.mode} on-{options.background}",
+        [*panes, _input(catalog, found)], className=f"side-panes in-{options.mode} on-{options.background}",
         style={"--wide-cols": columns, "--rows": rows},
     )
 
@@ -51,13 +51,13 @@ def _pane(state: State, found: Sequence[Slot], i: int, stretch: tuple[int, int] 
     said: list[Any] = [badge(name)]
     if slot.row is not None:
         said.append(html.Span(f"gain {pieces.number(slot.row.get('gain'))} · "
-                              f"cosine {pieces.number(slot.row.get('cosine'))}", className="said"))
-        said.append(html.Span(className="rgb", **{"data-rgb": ""}))
+                              f"cosine {pieces.number(slot.row.get('cosine'))}", className="side-said"))
+        said.append(html.Span(className="side-rgb", **{"data-rgb": ""}))
         to = State("cell", experiments=state.experiments, cell=slot.key)
         about = {"aria-label": f"Open the cell of slot {name.upper()}"}
-        said.append(pieces.link("open", to, className="open", **about))
+        said.append(pieces.link("open", to, className="side-open", **about))
     else:
-        said.append(html.Span(slot.status, className="said"))
+        said.append(html.Span(slot.status, className="side-said"))
     return _figure(parts, said, **{"data-slot": name})
 
 
@@ -72,8 +72,8 @@ def _pair(catalog: Catalog, found: Sequence[Slot], options: Options, stretch: tu
             slot, mark = found[SLOTS.index(name)], badge(name)
             inner = _world(slot, name, stretch)
         text = f"input {slot.labels.get('image', '')}" if name == "input" else words(slot)
-        halves.append(html.Div([*inner, html.Span(mark, className="mark")], className=f"half {side}"))
-        said.append(html.Span([mark, html.Span(text, className="said")], className=f"of-{side}"))
+        halves.append(html.Div([*inner, html.Span(mark, className="side-mark")], className=f"half {side}"))
+        said.append(html.Span([mark, html.Span(text, className="side-said")], className=f"of-{side}"))
     if options.mode == "swipe":
         about = {"role": "slider", "aria-label": "Divider", "aria-valuemin": "0", "aria-valuemax": "100",
                  "aria-valuenow": "50"}
@@ -98,7 +98,7 @@ def _difference(catalog: Catalog, found: Sequence[Slot], i: int, options: Option
         text += f" · {100 * numbers.above:.1f} % off scale"
     alt = f"{differences.KINDS[options.kind][0]} difference of slot {name.upper()} from slot A: {text}"
     image = html.Img(src=difference_url(a.row, b.row, options.kind, options.channel, scale), alt=alt, draggable="false")
-    return _figure([html.Div(image, className="world")], [*said, html.Span(text, className="said")])
+    return _figure([html.Div(image, className="world")], [*said, html.Span(text, className="side-said")])
 
 
 def _input(catalog: Catalog, found: Sequence[Slot]) -> Component:
@@ -112,14 +112,14 @@ def _input(catalog: Catalog, found: Sequence[Slot]) -> Component:
         worlds.append(html.Div(_input_picture(catalog, found[first]), className="world", **names))
         text = ["input ", html.Strong(found[first].labels.get("image", ""))]
         of = f" of {', '.join(SLOTS[i].upper() for i in (first, *more))}" if len(groups) > 1 else ""
-        said.append(html.Span([*text, of], className="said", **names))
+        said.append(html.Span([*text, of], className="side-said", **names))
     return _figure(worlds, said, **{"data-input": ""})
 
 
 def _figure(inside: list[Any], said: list[Any], **props: Any) -> Component:
     cross = [html.I(className="cross-x", **_hidden()), html.I(className="cross-y", **_hidden())]
     glass = html.Div([*inside, *cross], className="glass")
-    return html.Figure([glass, html.Figcaption(said)], className="pane", **props)
+    return html.Figure([glass, html.Figcaption(said)], className="side-pane", **props)
 
 
 def _world(slot: Slot, name: str, stretch: tuple[int, int] | None) -> list[Any]:

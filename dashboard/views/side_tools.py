@@ -12,20 +12,21 @@ from dashboard.state import SLOTS, State
 from dashboard.views.side_slots import BACKGROUNDS, MODES, Options
 
 KEYS = {"side": "s", "swipe": "w", "flicker": "f", "difference": "d"}
+WHY_SHARED = "One range holds the middle 99 % of the values of all slots: a range for each would invent differences."
 CHANNEL_WORDS = {"all": "each channel", "red": "red", "green": "green", "blue": "blue"}
 
 
 def tools(state: State, options: Options, count: int) -> list[Component]:
     """Modes as links, then the mode's own choices, then how pictures are shown."""
     modes = [
-        pieces.link(text, state.with_extra(mode=mode if mode != "side" else None), className="mode",
+        pieces.link(text, state.with_extra(mode=mode if mode != "side" else None), className="side-mode",
                     title=f"{text} ({KEYS[mode]})", **{"data-key": KEYS[mode]},
                     **({"aria-current": "true"} if mode == options.mode else {}))
         for mode, text in MODES.items()
     ]
-    norms = [{"value": "none", "label": "as stored"}, {"value": "shared", "label": "stretched, one range"}]
+    norms = [{"value": "none", "label": "as stored"}, {"value": "shared", "label": "one range"}]
     return [
-        html.Nav(modes, className="modes", **{"aria-label": "How to compare"}),
+        html.Nav(modes, className="side-modes", **{"aria-label": "How to compare"}),
         *_of_mode(options, count),
         pieces.choice("side.norm", "values", norms, options.norm or "none"),
         pieces.choice("side.background", "background", _plain(BACKGROUNDS), options.background),
@@ -67,7 +68,7 @@ def fixed() -> Component:
     buttons.insert(1, html.Output(id="side-percent", title="Screen pixels for each picture pixel; sharp above 100 %"))
     hold = html.Button(["Hold to flicker", dmc.Kbd("Space", size="xs")], id="side-hold", className="plain-button")
     return html.Div([
-        html.Div(buttons, className="zooms", role="group", **{"aria-label": "Zoom of all pictures"}),
+        html.Div(buttons, className="side-zooms", role="group", **{"aria-label": "Zoom of all pictures"}),
         hold,
     ], className="fixed-tools")
 
@@ -86,23 +87,25 @@ def match_slider(match: int) -> Component:
 
 def gradient(colours: Sequence[str], ticks: Sequence[str], unit: str) -> Component:
     """A colour scale with its numbers and unit."""
-    bar = html.Div(className="bar", style={"background": f"linear-gradient(to right, {', '.join(colours)})"})
-    return html.Div([html.Div([bar, html.Div([html.Span(t) for t in ticks], className="ticks")]), html.Span(unit)],
-                    className="legend", role="img", **{"aria-label": f"Colour scale, {unit}: {' to '.join(ticks)}"})
+    bar = html.Div(className="side-scale", style={"background": f"linear-gradient(to right, {', '.join(colours)})"})
+    numbers = html.Div([html.Span(tick) for tick in ticks], className="side-ticks")
+    about = {"aria-label": f"Colour scale, {unit}: {' to '.join(ticks)}"}
+    return html.Div([html.Div([bar, numbers]), html.Span(unit)], className="side-legend", role="img", **about)
 
 
 def said(options: Options, scale: float, stretch: tuple[int, int] | None) -> list[Component]:
     """How pictures and differences are shown, in words and with the colour scale."""
     text = "Pictures as stored, not normalised." if stretch is None else \
-        f"All slots stretched over one range: {stretch[0]} – {stretch[1]} of 255 (middle 99 % of all their values)."
+        f"Pictures stretched over one range for all, {stretch[0]} – {stretch[1]} of 255."
     if options.mode != "difference":
-        return [html.Span(text)]
+        return [html.Span(text, title=WHY_SHARED)]
     unit = "ΔE2000" if options.kind == "delta_e" else f"{CHANNEL_WORDS[options.channel]}, 1 = full range"
     low = scale if options.kind == "signed" else 0.0
     ticks = ("−" + f"{low:g}", "0", f"{scale:g}") if low else ("0", f"{scale / 2:g}", f"{scale:g}")
     shown = f"{_ends(options.kind, scale)}{' ΔE' if options.kind == 'delta_e' else ''}"
-    how = f"Scale {shown}, the same for all differences, of stored values."
-    return [gradient(differences.stops(options.kind, options.channel), ticks, unit), html.Span(f"{how} {text}")]
+    how = f"{shown}, same scale for all, of stored values."
+    scale_bar = gradient(differences.stops(options.kind, options.channel), ticks, unit)
+    return [scale_bar, html.Span(f"{how} {text}", title=WHY_SHARED)]
 
 
 def _ends(kind: str, step: float) -> str:

@@ -2,12 +2,15 @@ import io
 
 import numpy as np
 import pytest
+from dash import no_update
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from dashboard import differences, images, pictures_diff
 from dashboard.picture_profiles import histograms, spectrum
 from dashboard.queries import Catalog
+from dashboard.state import State, parse
+from dashboard.views import side, side_charts, side_figures, side_slots
 from distcari.grid import Axis, Grid
 from distcari.store import Store
 
@@ -138,8 +141,8 @@ def test_the_spectrum_of_a_wave_peaks_at_its_frequency(cycles):
 
 
 def test_white_noise_has_the_same_power_everywhere_whatever_its_size():
-    for side in (64, 128):
-        _, power = spectrum(np.repeat(np.random.default_rng(1).random((side, side, 1)), 3, -1))
+    for n in (64, 128):
+        _, power = spectrum(np.repeat(np.random.default_rng(1).random((n, n, 1)), 3, -1))
         assert np.median(power) == pytest.approx(1 / 12, rel=0.15)
 
 
@@ -151,3 +154,89 @@ def test_histograms_count_every_pixel_where_it_lies():
     for name, centres, share in histograms(np.ones((4, 4, 3)), "lab"):
         assert share.sum() == pytest.approx(100)
         assert centres[share.argmax()] == pytest.approx(100 if name == "L*" else 0, abs=3)
+
+
+def follow(catalog, search, **choice):
+    answer = side.chosen(catalog, search, **choice)
+    return None if answer is no_update else parse(answer)
+
+
+def test_without_slots_two_models_stand_side_by_side_and_the_open_cell_comes_first(catalog):
+    a, b = side_slots.filled(catalog, parse("?view=side"))
+    assert a == {"experiment": "e", "model": "m", "image": "cat", "layer": "x", "seed": "0"}
+    assert b == {**a, "model": "n"}
+    c = side_slots.beside(catalog, [a, b])
+    assert c == {**a, "model": "o"} and side_slots.beside(catalog, [a, b, c]) == {**c, "image": "cup"}
+    key = row(catalog, model="n", layer="y", seed="1")["key"]
+    assert side_slots.filled(catalog, State("side", cell=key))[0] == {**a, "model": "n", "layer": "y", "seed": "1"}
+
+
+def test_a_choice_in_a_slot_changes_that_slot_in_the_url(catalog):
+    state = follow(catalog, "?view=side&side.mode=swipe", at=1, axis="layer", label="y")
+    assert state.slots[1]["layer"] == "y" and state.slots[0]["layer"] == "x" and state.own("mode") == "swipe"
+    assert follow(catalog, state.search(), at=1, axis="layer", label="y") is None
+    assert follow(catalog, "?view=compare", at=1, axis="layer", label="y") is None
+    assert follow(catalog, "?view=side", at=3, axis="layer", label="y") is None
+
+
+def test_linked_slots_move_together(catalog):
+    state = follow(catalog, "?view=side&side.link=1", at=0, axis="image", label="cup")
+    assert [slot["image"] for slot in state.slots] == ["cup", "cup"]
+    assert [slot["model"] for slot in state.slots] == ["m", "n"]
+    on = side_slots.stepped(catalog, state.slots, True, 0, "layer", 1)
+    assert [slot["layer"] for slot in on] == ["y", "y"]
+    assert side_slots.stepped(catalog, on, True, 0, "layer", 1) is None
+
+
+def text(component):
+    found = [component] if isinstance(component, str) else []
+    children = getattr(component, "children", component if isinstance(component, list | tuple) else None)
+    for child in children if isinstance(children, list | tuple) else [children] if children is not None else []:
+        found += text(child)
+    return found
+
+
+def test_what_is_not_there_says_why(catalog):
+    search = "?view=side&a.model=m&b.model=o&c.model=o&c.layer=y&d.model=zzz&side.mode="
+    said = " ".join(text(side.layout(catalog, parse(search + "side"))))
+    assert "RuntimeError: no memory" in said and "No run is at work on it" in said and "e has no model zzz." in said
+    said = " ".join(text(side.layout(catalog, parse(search + "difference"))))
+    assert "B has no picture: failed." in said and "C has no picture: pending." in said
+    for mode in side_slots.MODES:
+        side.layout(catalog, parse(f"?view=side&a.model=zzz&b.experiment=nope&side.mode={mode}&side.norm=shared"))
+
+
+def test_unknown_options_fall_back_and_the_scale_is_said(catalog):
+    known = side_slots.options(parse("?view=side"), 2)
+    names = ("mode", "kind", "channel", "scale", "norm", "background", "left")
+    odd = "&".join(f"side.{name}=%3Cb%3E" for name in names)
+    assert side_slots.options(parse(f"?view=side&{odd}&side.right=d"), 2) == known
+    said = text(side.draw(catalog, parse("?view=side&side.mode=difference"))["said"])
+    assert "0" in said and "40" in said and any("0 – 40 ΔE, same scale for all" in line for line in said)
+    said = " ".join(text(side.draw(catalog, parse("?view=side&side.norm=shared"))["said"]))
+    assert "one range for all, 1 – 254 of 255" in said
+
+
+def test_pictures_are_stretched_over_the_same_range_in_every_slot(catalog):
+    stage = side.draw(catalog, parse("?view=side&side.norm=shared"))["stage"]
+    sources = [part.src for part in stage._traverse() if getattr(part, "className", "") == "picture"]
+    ranges = {source.partition("?")[2].rpartition("&v=")[0] for source in sources if "/stretched/" in source}
+    assert len(ranges) == 1 and sum("/stretched/" in source for source in sources) == 2
+
+
+def test_the_table_says_how_far_each_slot_is_from_the_first(catalog):
+    a, b = row(catalog, model="m"), row(catalog, model="n")
+    mean = deltaE_ciede2000(rgb2lab(stored(catalog, a)), rgb2lab(stored(catalog, b))).mean()
+    said = text(side.draw(catalog, parse("?view=side"))["figures"])
+    assert f"{mean:.1f}" in said and "-1 … 1" in said
+    assert side_figures.signed(0.25).startswith("+0.25") and side_figures.signed(-3.0).startswith("−3")
+    assert side_figures.signed(float("nan")) == "—"
+
+
+def test_charts_hold_a_line_for_each_finished_slot_in_its_colour(catalog):
+    found = side_slots.cells(catalog, side_slots.filled(catalog, parse("?view=side&a.model=m&b.model=o&c.model=n")))
+    colours = [side_slots.COLOURS["a"], side_slots.COLOURS["c"]]
+    assert [line.line.color for line in side_charts.gain(catalog, found).data] == colours
+    assert list(side_charts.gain(catalog, found).data[0].x) == [1, 2, 3, 4]
+    assert [line.line.color for line in side_charts.spectra(catalog, found).data[1:]] == colours
+    assert len(side_charts.colours(catalog, found, "lab").data) == 3 * 3
