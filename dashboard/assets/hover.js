@@ -10,7 +10,7 @@
     const figures = (tile.dataset.figures || "").split("|").filter(Boolean).map((f) => f.split("="));
     card.innerHTML = `<b>${escape(model)}</b> at <b>${escape(layer)}</b> seeing <b>${escape(image)}</b><p>${escape(more)}</p>`
       + `<dl>${figures.map(([k, v]) => `<dt>${escape(k)}</dt><dd>${escape(v)}</dd>`).join("")}</dl>`;
-    if (!figures.length) card.insertAdjacentHTML("beforeend", `<p>${escape(tile.querySelector(".why")?.title || "")}</p>`);
+    if (!figures.length) card.insertAdjacentHTML("beforeend", `<p>${escape(tile.dataset.reason || "")}</p>`);
   }
 
   function place(card) {
