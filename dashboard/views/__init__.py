@@ -41,8 +41,8 @@ is typing; hidden links count. `m`/`M` model, arrows left/right layer, up/down i
 
 Pictures. `images.picture_url(row, size)`, `input_url`, `match_url`, `npy_url` make the addresses from the index's row;
 `pieces.picture(row, …)` makes the <img> with alt text and fixed ratio; `pieces.tile(slot, …)` one place of a grid with
-its status (class `tile`, `data-at` with its labels; its inside, hover card, click and picking come with it: assets/tile.js,
-hover.js, pick.js).
+its status (class `tile`, `data-at` with its labels; its inside, hover card, click and picking come with
+it: assets/tile.js, hover.js, pick.js).
 
 Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme. Plots: `pieces.plot(**layout)`
 is the quiet look; axes and grid take the page's colours by CSS, so that a plot need not know of light and dark
