@@ -78,8 +78,8 @@ def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = Non
 def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: bool = True, **props: Any) -> html.Div:
     """One place of a grid: the picture as a link to its cell, or its status and the reason. `label`: a figure below.
 
-    Only data: assets/tile.js draws what is inside. As components of their own, picture, link and text made sorting 240
-    cells three times slower.
+    Only data: assets/tile.js draws what is inside, one component a tile instead of three, and natively lazy pictures
+    (html.Img does not know `loading`). 240 tiles are 169 KB instead of 221 KB.
     """
     data = {"data-at": json.dumps({"experiment": slot.experiment, **slot.labels}, ensure_ascii=False)}
     if slot.status != "done" or slot.row is None:
