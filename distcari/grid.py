@@ -27,11 +27,26 @@ class Axis:
         return tuple(self.digests)
 
 
-class Cell(NamedTuple):
-    """One caricature to be: its key and its labels, in the order of the axes."""
+class Cell(tuple[Label, ...]):
+    """One caricature to be: its key and its labels, in the order of the axes. One flat tuple: there are millions."""
 
-    key: str
-    labels: tuple[Label, ...]
+    __slots__ = ()
+
+    def __new__(cls, key: str, labels: Iterable[Label]) -> "Cell":  # noqa: D102
+        return tuple.__new__(cls, (key, *labels))
+
+    def __getnewargs__(self) -> tuple[str, tuple[Label, ...]]:
+        return self.key, self.labels
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that decides the pixels and their place."""
+        return str(self[0])
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels, in the order of the axes."""
+        return self[1:]
 
 
 class WorkUnit(NamedTuple):

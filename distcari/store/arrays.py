@@ -6,7 +6,8 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Arrays:
         self._labels: dict[str, list[Label]] = {}
         self._opened: dict[str, Any] = {}
         self._places: list[dict[Label, int]] = []
+        self._sides: tuple[int, ...] | None = None
+        self._mark = "."
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -47,6 +50,10 @@ class Arrays:
     @property
     def axes(self) -> list[str]:
         """Names of the grid's axes, in order."""
+        return list(self._axes)
+
+    @cached_property
+    def _axes(self) -> list[str]:
         return list(self.meta["axes"])
 
     @property
@@ -110,11 +117,17 @@ class Arrays:
 
     def absent(self, places: Sequence[Place]) -> list[bool]:
         """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
-        chunks = [path for name in PER_CELL if (path := self._chunks(name)) is not None]
-        if not chunks:
+        if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return [False] * len(places)
-        there = _Listing() if len(places) > 1000 else os.path.exists
-        return [not all(there(path(place)) for path in chunks) for place in places]
+        gone = [False] * len(places)
+        middles = [self._middle(place) for place in places]
+        for name in PER_CELL:
+            there = _Listing() if len(places) > 1000 else os.path.exists
+            head, tail = self._ends(name)
+            for i, middle in enumerate(middles):
+                if not there(f"{head}{middle}{tail}"):
+                    gone[i] = True
+        return gone
 
     def sweep(self, places: Sequence[Place]) -> None:
         """Remove the `.partial` files that killed writers left where these cells, or the descriptions, lie."""
@@ -123,10 +136,11 @@ class Arrays:
             here = Path(store.root) / self.group.path
             for folder in (store.root, here, *(here / name for name in self.group.array_keys())):
                 _sweep(str(folder))
-        for name in PER_CELL:
-            if (path := self._chunks(name)) is not None:
-                for folder in {path(place).rpartition("/")[0] for place in places}:
-                    _sweep(folder)
+        if self._array("caricature").metadata.chunk_key_encoding.separator == ".":
+            return  # flat: all chunks lie in the folders just seen
+        for folder in {chunk.rpartition("/")[0] for name in PER_CELL for place in places
+                       if (chunk := self._chunk(name, place)) is not None}:
+            _sweep(folder)
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """One cell of an array, as stored."""
@@ -153,25 +167,35 @@ class Arrays:
 
     def _sync(self, name: str, place: Place) -> None:
         """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
-        path = self._chunks(name)
+        path = self._chunk(name, place)
         if path is not None:
-            chunk = Path(path(place))
+            chunk = Path(path)
             with chunk.open("rb") as file:
                 os.fsync(file.fileno())
             sync_folder(chunk.parent)
 
-    def _chunks(self, name: str) -> Callable[[Place], str] | None:
-        """From a cell's place to the file of its chunk (or shard) on a local folder; None elsewhere."""
-        array = self._array(name)
-        store = array.store_path.store
-        if not isinstance(store, zarr.storage.LocalStore):
+    def _chunk(self, name: str, place: Place) -> str | None:
+        """The file of a cell's chunk (or shard) on a local folder; None elsewhere."""
+        if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return None
-        sides = array.shards or array.chunks
+        head, tail = self._ends(name)
+        return f"{head}{self._middle(place)}{tail}"
+
+    def _ends(self, name: str) -> tuple[str, str]:
+        """What stands before and behind a cell's numbers in the paths of an array's chunks."""
+        array = self._array(name)
         mark = array.metadata.chunk_key_encoding.separator
-        root, tail = f"{store.root}/{array.path}/c{mark}", f"{mark}0" * (array.ndim - len(self.axes))
-        if max(sides[: len(self.axes)]) == 1:
-            return lambda place: f"{root}{mark.join(map(str, place))}{tail}"
-        return lambda place: f"{root}{mark.join(str(i // n) for i, n in zip(place, sides, strict=False))}{tail}"
+        return f"{array.store_path.store.root}/{array.path}/c{mark}", f"{mark}0" * (array.ndim - len(self._axes))
+
+    def _middle(self, place: Place) -> str:
+        """A cell's numbers in the paths of its chunks: those of its place, or of its shard."""
+        if self._sides is None:
+            array = self._array("caricature")
+            self._sides = (array.shards or array.chunks)[: len(self._axes)]
+            self._mark = array.metadata.chunk_key_encoding.separator
+        if max(self._sides) > 1:
+            place = tuple(i // n for i, n in zip(place, self._sides, strict=True))
+        return self._mark.join(map(str, place))
 
 
 class _Listing:

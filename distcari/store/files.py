@@ -5,6 +5,7 @@ A folder: temporary name, fsync, rename. An object store (through obstore): one 
 
 import contextlib
 import fcntl
+import io
 import logging
 import os
 import re
@@ -38,6 +39,9 @@ class Files(Protocol):
 
     def read(self, path: str) -> bytes:
         """A file's bytes; FileNotFoundError if there is none."""
+
+    def source(self, path: str) -> Any:
+        """What pyarrow can read a file from without more of it than it needs; FileNotFoundError if there is none."""
 
     def write(self, path: str, content: bytes) -> None:
         """Put a whole file there, or leave what was there: nothing in between is ever seen."""
@@ -74,6 +78,11 @@ class FolderFiles:
     def read(self, path: str) -> bytes:
         """A file's bytes."""
         return (self.root / path).read_bytes()
+
+    def source(self, path: str) -> Any:
+        """The file's path."""
+        (self.root / path).stat()
+        return str(self.root / path)
 
     def write(self, path: str, content: bytes) -> None:
         """Temporary file whose name readers ignore (`_tmp-`), fsync, rename, fsync of the folder."""
@@ -164,6 +173,10 @@ class ObjectFiles:
         import obstore
 
         return bytes(obstore.get(self.objects, path).bytes())
+
+    def source(self, path: str) -> Any:
+        """The object's bytes: parts are read whole, with one request each."""
+        return io.BytesIO(self.read(path))
 
     def write(self, path: str, content: bytes) -> None:
         """One PUT."""

@@ -161,9 +161,11 @@ class Index:
         return list(json.loads((pq.read_schema(io.BytesIO(content)).metadata or {}).get(_REPLACES, b"[]")))
 
     def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table | None:
-        content = self.files.read(f"{self.folder}/{name}")
+        source = self.files.source(f"{self.folder}/{name}")
         try:
-            table = pq.read_table(io.BytesIO(content), columns=list(columns) if columns is not None else None)
+            table = pq.read_table(source, columns=list(columns) if columns is not None else None, partitioning=None)
+        except FileNotFoundError:
+            raise
         except (pa.ArrowException, OSError) as error:
             warnings.warn(f"{self.folder}/{name} is unreadable and left out: {error}", stacklevel=3)
             return None

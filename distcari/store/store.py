@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
@@ -117,11 +118,13 @@ class Store:
             if not _same(target, place, image):
                 target[place] = image
 
-    def committed(self, experiment: str) -> set[str]:
-        """Keys of the experiment's finished cells, less those whose chunks are gone (`lost`)."""
-        table = self.index.table(["key", "experiment"])
-        mine = table.filter(pc.equal(table["experiment"], experiment))["key"]
-        return set(mine.to_pylist()) - self.lost(experiment)
+    def committed(self, experiment: str, recovered: bool = False) -> set[str]:
+        """Keys of the experiment's finished cells, less those whose chunks are gone (`lost`).
+
+        A store that has just been recovered has none of those.
+        """
+        keys = set(self._rows(experiment, ())["key"].to_pylist())
+        return keys if recovered else keys - self.lost(experiment)
 
     def lost(self, experiment: str) -> set[str]:
         """Keys in the index without their chunks: somebody deleted them, or copied the store while it was written.
@@ -132,12 +135,15 @@ class Store:
         if not is_local(self.url) or experiment not in self.experiments():
             return set()
         arrays = self.arrays(experiment)
-        table = self.index.table(["key", "experiment", *arrays.axes])
-        table = table.filter(pc.equal(table["experiment"], experiment))
-        places = [arrays.find(at) for at in zip(*(table[axis].to_pylist() for axis in arrays.axes), strict=True)]
-        absent = iter(arrays.absent([place for place in places if place is not None]))
-        keys = table["key"].to_pylist()
-        return {key for key, place in zip(keys, places, strict=True) if place is None or next(absent)}
+        rows = self._rows(experiment, arrays.axes)
+        at = [pc.fill_null(pc.index_in(rows[axis], pa.array(arrays.labels(axis), rows[axis].type)), -1)
+              for axis in arrays.axes]
+        places = list(zip(*(column.to_pylist() for column in at), strict=True))
+        return {key for key, gone in zip(rows["key"].to_pylist(), arrays.absent(places), strict=True) if gone}
+
+    def _rows(self, experiment: str, columns: Sequence[str]) -> pa.Table:
+        table = self.index.table(["key", "experiment", *columns])
+        return table.filter(pc.equal(table["experiment"], experiment))
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """Make rows whose pixels are written and verified part of the index, all at once; the part's name."""
