@@ -192,9 +192,10 @@
   function begin() { // a new page of this view: what the URL says
     const url = new URLSearchParams(location.search), [k, x, y] = (url.get("side.zoom") || "1,0,0").split(",").map(Number);
     zoom = [k, x, y].every(Number.isFinite) && k > 0 ? { k, x, y } : { k: 1, x: 0, y: 0 };
-    split = 50;
-    active = "a";
+    [split, active] = [50, "a"];
     release();
+    // dcc.Location learns its own href with its first change of props, and pushes it: before save() changes the address.
+    window.dash_clientside.set_props("url", { href: location.href });
     root.addEventListener("wheel", wheel, { passive: false });
     for (const name of ["touchstart", "touchmove"]) {
       root.addEventListener(name, (e) => { if (e.touches.length > 1 && e.cancelable) e.preventDefault(); }, { passive: false });

@@ -26,10 +26,11 @@ from dashboard.views.side_slots import COLOURS
 INPUT = "#868e96"
 HEIGHT = 230  # pixels, before and after the curves are there
 AXES = {"a*": "a*, green – red", "b*": "b*, blue – yellow", "L*": "L*, dark – light"}
+TICKS = {1: [0, 0.5, 1], 100: [-50, 0, 50, 100]}  # by the end of the axis
 CHARTS = {  # id: (heading, what it shows)
     "side-gain": ("Gain over steps", "1 = as strong as the input"),
     "side-colours": ("Colours", "share of pixels in each of 64 bins"),
-    "side-spectrum": ("Radial power spectrum", "of the grey picture, log–log"),
+    "side-spectrum": ("Radial spectrum", "power of the grey picture"),
 }
 
 
@@ -39,7 +40,7 @@ def frames(space: Component) -> list[Component]:
     return [
         html.Figure([
             html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
-            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot(None)), style={"height": HEIGHT}),
+            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot()), style={"height": HEIGHT}),
         ], className=f"{name} side-chart-frame")
         for name, (title, text) in CHARTS.items()
     ]
@@ -47,7 +48,7 @@ def frames(space: Component) -> list[Component]:
 
 def gain(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     """The gain of each step, of every slot that is done."""
-    figure = go.Figure(layout=pieces.plot(None, showlegend=False))
+    figure = go.Figure(layout=pieces.plot(showlegend=False))
     for name, slot, row in _done(found):
         curve = np.asarray(images._cell(catalog, row, "gain_curve"), np.float32)
         known = np.flatnonzero(~np.isnan(curve))
@@ -59,15 +60,16 @@ def gain(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
 def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
     """Histograms of three channels, one beside the other; the input of slot A in grey."""
     channels = SPACES[space]
-    figure = make_subplots(1, len(channels), shared_yaxes=True, horizontal_spacing=0.03)
-    figure.update_layout(pieces.plot(None, showlegend=False))
+    figure = make_subplots(1, len(channels), shared_yaxes=True, horizontal_spacing=0.05)
+    figure.update_layout(pieces.plot(showlegend=False))
     highest = 0.0
     for picture, line in _pictures(catalog, found):
         for i, (_, centres, share) in enumerate(histograms(picture, space)):
             figure.add_scatter(x=centres, y=share, row=1, col=i + 1, **line, hovertemplate="%{x:.2f}: %{y:.2f} %")
             highest = max(highest, share.max()) if line["line"]["color"] != INPUT else highest
     for i, (channel, low, high) in enumerate(channels):
-        figure.update_xaxes(title=_title(AXES.get(channel, channel)), range=[low, high], nticks=5, row=1, col=i + 1)
+        title = _title(AXES.get(channel, channel))
+        figure.update_xaxes(title=title, range=[low, high], tickvals=TICKS[high], row=1, col=i + 1)
     figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False, range=[0, 1.08 * highest or 1])
     figure.update_yaxes(title=_title("% of pixels"), row=1, col=1)
     return _small(figure)
@@ -75,7 +77,7 @@ def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
 
 def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     """Mean power over frequency, both logarithmic; the input of slot A in grey."""
-    figure = go.Figure(layout=pieces.plot(None, showlegend=False))
+    figure = go.Figure(layout=pieces.plot(showlegend=False))
     for picture, line in _pictures(catalog, found):
         frequency, power = spectrum(picture)
         figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,

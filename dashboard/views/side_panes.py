@@ -18,6 +18,7 @@ from dashboard.pictures_diff import between, difference_url, stretched_url
 from dashboard.queries import Catalog
 from dashboard.state import SLOTS, State
 from dashboard.views.side_cards import badge
+from dashboard.views.side_figures import signed
 from dashboard.views.side_slots import Options
 
 COLUMNS = {2: 4, 3: 3, 4: 4}  # of the difference mode, by slots: the pictures, their differences from A, the input
@@ -71,7 +72,7 @@ def _pair(catalog: Catalog, found: Sequence[Slot], options: Options, stretch: tu
         else:
             slot, mark = found[SLOTS.index(name)], badge(name)
             inner = _world(slot, name, stretch)
-        text = f"input {slot.labels.get('image', '')}" if name == "input" else words(slot)
+        text = slot.labels.get("image", "") if name == "input" else words(slot)
         halves.append(html.Div([*inner, html.Span(mark, className="side-mark")], className=f"half {side}"))
         said.append(html.Span([mark, html.Span(text, className="side-said")], className=f"of-{side}"))
     if options.mode == "swipe":
@@ -94,6 +95,8 @@ def _difference(catalog: Catalog, found: Sequence[Slot], i: int, options: Option
     unit = " ΔE" if options.kind == "delta_e" else ""
     numbers = differences.summary(values, scale)
     text = f"mean {pieces.number(numbers.mean)}{unit} · 95 % below {pieces.number(numbers.p95)}{unit}"
+    if options.kind == "signed":
+        text = f"mean {signed(float(values.mean()))} · magnitude: {text}"
     if numbers.above >= 0.0005:
         text += f" · {100 * numbers.above:.1f} % off scale"
     alt = f"{differences.KINDS[options.kind][0]} difference of slot {name.upper()} from slot A: {text}"

@@ -13,7 +13,7 @@ from dashboard.views.side_slots import BACKGROUNDS, MODES, Options
 
 KEYS = {"side": "s", "swipe": "w", "flicker": "f", "difference": "d"}
 WHY_SHARED = "One range holds the middle 99 % of the values of all slots: a range for each would invent differences."
-CHANNEL_WORDS = {"all": "each channel", "red": "red", "green": "green", "blue": "blue"}
+CHANNEL_WORDS = {"all": "R, G, B", "red": "red", "green": "green", "blue": "blue"}
 
 
 def tools(state: State, options: Options, count: int) -> list[Component]:
@@ -99,7 +99,7 @@ def said(options: Options, scale: float, stretch: tuple[int, int] | None) -> lis
         f"Pictures stretched over one range for all, {stretch[0]} – {stretch[1]} of 255."
     if options.mode != "difference":
         return [html.Span(text, title=WHY_SHARED)]
-    unit = "ΔE2000" if options.kind == "delta_e" else f"{CHANNEL_WORDS[options.channel]}, 1 = full range"
+    unit = "ΔE2000" if options.kind == "delta_e" else f"{CHANNEL_WORDS[options.channel]}; 1 = full range"
     low = scale if options.kind == "signed" else 0.0
     ticks = ("−" + f"{low:g}", "0", f"{scale:g}") if low else ("0", f"{scale / 2:g}", f"{scale:g}")
     shown = f"{_ends(options.kind, scale)}{' ΔE' if options.kind == 'delta_e' else ''}"
