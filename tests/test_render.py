@@ -1,14 +1,19 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 import torch
+import torchvision
 from skimage import data
+from torch.utils.flop_counter import FlopCounterMode
 
 from distcari.errors import InputError
 from distcari.render import Network, caricature, caricatures, describe_layers, find_layers
+from distcari.render.adam import Adam
+from distcari.render.flops import FlopCounter
 from distcari.render.measure import high_frequency_share, match_map, positions
 from distcari.render.network import run_to
 from distcari.render.objective import gain_and_cosine, objective
@@ -197,3 +202,34 @@ def test_the_engine_needs_torch_torchvision_numpy_and_pillow_alone():
     code = f"import sys, distcari.render; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vit_b_16", "efficientnet_b0", "swin_t"])
+def test_flops_are_those_of_torchs_own_counter(name):
+    model = torchvision.models.get_model(name, weights=None).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as theirs:
+        model(torch.zeros(1, 3, 224, 224))
+    with torch.no_grad(), FlopCounter() as ours:
+        model(torch.zeros(1, 3, 224, 224))
+    assert ours.total == theirs.get_total_flops()
+
+
+def test_adam_takes_the_steps_of_torchs_own():
+    a = torch.randn(4, 3, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    b = a.detach().clone().requires_grad_()
+    ours, theirs = Adam(a), torch.optim.Adam([b])
+    for step in range(20):
+        theirs.param_groups[0]["lr"] = rate = 0.1 / (step + 1)
+        ours.minimise((a**4).sum() + a.sin().sum(), rate)
+        theirs.zero_grad()
+        ((b**4).sum() + b.sin().sum()).backward()
+        theirs.step()
+    assert torch.equal(a, b)
+
+
+def test_a_caricature_does_not_import_torchs_compiler():
+    code = "import sys, tiny, torch; from distcari import caricature; from distcari.render import describe_layers; " \
+        "caricature(tiny.net().eval(), torch.rand(3, 32, 32), 'conv2', size=32, steps=2, input_size=32); " \
+        "describe_layers(tiny.net(), 32); print('torch._dynamo' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent)
+    assert said.stdout.strip() == "False", said.stderr

@@ -1,9 +1,9 @@
 """The loop: from input images to pictures that push a layer as far as they can in the direction the images push it.
 
-On a CPU the same cell in the same batch gives the same bits. With one thread (an actor's default) a convolutional layer
-gives the same bits in any batch; with more threads, and behind a linear layer or in a transformer, the library picks
-another order of summation for another batch size, so bits differ by rounding, which the steps amplify. On a GPU the
-resampling's backward pass adds in no fixed order.
+On a CPU the same cell in the same batch, with the same number of threads, gives the same bits. In another batch it may
+not: behind a linear layer, in a transformer, with tiny inputs or more threads the library picks another order of
+summation for another batch size, and the steps amplify the rounding. So workers render cells one by one on a CPU, where
+batches are no faster. On a GPU the resampling's backward pass adds in no fixed order.
 """
 
 import math
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from distcari.render.adam import Adam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.measure import high_frequency_share, measure
@@ -97,17 +98,15 @@ def caricatures(
     spectra = starts(draws, chosen.size).to(device).requires_grad_(True)
     views = random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift).to(device)
     scale = frequency_scale(chosen.size).to(device)
-    optimizer = torch.optim.Adam([spectra], lr=chosen.learning_rate)
+    optimizer = Adam(spectra)
     gains, t = [], flat(target)
     for step in range(chosen.steps):
-        optimizer.param_groups[0]["lr"] = chosen.learning_rate * rate(step, chosen.steps, chosen.schedule)
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
         gain, cosine = gain_and_cosine(flat(forward(see(pictures(spectra, scale, chosen.size), views[step], size))), t)
-        optimizer.zero_grad(set_to_none=True)
-        (-objective(gain, cosine, chosen.cossim_pow)).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        loss = -objective(gain, cosine, chosen.cossim_pow).sum()
+        optimizer.minimise(loss, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule))
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)

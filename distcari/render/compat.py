@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from distcari.render.adam import Adam
 from distcari.render.augment import affine, see
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
@@ -42,15 +43,13 @@ def lucent_optimise(
     draws, t = generators(seeds), flat(target)
     spectra = starts(draws, SIZE).to(device).requires_grad_(True)
     scale = frequency_scale(SIZE).to(device)
-    optimizer = torch.optim.Adam([spectra], lr=0.05)
+    optimizer = Adam(spectra)
     gains = []
     for step in range(settings.steps):
         shown = pictures(spectra, scale, SIZE)
         views = torch.cat([_view(picture[None], draw) for picture, draw in zip(shown, draws, strict=True)])
         gain, cosine = gain_and_cosine(flat(forward(views)), t)
-        optimizer.zero_grad(set_to_none=True)
-        (-objective(gain, cosine, 0.0)).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizer.minimise(-objective(gain, cosine, 0.0).sum(), 0.05)
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)

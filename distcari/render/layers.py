@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from distcari.render.flops import FlopCounter
 
 _KINDS = (
     ("conv", ("conv",)), ("norm", ("norm",)), ("linear", ("linear",)), ("attention", ("attention", "attn")),
@@ -36,13 +37,13 @@ class LayerInfo:
 def describe_layers(model: nn.Module, input_size: int = 224) -> list[LayerInfo]:
     """All layers that give one tensor of 2 to 4 dims, in order of execution; one forward pass of one image."""
     seen: dict[str, tuple[tuple[int, ...], int, int]] = {}
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounter()
 
     def record(path: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             calls = seen.pop(path)[2] if path in seen else 0
             if isinstance(output, Tensor) and 2 <= output.ndim <= 4:
-                seen[path] = (tuple(output.shape[1:]), counter.get_total_flops(), calls + 1)
+                seen[path] = (tuple(output.shape[1:]), counter.total, calls + 1)
 
         return hook
 
@@ -57,7 +58,7 @@ def describe_layers(model: nn.Module, input_size: int = 224) -> list[LayerInfo]:
         model.train(training)
         for hook in hooks:
             hook.remove()
-    total = max(1, counter.get_total_flops())
+    total = max(1, counter.total)
     modules = dict(model.named_modules())
     return [
         LayerInfo(path.replace(".", "_"), path, _kind(path, modules), shape, flops / total, calls)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from distcari.grid import Label
-from distcari.store.files import is_local, local_path, object_store, sync_folder
+from distcari.store.files import is_local, local_path, sync_folder, zarr_objects
 
 MATCH_SIZE = 56
 PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
@@ -28,7 +28,7 @@ def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
     """The zarr store of `<url>/arrays.zarr`."""
     if is_local(url):
         return zarr.storage.LocalStore(local_path(url) / "arrays.zarr", read_only=read_only)
-    return zarr.storage.ObjectStore(object_store(f"{url.rstrip('/')}/arrays.zarr", options), read_only=read_only)
+    return zarr_objects(f"{url.rstrip('/')}/arrays.zarr", options, read_only)
 
 
 class Arrays:

@@ -3,18 +3,21 @@
 A folder: temporary name, fsync, rename. An object store (through obstore): one PUT, which is atomic by itself.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import io
 import logging
 import os
+import random
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from distcari.errors import InputError
@@ -24,11 +27,11 @@ _HOST = re.sub(r"[^A-Za-z0-9.]", ".", socket.gethostname()) or "host"
 _TEMPORARY = re.compile(r"_tmp-(?P<host>[A-Za-z0-9.]+)-(?P<pid>\d+)-")
 _FSSPEC = {"key": "access_key_id", "secret": "secret_access_key", "token": "session_token", "region_name": "region",
            "endpoint_url": "endpoint", "anon": "skip_signature"}
-_RETRIES = {
-    "max_retries": 12, "retry_timeout": timedelta(minutes=3),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
-}
+PATIENCE, HASTE = 180.0, 5.0  # seconds for which a request to an object store is tried again; at the first contact
+_WAITS = (0.1, 0.4, 1.6, 6.4)
 _OLD = 3600.0  # seconds after which another machine's temporary file is nobody's
+_writing: set[Path] = set()  # this process's temporaries
+T = TypeVar("T")
 
 
 class Files(Protocol):
@@ -53,7 +56,10 @@ class Files(Protocol):
         """Give a file another name, over whatever has it; FileNotFoundError if there is none."""
 
     def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
-        """Put `new` there if the file still is `old` (None: absent); whether it was. Atomic among all callers."""
+        """Put `new`, unlike what anybody else puts, there if the file still is `old` (None: absent); whether it was.
+
+        Atomic among all callers.
+        """
 
     def sweep(self, folder: str) -> None:
         """Remove temporaries that a crash left; those of living writers stay."""
@@ -88,7 +94,8 @@ class FolderFiles:
         """Temporary file whose name readers ignore (`_tmp-`), fsync, rename, fsync of the folder."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f"_tmp-{_HOST}-{os.getpid()}-{target.name}")
+        temporary = target.with_name(f"_tmp-{_HOST}-{os.getpid()}-{threading.get_ident()}-{target.name}")
+        _writing.add(temporary)
         try:
             with temporary.open("wb") as file:
                 file.write(content)
@@ -98,6 +105,8 @@ class FolderFiles:
         except OSError:  # a full disk: let go of the room that the attempt took
             temporary.unlink(missing_ok=True)
             raise
+        finally:
+            _writing.discard(temporary)
         sync_folder(target.parent)
 
     def delete(self, path: str) -> None:
@@ -148,7 +157,8 @@ class FolderFiles:
         if made_by is None:
             return False
         if made_by["host"] == _HOST:
-            return int(made_by["pid"]) != os.getpid() and process_lives(int(made_by["pid"]))
+            pid = int(made_by["pid"])
+            return process_lives(pid) if pid != os.getpid() else self.root / path in _writing
         try:
             return time.time() - (self.root / path).stat().st_mtime < _OLD
         except FileNotFoundError:
@@ -156,7 +166,11 @@ class FolderFiles:
 
 
 class ObjectFiles:
-    """Files below a prefix of an object store."""
+    """Files below a prefix of an object store.
+
+    obstore tries reads and plain writes again whatever happens to the line, but a conditional write, a deletion, a copy
+    or a listing only where the server itself asked for it; those are repeated here.
+    """
 
     def __init__(self, objects: Any) -> None:
         self.objects = objects
@@ -165,60 +179,60 @@ class ObjectFiles:
         """Names of the objects directly below a prefix, sorted."""
         import obstore
 
-        found = obstore.list_with_delimiter(self.objects, folder + "/")["objects"]
+        found = _again(lambda: obstore.list_with_delimiter(self.objects, folder + "/")["objects"])
         return sorted(entry["path"].rpartition("/")[2] for entry in found)
 
     def read(self, path: str) -> bytes:
         """An object's bytes."""
         import obstore
 
-        return bytes(obstore.get(self.objects, path).bytes())
-
-    def source(self, path: str) -> Any:
-        """The object's bytes: parts are read whole, with one request each."""
-        return io.BytesIO(self.read(path))
+        return _again(lambda: bytes(obstore.get(self.objects, path).bytes()))
 
     def write(self, path: str, content: bytes) -> None:
         """One PUT."""
         import obstore
 
-        obstore.put(self.objects, path, content)
+        _again(lambda: obstore.put(self.objects, path, content))
 
     def delete(self, path: str) -> None:
         """Remove an object."""
         import obstore
 
-        try:
-            obstore.delete(self.objects, path)
-        except FileNotFoundError:
-            return
+        with contextlib.suppress(FileNotFoundError):
+            _again(lambda: obstore.delete(self.objects, path))
 
     def rename(self, path: str, to: str) -> None:
         """A copy on the server, then a deletion: the copy appears whole."""
         import obstore
 
-        obstore.copy(self.objects, path, to)
+        _again(lambda: obstore.copy(self.objects, path, to))
         self.delete(path)
 
     def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
         """A conditional PUT (If-None-Match or If-Match), which S3, GCS and Azure decide atomically."""
+        return _again(lambda: self._swap(path, old, new))
+
+    def _swap(self, path: str, old: bytes | None, new: bytes) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        mode: Any = "create"
-        if old is not None:
-            try:
-                found = obstore.get(self.objects, path)
-            except FileNotFoundError:
-                return False
-            if bytes(found.bytes()) != old:
-                return False
-            mode = {"e_tag": found.meta["e_tag"]}
+        content, tag = self._tagged(path)
+        if content != old:
+            return content == new  # ours, and only its answer was lost
         try:
-            obstore.put(self.objects, path, new, mode=mode)
-        except (AlreadyExistsError, PreconditionError):
-            return False
+            obstore.put(self.objects, path, new, mode="create" if old is None else {"e_tag": tag})
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            return self._tagged(path)[0] == new
         return True
+
+    def _tagged(self, path: str) -> tuple[bytes | None, str | None]:
+        import obstore
+
+        try:
+            found = obstore.get(self.objects, path)
+            return bytes(found.bytes()), found.meta["e_tag"]
+        except FileNotFoundError:
+            return None, None
 
     def sweep(self, folder: str) -> None:
         """Nothing: an object store has no half-written objects."""
@@ -226,6 +240,46 @@ class ObjectFiles:
     def locked(self, path: str) -> contextlib.AbstractContextManager[None]:
         """Nothing to hold: see `Lease.held`, which looks again afterwards."""
         return contextlib.nullcontext()
+
+
+def _again(action: Callable[[], T]) -> T:
+    """Do it, and again if the line to the object store breaks."""
+    end = time.monotonic() + PATIENCE
+    for wait in _WAITS:
+        try:
+            return action()
+        except Exception as error:
+            if not _line_broke(error) or time.monotonic() > end:
+                raise
+            log.debug("again in %g s: %s", wait, told(error))
+            time.sleep(wait * random.uniform(0.5, 1.5))
+    return action()
+
+
+async def _again_async(action: Callable[[], Awaitable[T]]) -> T:
+    """As `_again`."""
+    for wait in _WAITS:
+        try:
+            return await action()
+        except Exception as error:
+            if not _line_broke(error):
+                raise
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+    return await action()
+
+
+def _line_broke(error: Exception) -> bool:
+    """Whether an error is the connection's or the server's passing trouble, no answer to the request."""
+    from obstore.exceptions import GenericError
+
+    return isinstance(error, GenericError) and re.search(r"status code: [34]\d\d", str(error)) is None
+
+
+def told(error: BaseException) -> str:
+    """What an error says, in a line; of an object store's page of text the server's own word for it."""
+    text = " ".join(str(error).split())
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    return f"the server says {code[1]} ({type(error).__name__})" if code else text.partition(" Debug source:")[0][:300]
 
 
 def process_lives(pid: int) -> bool:
@@ -258,34 +312,62 @@ def local_path(url: str) -> Path:
     return Path(urlsplit(url).path if url.startswith("file://") else url).expanduser().absolute()
 
 
-def object_store(url: str, options: Mapping[str, Any]) -> Any:
+def object_store(url: str, options: Mapping[str, Any], patience: float = PATIENCE) -> Any:
     """The obstore store for `s3://bucket/prefix` (or gs, az); credentials from the environment or `options`.
 
-    Throttling (429, 503), server errors and lost connections are tried again for up to three minutes.
+    Throttling (429, 503), server errors and lost connections are tried again for `patience` seconds.
     """
     from obstore.store import from_url
 
     try:
-        return from_url(url, **_obstore_options(options))
+        return from_url(url, **_obstore_options(options, patience))
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be opened: {error}",
+            f"store {url}", f"cannot be opened: {told(error)}",
             "Give a folder, or s3://bucket/prefix with credentials in the environment or in `store_options`.",
         ) from None
 
 
-def _obstore_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def zarr_objects(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
+    """The same as a store of zarr's, whose listings and deletions are tried again like the rest."""
+    from zarr.storage import ObjectStore
+
+    class PatientStore(ObjectStore):
+        async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+            async def names() -> list[str]:
+                return [name async for name in super(PatientStore, self).list_dir(prefix)]
+
+            for name in await _again_async(names):
+                yield name
+
+        async def delete(self, key: str) -> None:
+            await _again_async(lambda: super(PatientStore, self).delete(key))
+
+        async def delete_dir(self, prefix: str) -> None:
+            await _again_async(lambda: super(PatientStore, self).delete_dir(prefix))
+
+    return PatientStore(object_store(url, options), read_only=read_only)
+
+
+def _obstore_options(options: Mapping[str, Any], patience: float) -> dict[str, Any]:
     """Options of obstore as they are, those of fsspec's s3fs under obstore's names, retries if none are given."""
-    given = dict(options)
+    given = {name: value for name, value in options.items() if value is not None}
     given = dict(given.pop("client_kwargs", {})) | given
     flat: dict[str, Any] = {_FSSPEC.get(name, name): value for name, value in given.items()}
+    flat = {name: str(value) if type(value) in (int, float) else value for name, value in flat.items()}
+    endpoint = str(flat.get("endpoint", "http://"))
+    if not endpoint.startswith(("http://", "https://")):
+        raise ValueError(f"the endpoint {endpoint!r} does not begin with http:// or https://")
     if "use_ssl" in flat:
         flat["client_options"] = {"allow_http": not flat.pop("use_ssl"), **flat.get("client_options", {})}
-    if str(flat.get("endpoint", "")).startswith("http://"):
+    if endpoint.startswith("http://"):
         flat["client_options"] = {"allow_http": True, **flat.get("client_options", {})}
-    return {"retry_config": _RETRIES, **flat}
+    # Each pause is drawn from 0.1 s … 4 × the last one, so they double on average; the number of tries is no limit.
+    backoff = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=15), "base": 4}
+    retries = {"max_retries": 1000, "retry_timeout": timedelta(seconds=patience), "backoff": backoff}
+    return {"retry_config": retries, **flat}
 
 
-def open_files(url: str, options: Mapping[str, Any]) -> Files:
+def open_files(url: str, options: Mapping[str, Any], patience: float = PATIENCE) -> Files:
     """The store's small files."""
-    return FolderFiles(local_path(url)) if is_local(url) else ObjectFiles(object_store(url, options))
+    return FolderFiles(local_path(url)) if is_local(url) else ObjectFiles(object_store(url, options, patience))
