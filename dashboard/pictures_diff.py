@@ -107,7 +107,7 @@ def _pair_sha(a: Row, b: Row) -> str:
 def _values(catalog: Catalog, key: str, sha: str) -> NDArray[np.float32]:
     stored = images._stored(catalog, images._row(catalog, key))
     top = np.float32(255 if stored.dtype == np.uint8 else 1)
-    return np.clip(np.nan_to_num(stored.astype(np.float32) / top), 0, 1)
+    return np.asarray(np.clip(np.nan_to_num(stored.astype(np.float32) / top), 0, 1), np.float32)
 
 
 @lru_cache(maxsize=48)

@@ -26,7 +26,7 @@ from dashboard.views.side_slots import COLOURS
 INPUT = "#868e96"
 HEIGHT = 230  # pixels, before and after the curves are there
 AXES = {"a*": "a*, green – red", "b*": "b*, blue – yellow", "L*": "L*, dark – light"}
-TICKS = {1: [0, 0.5, 1], 100: [-50, 0, 50, 100]}  # by the end of the axis
+TICKS = {"rgb": [0, 0.5, 1], "lab": [-50, 0, 50, 100]}
 CHARTS = {  # id: (heading, what it shows)
     "side-gain": ("Gain over steps", "1 = as strong as the input"),
     "side-colours": ("Colours", "share of pixels in each of 64 bins"),
@@ -69,7 +69,7 @@ def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
             highest = max(highest, share.max()) if line["line"]["color"] != INPUT else highest
     for i, (channel, low, high) in enumerate(channels):
         title = _title(AXES.get(channel, channel))
-        figure.update_xaxes(title=title, range=[low, high], tickvals=TICKS[high], row=1, col=i + 1)
+        figure.update_xaxes(title=title, range=[low, high], tickvals=TICKS[space], row=1, col=i + 1)
     figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False, range=[0, 1.08 * highest or 1])
     figure.update_yaxes(title=_title("% of pixels"), row=1, col=1)
     return _small(figure)

@@ -21,8 +21,6 @@ from dashboard.views.side_cards import badge
 from dashboard.views.side_figures import signed
 from dashboard.views.side_slots import Options
 
-COLUMNS = {2: 4, 3: 3, 4: 4}  # of the difference mode, by slots: the pictures, their differences from A, the input
-
 
 def stage(
     catalog: Catalog, state: State, found: Sequence[Slot], options: Options, scale: float,
@@ -33,12 +31,13 @@ def stage(
     rows, columns = 1, len(found) + 1
     if options.mode in ("swipe", "flicker"):
         panes, columns = [_pair(catalog, found, options, stretch)], 2
-    elif options.mode == "difference":
-        panes += [_difference(catalog, found, i, options, scale) for i in range(1, len(found))]
-        columns = COLUMNS[len(found)]
-        rows = -(-(len(panes) + 1) // columns)
+    panes.append(_input(catalog, found))
+    if options.mode == "difference":
+        shown = [_difference(catalog, found, i, options, scale) for i in range(1, len(found))]
+        columns, rows = (4, 1) if len(found) == 2 else (len(found), 2)
+        panes = [*panes[:2], *shown, panes[2]] if rows == 1 else [*panes, *shown]  # B − A lies under B
     return html.Div(
-        [*panes, _input(catalog, found)], className=f"side-panes in-{options.mode} on-{options.background}",
+        panes, className=f"side-panes in-{options.mode} on-{options.background}",
         style={"--wide-cols": columns, "--rows": rows},
     )
 

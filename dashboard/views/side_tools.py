@@ -59,7 +59,7 @@ def _of_mode(options: Options, count: int) -> list[Component]:
 def fixed() -> Component:
     """What no choice changes: zoom, flicker, the match map's opacity. Ids and marks for assets/side.js."""
     zooms = (("−", "Zoom out", "out", "-"), ("+", "Zoom in", "in", "+ ="), ("Fit", "Fit", "fit", "0"),
-             ("1:1", "One picture pixel on one of the screen", "one", "9"))
+             ("1:1", "1:1, a picture pixel on one of the screen", "one", "9"))
     buttons: list[Any] = [
         html.Button(sign, className="plain-button", title=f"{word} ({key.split()[0]})",
                     **{"aria-label": word, "data-zoom": what, "data-key": key})
