@@ -6,7 +6,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from distcari.grid import Label
-from distcari.store.files import is_local, local_path, sync_folder, zarr_objects
+from distcari.store.files import again_async, is_local, local_path, object_store, sync_folder
 
 MATCH_SIZE = 56
 PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
@@ -28,7 +28,27 @@ def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
     """The zarr store of `<url>/arrays.zarr`."""
     if is_local(url):
         return zarr.storage.LocalStore(local_path(url) / "arrays.zarr", read_only=read_only)
-    return zarr_objects(f"{url.rstrip('/')}/arrays.zarr", options, read_only)
+    return PatientStore(object_store(f"{url.rstrip('/')}/arrays.zarr", options), read_only=read_only)
+
+
+class PatientStore(zarr.storage.ObjectStore):  # type: ignore[misc]
+    """zarr's object store, whose listings and deletions are tried again as obstore does with reads and writes."""
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Names directly below a prefix."""
+        async def names() -> list[str]:
+            return [name async for name in super(PatientStore, self).list_dir(prefix)]
+
+        for name in await again_async(names):
+            yield name
+
+    async def delete(self, key: str) -> None:
+        """Remove an object."""
+        await again_async(lambda: super(PatientStore, self).delete(key))
+
+    async def delete_dir(self, prefix: str) -> None:
+        """Remove all objects below a prefix."""
+        await again_async(lambda: super(PatientStore, self).delete_dir(prefix))
 
 
 class Arrays:

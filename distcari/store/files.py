@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -188,6 +188,10 @@ class ObjectFiles:
 
         return _again(lambda: bytes(obstore.get(self.objects, path).bytes()))
 
+    def source(self, path: str) -> Any:
+        """The object's bytes: parts are read whole, with one request each."""
+        return io.BytesIO(self.read(path))
+
     def write(self, path: str, content: bytes) -> None:
         """One PUT."""
         import obstore
@@ -256,7 +260,7 @@ def _again(action: Callable[[], T]) -> T:
     return action()
 
 
-async def _again_async(action: Callable[[], Awaitable[T]]) -> T:
+async def again_async(action: Callable[[], Awaitable[T]]) -> T:
     """As `_again`."""
     for wait in _WAITS:
         try:
@@ -326,27 +330,6 @@ def object_store(url: str, options: Mapping[str, Any], patience: float = PATIENC
             f"store {url}", f"cannot be opened: {told(error)}",
             "Give a folder, or s3://bucket/prefix with credentials in the environment or in `store_options`.",
         ) from None
-
-
-def zarr_objects(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
-    """The same as a store of zarr's, whose listings and deletions are tried again like the rest."""
-    from zarr.storage import ObjectStore
-
-    class PatientStore(ObjectStore):
-        async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-            async def names() -> list[str]:
-                return [name async for name in super(PatientStore, self).list_dir(prefix)]
-
-            for name in await _again_async(names):
-                yield name
-
-        async def delete(self, key: str) -> None:
-            await _again_async(lambda: super(PatientStore, self).delete(key))
-
-        async def delete_dir(self, prefix: str) -> None:
-            await _again_async(lambda: super(PatientStore, self).delete_dir(prefix))
-
-    return PatientStore(object_store(url, options), read_only=read_only)
 
 
 def _obstore_options(options: Mapping[str, Any], patience: float) -> dict[str, Any]:
