@@ -11,7 +11,7 @@ if __package__ in (None, ""):  # python dashboard/app.py: import from the reposi
 
 from dash import Dash, html
 
-from dashboard import images, pictures_diff, shell
+from dashboard import images, note_box, pictures_diff, shell
 from dashboard.queries import Catalog
 from dashboard.state import State
 from dashboard.views import cell, compare, explore, notes, run, side, table
@@ -20,9 +20,10 @@ from distcari.store import Store
 VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
 
 
-def create_app(store: Store) -> Dash:
+def create_app(store: Store, read_only: bool = False) -> Dash:
     """The dashboard of a store, which may be missing still. `app.server` is the WSGI application."""
     catalog = Catalog(store)
+    catalog.notes.read_only = read_only
     app = Dash(
         "dashboard", title="distcari", update_title="", serve_locally=True, index_string=shell.INDEX,
         assets_folder=str(Path(__file__).parent / "assets"),
@@ -33,6 +34,7 @@ def create_app(store: Store) -> Dash:
     images.register(app.server, catalog)
     pictures_diff.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)
+    note_box.register(app, catalog)
     for view in VIEWS.values():
         view.register(app, catalog)
     return app
@@ -44,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
     p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
     p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
+    p.add_argument("--read-only", action="store_true", help="write nothing to the store: no notes")
     p.add_argument("--debug", action="store_true", help="Dash's own server with its developer tools, reloading")
     args = p.parse_args(arguments)
     if error := unusable(args.host, args.port):
         print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
         return 2
-    app = create_app(Store(args.store))
+    app = create_app(Store(args.store), args.read_only)
     print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
     if args.debug:
         app.run(host=args.host, port=args.port, debug=True)

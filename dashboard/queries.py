@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.facets import Facets, Slot, Status, facets
+from dashboard.notes_file import Notes
 from dashboard.reading import About, Problem, Reader, Snapshot
 from dashboard.state import Labels, State
 from distcari.store import Store
@@ -26,7 +27,7 @@ class Catalog:
 
     def __init__(self, store: Store, every: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.every, self.clock = store, every, clock
-        self.reader = Reader(store)
+        self.reader, self.notes = Reader(store), Notes(store)
         self._lock, self._last, self._looked = threading.Lock(), Snapshot(), float("-inf")
 
     def now(self) -> Snapshot:

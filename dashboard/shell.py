@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboard import pieces
+from dashboard import note_box, pieces
 from dashboard.queries import Catalog
 from dashboard.reading import Problem
 from dashboard.state import State as View
@@ -23,6 +23,7 @@ KEYS = {
     "m  M": "next model, model before",
     "1 2 3 4": "put the picture under the pointer into slot A, B, C, D",
     "Enter": "open the focused picture",
+    "n": "a note on this view",
     "t": "light or dark",
     "?": "this list",
 }
@@ -60,6 +61,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
             id="experiments", data=[], value=[], size="xs", searchable=True, placeholder="experiment",
             attributes={"input": {"aria-label": "Experiments"}}, className="experiments", hidePickedOptions=True,
         ),
+        note_box.button(),
         html.Button("?", id="help-open", className="plain", title="Keys (?)", **{"data-key": "?"}),
         dmc.ColorSchemeToggle(
             id="theme", lightIcon=html.Span("☀"), darkIcon=html.Span("☾"), size="md", variant="subtle", color="gray",
@@ -72,7 +74,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
         dcc.Location(id="url", refresh=False), dcc.Store(id="goto"), dcc.Store(id="shown"),
         dcc.Store(id="version", data=0), dcc.Interval(id="tick", interval=POLL),
         header, html.Main(id="page"), html.Div(id="card", **{"aria-hidden": "true"}),
-        dmc.Modal(keys, id="help", title="Keys", size="lg"),
+        dmc.Modal(keys, id="help", title="Keys", size="lg"), note_box.drawer(),
     ], defaultColorScheme="auto", theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": FONT})
 
 

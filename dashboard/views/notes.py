@@ -1,18 +1,160 @@
-"""Notes: to come."""
+"""Notes: what was written of views, newest first, each with the way back; edited, deleted, exported."""
 
-from dash import Dash, html
+import csv
+import html as escaping
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, ctx, dcc, html, no_update
+from dash import State as Before
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+from flask import Response, request
 
+from dashboard import pieces
+from dashboard.note_box import stamp
+from dashboard.notes_file import Note, Refused
 from dashboard.queries import Catalog
-from dashboard.state import State
+from dashboard.state import State, parse
 
 NAME, TITLE = "notes", "Notes"
+MOST_SHOWN = 300
 
 
 def layout(catalog: Catalog, state: State) -> Component:
-    """One line for now."""
-    return html.P("Notes is coming.", className="quiet")
+    """The list, and the dialog that edits one of them."""
+    return html.Div([
+        html.Div([
+            html.Span(className="grow"),
+            html.A("Markdown", href="/notes.md", download="notes.md", className="button"),
+            html.A("CSV", href="/notes.csv", download="notes.csv", className="button"),
+        ], className="table-head"),
+        html.Div(listed(catalog, state), id="notes-list"),
+        dmc.Modal([
+            dmc.Textarea(id="notes-text", autosize=True, minRows=6, maxRows=20, value="",
+                         attributes={"input": {"aria-label": "Text of the note"}}),
+            html.P("", id="notes-why", className="note-why", role="status"),
+            html.Div([dmc.Button("Keep changes", id="notes-keep", size="xs"),
+                      dmc.Button("Delete", id="notes-delete", size="xs", color="red", variant="light")],
+                     className="notes-buttons"),
+        ], id="notes-dialog", title="Edit the note", opened=False, size="lg"),
+        dcc.Store(id="notes-changed"),
+    ], className="notes")
 
 
 def register(app: Dash, catalog: Catalog) -> None:
-    """No callbacks yet."""
+    """The list follows the notes; `notes.edit` in the URL opens the dialog."""
+    @app.callback(
+        Output("notes-list", "children"), Output("notes-dialog", "opened"), Output("notes-text", "value"),
+        Output("notes-why", "children"),
+        Input("url", "search"), Input("notes-changed", "data"), Input("note-changed", "data"),
+        Input("version", "data"),
+    )
+    def follow(search: str | None, *_: Any) -> Any:
+        state = parse(search)
+        if state.view != NAME:
+            raise PreventUpdate
+        if ctx.triggered_id == "version":  # others' notes too, but nothing under the hands of who edits
+            return listed(catalog, state), no_update, no_update, no_update
+        note = _edited(catalog, state)
+        return listed(catalog, state), note is not None, note.text if note else "", ""
+
+    @app.callback(
+        Output("goto", "data", allow_duplicate=True), Output("notes-changed", "data"),
+        Output("notes-why", "children", allow_duplicate=True),
+        Input("notes-keep", "n_clicks"), Input("notes-delete", "n_clicks"), Before("notes-text", "value"),
+        Before("url", "search"), prevent_initial_call=True,
+    )
+    def act(_: int | None, __: int | None, text: str | None, search: str | None) -> Any:
+        return change(catalog, parse(search), text or "", delete=ctx.triggered_id == "notes-delete")
+
+    @app.callback(
+        Output("goto", "data", allow_duplicate=True), Input("notes-dialog", "opened"), Before("url", "search"),
+        prevent_initial_call=True,
+    )
+    def close(opened: bool | None, search: str | None) -> Any:
+        state = parse(search)
+        if opened or state.view != NAME:
+            raise PreventUpdate
+        return pieces.go(state, lambda s: s.with_extra(edit=None))
+
+    app.server.add_url_rule("/notes.md", "notes_md", lambda: _file(markdown(catalog.notes.all(), request.host_url),
+                                                                   "text/markdown"))
+    app.server.add_url_rule("/notes.csv", "notes_csv", lambda: _file(as_csv(catalog.notes.all()), "text/csv"))
+
+
+def listed(catalog: Catalog, state: State) -> list[Component]:
+    """Every note with its view, its time, the way back and the way to change it."""
+    notes, why = catalog.notes.all(), catalog.notes.refused()
+    parts: list[Component] = [html.P(why, className="quiet")] if why else []
+    if not notes:
+        hint = "No notes yet. ✎ at the top (or the key n) keeps one with the view that is shown."
+        return [*parts, html.P(hint, className="quiet")]
+    for note in notes[:MOST_SHOWN]:
+        edit = pieces.link("Edit", state.with_(view=NAME).with_extra(edit=note.id), className="go") if not why else None
+        parts.append(html.Article([
+            html.Div([pieces.link(named(note.url), parse(note.url), className="go"), html.Small(stamp(note)), edit],
+                     className="note-head"),
+            html.P(note.text, className="note-text"),
+        ]))
+    if len(notes) > MOST_SHOWN:
+        parts.append(html.P(f"{len(notes) - MOST_SHOWN:,} older notes are in the exports.", className="quiet"))
+    return parts
+
+
+def named(url: str) -> str:
+    """A view in words: "Compare · demo · model by image · image chelsea"."""
+    state = parse(url)
+    said = [{"side": "Side by side"}.get(state.view, state.view.capitalize()), " + ".join(state.experiments)]
+    said += [" by ".join(name for name in (state.rows, state.cols) if name)]
+    said += [f"{axis} {label}" for axis, label in state.at.items()]
+    if state.view == "side":
+        slots = (" ".join(v for k, v in s.items() if k in ("model", "layer", "image")) for s in state.slots)
+        said.append(" | ".join(slots))
+    said += [state.cell[:8] if state.view == "cell" else ""]
+    said += [f"{pieces.words(name.partition('.')[2])} {value}" for name, value in state.extra.items()
+             if name.startswith(f"{state.view}.") and len(value) <= 40]
+    return " · ".join(part for part in said if part)
+
+
+def change(catalog: Catalog, state: State, text: str, delete: bool) -> tuple[Any, Any, str]:
+    """Keep or delete the note that the URL names: the new URL, a sign that notes changed, a line if it was refused."""
+    id_ = state.own("edit")
+    try:
+        if delete:
+            catalog.notes.remove(id_)
+        else:
+            catalog.notes.edit(id_, text)
+    except Refused as refusal:
+        return no_update, no_update, str(refusal)
+    return state.with_extra(edit=None).search(), f"{id_} {delete} {text}", ""
+
+
+def markdown(notes: Sequence[Note], host: str) -> str:
+    """The notes as Markdown, newest first; HTML in them is text, and links lead to this dashboard."""
+    parts = ["# Notes\n"]
+    for note in notes:
+        name = named(note.url).translate({ord(c): f"\\{c}" for c in "\\`*_[]<>"})
+        quoted = "\n".join(f"> {escaping.escape(line, quote=False)}" for line in note.text.splitlines())
+        parts.append(f"## {stamp(note)}\n\n[{name}](<{host.rstrip('/')}/{note.url}>)\n\n{quoted}\n")
+    return "\n".join(parts)
+
+
+def as_csv(notes: Sequence[Note]) -> str:
+    """The notes as CSV, newest first."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "time", "edited", "view", "url", "text"])
+    for note in notes:
+        writer.writerow([note.id, note.time, note.edited, parse(note.url).view, note.url, note.text])
+    return out.getvalue()
+
+
+def _edited(catalog: Catalog, state: State) -> Note | None:
+    return next((note for note in catalog.notes.all() if note.id == state.own("edit")), None)
+
+
+def _file(content: str, mime: str) -> Response:
+    return Response(content, mimetype=mime, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})

@@ -76,11 +76,13 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
     if run is None:
         return [html.P("No run has left a note in this store. One begins with python -m distcari.submit CONFIG.",
                        className="quiet")]
+    lost, models = failures(catalog, run), [_models(catalog, run), *_at_work(run)]
+    facts = [*models, *lost] if run.live else [*lost, *models]
     return [
         _head(catalog, run), _bar(Share(run.total, run.done, run.failed), len(run.running), "large"),
         _numbers(run), *_advice(catalog, run),
         html.Div([
-            html.Div([_models(catalog, run), *_at_work(run), *failures(catalog, run)], className="run-facts"),
+            html.Div(facts, className="run-facts"),
             html.Div(_newest(catalog, state, run), className="run-newest"),
         ], className="run-columns"),
         *_others(state, run, runs),

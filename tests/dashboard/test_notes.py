@@ -1,0 +1,128 @@
+import csv
+import io
+import threading
+
+import pytest
+from dash._callback_context import context_value
+from dash._utils import AttributeDict
+from made import grid, prepare
+from test_compare import follow
+
+from dashboard import note_box
+from dashboard.app import create_app, main
+from dashboard.notes_file import PATH, Notes, Refused, canonical
+from dashboard.queries import Catalog
+from dashboard.state import parse
+from dashboard.views import notes as view
+from distcari.store import Store
+
+
+@pytest.fixture
+def kept(store):
+    prepare(store, grid())
+    return store
+
+
+def test_a_note_is_kept_changed_and_removed(kept):
+    notes = Notes(kept)
+    assert notes.all() == [] and notes.refused() == ""
+    first, second = notes.add("?view=compare&exp=e", " one "), notes.add("?view=explore", "two\nlines \u2028 ü 😀")
+    assert [n.text for n in Notes(kept).all()] == ["two\nlines \u2028 ü 😀", "one"]
+    notes.edit(first.id, "one more")
+    assert Notes(kept).of("?view=compare&exp=e")[0].text == "one more" and Notes(kept).all()[1].edited
+    notes.remove(second.id)
+    assert [n.id for n in Notes(kept).all()] == [first.id]
+    for gone in (lambda: notes.remove(second.id), lambda: notes.edit(second.id, "x"), lambda: notes.add("?", " ")):
+        with pytest.raises(Refused):
+            gone()
+
+
+def test_two_dashboards_lose_no_note_and_strange_lines_stay(kept):
+    kept.files.write(PATH, b'not json\n{"id": 1}\n')
+    both = [Notes(Store(kept.url)), Notes(Store(kept.url))]
+    threads = [threading.Thread(target=lambda n=n, i=i: n.add("?view=run", f"{i}")) for i, n in enumerate(both * 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(int(n.text) for n in Notes(kept).all()) == list(range(10))
+    assert kept.files.read(PATH).startswith(b'not json\n{"id": 1}\n')
+
+
+def test_what_cannot_be_written_says_why(kept, tmp_path, monkeypatch):
+    assert "read-only" in Notes(kept, read_only=True).refused()
+    assert "no store" in Notes(Store(str(tmp_path / "none"))).refused()
+    with pytest.raises(Refused, match="read-only"):
+        Notes(kept, read_only=True).add("?", "x")
+    notes = Notes(kept)
+    def full(*_):
+        raise OSError("no space left: /secret/path")
+
+    monkeypatch.setattr(kept.files, "swap", full)
+    with pytest.raises(Refused, match="OSError") as refusal:
+        notes.add("?", "x")
+    assert "secret" not in str(refusal.value) and not (tmp_path / "none").exists()
+
+
+def test_the_field_keeps_a_note_with_its_view(kept):
+    catalog = Catalog(kept)
+    assert note_box.keep(catalog, "seen", "?view=explore&explore.x=gain&nonsense=1")[0] == ""
+    note = catalog.notes.all()[0]
+    assert note.url == "?view=explore&exp=e&explore.x=gain"  # the experiment is named, whatever comes later
+    assert "needs some text" in note_box.keep(catalog, "  ", "?")[2]
+    catalog.notes.read_only = True
+    text, _, why = note_box.keep(catalog, "mine", "?")
+    assert text == "mine" and "read-only" in why, "what was typed is not lost"
+
+
+def test_a_read_only_dashboard_disables_the_field(kept):
+    catalog = Catalog(kept)
+    catalog.notes.add("?view=compare", "x")
+    said = str(view.layout(catalog, parse("?view=notes")))
+    assert "Edit" in said.replace("Edit the note", "")
+    catalog.notes.read_only = True
+    said = str(view.layout(catalog, parse("?view=notes")))
+    assert "read-only" in said and "notes.edit" not in said
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+
+def test_notes_are_listed_edited_and_deleted(kept):
+    catalog = Catalog(kept)
+    note = catalog.notes.add("?view=side&a.model=m&b.model=n", "<script>alert(1)</script>")
+    listed = view.listed(catalog, parse("?view=notes"))
+    assert "Side by side · m | n" in str(listed) and note.url in str(listed)
+    state = parse(f"?view=notes&notes.edit={note.id}")
+    assert view.change(catalog, state, "better", delete=False)[0] == "?view=notes"
+    assert catalog.notes.all()[0].text == "better"
+    assert "not there" in view.change(catalog, parse("?view=notes&notes.edit=0"), "x", delete=True)[2]
+    view.change(catalog, state, "", delete=True)
+    assert catalog.notes.all() == []
+
+
+def test_a_url_in_the_file_cannot_lead_away(kept):
+    assert canonical("javascript:alert(1)") == "?view=compare" == canonical("https://evil.example/")
+    kept.files.write(PATH, b'{"id": "a", "time": "2026", "url": "javascript:alert(1)", "text": "x"}\n')
+    assert Notes(kept).all()[0].url == "?view=compare"
+
+
+def test_exports_hold_every_note_and_no_html(kept):
+    Notes(kept).add("?view=compare", 'one "quoted", <img src=x onerror=alert(1)>\nsecond')
+    Notes(kept).add("?view=cell&cell=" + "a" * 32, "two")
+    client = create_app(kept).server.test_client()
+    rows = list(csv.DictReader(io.StringIO(client.get("/notes.csv").text)))
+    assert [row["view"] for row in rows] == ["cell", "compare"] and rows[1]["text"].endswith("\nsecond")
+    said = client.get("/notes.md").text
+    assert "<img" not in said and "> second" in said and "](<http://localhost/?view=compare>)" in said
+
+
+def test_the_callbacks_follow_the_url(kept):
+    note = Notes(kept).add("?view=notes", "x")
+    app = create_app(kept)
+    context_value.set(AttributeDict(triggered_inputs=[{"prop_id": "url.search"}]))
+    try:
+        search = f"?view=notes&notes.edit={note.id}"
+        body, opened, text, _ = follow(app, "notes-dialog.opened", search, None, None, 1)
+        assert opened and text == "x" and body
+    finally:
+        context_value.set(AttributeDict())
