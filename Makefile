@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo dashboard test chaos lint bench install clean
 
 install: $(STAMP)
 
@@ -16,8 +16,15 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python -m distcari.submit configs/demo.yaml
 
+dashboard: $(STAMP)
+	$(BIN)/python dashboard/app.py
+
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
+chaos: $(STAMP)
+	cd tests && ../$(BIN)/python -m chaos --kills $(or $(KILLS),300)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

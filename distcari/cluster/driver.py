@@ -94,7 +94,7 @@ class Run:
         """Mend what a crash left, see what is left to do, make room for it."""
         plan, experiment = self.plan, self.plan.experiment
         close_notes(self.store.files, experiment.name)
-        self.store.recover(experiment.name, [cell.labels for cell in plan.todo])
+        self.store.recover(experiment.name, [cell.labels for cell in plan.todo], plan.lost)
         self.plan = plan = plan.refreshed(self.store)
         if not plan.todo:
             return []

@@ -38,6 +38,7 @@ class Plan:
     todo: Sequence[Cell]
     given_up: int
     overwritten: tuple[str, ...]
+    lost: Collection[str]
     retry_failed: bool
     overwrite: bool
 
@@ -66,7 +67,7 @@ class Plan:
         if self.overwrite:
             return self
         with _no_collections():
-            todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, recovered=True)
+            todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, ())
         return replace(self, todo=todo, given_up=given_up)
 
     def labels(self, cell: Cell) -> dict[str, Label]:
@@ -107,19 +108,20 @@ def make_plan(
         meta = _merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
     stale = _stale(store, grid, wanted) if overwrite else ()
     with _no_collections():
-        todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed)
+        lost = store.lost(experiment.name)
+        todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
         experiment=experiment, grid=grid, models=models, images=images, layers=layers, settings=settings, meta=meta,
-        wanted=wanted, todo=todo, given_up=given_up, overwritten=stale, retry_failed=retry_failed,
+        wanted=wanted, todo=todo, given_up=given_up, overwritten=stale, lost=lost, retry_failed=retry_failed,
         overwrite=overwrite,
     )
 
 
 def _left(
-    store: Store, experiment: str, wanted: Sequence[Cell], retry_failed: bool, recovered: bool = False
+    store: Store, experiment: str, wanted: Sequence[Cell], retry_failed: bool, lost: Collection[str]
 ) -> tuple[Sequence[Cell], int]:
     """The cells that are not done; and how many were given up, which are left out unless they are to be retried."""
-    committed = store.committed(experiment, recovered)
+    committed = store.committed(experiment).difference(lost)
     failed = set() if retry_failed else set(store.failures()["key"])
     todo = [cell for cell in wanted if cell.key not in committed]
     if not failed:

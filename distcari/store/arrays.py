@@ -32,7 +32,23 @@ def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
 
 
 class PatientStore(zarr.storage.ObjectStore):  # type: ignore[misc]
-    """zarr's object store, whose listings and deletions are tried again as obstore does with reads and writes."""
+    """zarr's object store, whose requests are tried again if the line breaks (see `ObjectFiles`)."""
+
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """An object, or a part of it."""
+        return await again_async(lambda: super(PatientStore, self).get(key, prototype, byte_range))
+
+    async def exists(self, key: str) -> bool:
+        """Whether an object is there."""
+        return bool(await again_async(lambda: super(PatientStore, self).exists(key)))
+
+    async def set(self, key: str, value: Any) -> None:
+        """Put an object."""
+        await again_async(lambda: super(PatientStore, self).set(key, value))
+
+    async def set_if_not_exists(self, key: str, value: Any) -> None:
+        """Put an object where there is none."""
+        await again_async(lambda: super(PatientStore, self).set_if_not_exists(key, value))
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Names directly below a prefix."""
@@ -139,14 +155,17 @@ class Arrays:
         """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
         if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return [False] * len(places)
-        gone = [False] * len(places)
         middles = [self._middle(place) for place in places]
+        gone = [False] * len(places)
         for name in PER_CELL:
-            there = _Listing() if len(places) > 1000 else os.path.exists
             head, tail = self._ends(name)
-            for i, middle in enumerate(middles):
-                if not there(f"{head}{middle}{tail}"):
-                    gone[i] = True
+            folder, _, start = head.rpartition("/")
+            if len(places) > 1000 and start:  # flat: one listing instead of very many looks
+                names = set(os.listdir(folder))  # noqa: PTH208 - a million
+                here = [f"{start}{middle}{tail}" in names for middle in middles]
+            else:
+                here = [Path(f"{head}{middle}{tail}").exists() for middle in middles]
+            gone = [g or not h for g, h in zip(gone, here, strict=True)]
         return gone
 
     def sweep(self, places: Sequence[Place]) -> None:
@@ -216,22 +235,6 @@ class Arrays:
         if max(self._sides) > 1:
             place = tuple(i // n for i, n in zip(place, self._sides, strict=True))
         return self._mark.join(map(str, place))
-
-
-class _Listing:
-    """Whether files exist, for very many of them: each folder is listed once."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, set[str]] = {}
-
-    def __call__(self, path: str) -> bool:
-        folder, _, name = path.rpartition("/")
-        if folder not in self._names:
-            try:
-                self._names[folder] = set(os.listdir(folder))  # noqa: PTH208 - a million
-            except FileNotFoundError:
-                self._names[folder] = set()
-        return name in self._names[folder]
 
 
 def _sweep(folder: str) -> None:

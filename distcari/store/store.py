@@ -118,13 +118,9 @@ class Store:
             if not _same(target, place, image):
                 target[place] = image
 
-    def committed(self, experiment: str, recovered: bool = False) -> set[str]:
-        """Keys of the experiment's finished cells, less those whose chunks are gone (`lost`).
-
-        A store that has just been recovered has none of those.
-        """
-        keys = set(self._rows(experiment, ())["key"].to_pylist())
-        return keys if recovered else keys - self.lost(experiment)
+    def committed(self, experiment: str) -> set[str]:
+        """Keys of the experiment's finished cells."""
+        return set(self._rows(experiment, ())["key"].to_pylist())
 
     def lost(self, experiment: str) -> set[str]:
         """Keys in the index without their chunks: somebody deleted them, or copied the store while it was written.
@@ -163,21 +159,25 @@ class Store:
             self.failed.finish()
             return self.index.merge(small), self.failed.merge(small)
 
-    def recover(self, experiment: str | None = None, cells: Sequence[Sequence[Label]] | None = None) -> None:
+    def recover(
+        self, experiment: str | None = None, cells: Sequence[Sequence[Label]] | None = None,
+        lost: Collection[str] | None = None,
+    ) -> None:
         """Sweep what a crash left: temporaries, zarr's `.partial` files, damaged parts, rows without their chunks.
 
         `.partial` files lie where cells were being written, so only there is looked if `cells` (labels of an
-        experiment's unfinished cells) are given, else everywhere.
+        experiment's unfinished cells) are given, else everywhere. `lost`: what the method of that name has just said.
         """
         for index in (self.index, self.failed):
             index.recover()
             if index.pending():
                 self._finish_merges()
         for name in [experiment] if experiment is not None else self.experiments():
-            if lost := self.lost(name):
-                warnings.warn(f"{len(lost)} cells of {name} are in the index without their pixels; they are queued",
+            gone = self.lost(name) if lost is None else lost
+            if gone:
+                warnings.warn(f"{len(gone)} cells of {name} are in the index without their pixels; they are queued",
                               stacklevel=2)
-                self.forget(lost)
+                self.forget(gone)
         if not is_local(self.url):
             return
         if experiment is not None and cells is not None and experiment in self.experiments():
