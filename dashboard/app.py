@@ -11,7 +11,7 @@ if __package__ in (None, ""):  # python dashboard/app.py: import from the reposi
 
 from dash import Dash, html
 
-from dashboard import images, note_box, pictures_diff, shell
+from dashboard import images, note_box, pictures_diff, sheet, shell
 from dashboard.queries import Catalog
 from dashboard.state import State
 from dashboard.views import cell, compare, explore, notes, run, side, table
@@ -33,6 +33,7 @@ def create_app(store: Store, read_only: bool = False) -> Dash:
     app.validation_layout = html.Div([app.layout, *everything])
     images.register(app.server, catalog)
     pictures_diff.register(app.server, catalog)
+    sheet.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)
     note_box.register(app, catalog)
     for view in VIEWS.values():
