@@ -225,7 +225,11 @@ class ObjectFiles:
             return content == new  # ours, and only its answer was lost
         try:
             obstore.put(self.objects, path, new, mode="create" if old is None else {"e_tag": tag})
-        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+        except FileNotFoundError:
+            if old is None:  # there is no such bucket
+                raise
+            return False
+        except (AlreadyExistsError, PreconditionError):
             return self._tagged(path)[0] == new
         return True
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from distcari.errors import InputError
-from distcari.store.files import Files, process_lives
+from distcari.store.files import Files, process_lives, told
 
 log = logging.getLogger("distcari.lease")
 BEAT, TTL = 5.0, 30.0
+_FIELDS = {"owner", "host", "machine", "pid", "user", "taken_at", "beat_at", "beat"}
 
 
 class LeaseLost(RuntimeError):
@@ -33,10 +34,10 @@ class LeaseLost(RuntimeError):
 class Lease:
     """A lease that is held; use as a context manager."""
 
-    def __init__(self, files: Files, name: str, content: bytes, beat: float, ttl: float) -> None:
+    def __init__(self, files: Files, name: str, record: dict[str, Any], beat: float, ttl: float) -> None:
         self.files, self.name, self.beat, self.ttl = files, name, beat, ttl
         self.path = _path(name)
-        self._content = content
+        self._record = record
         self._renewed = time.monotonic()
         self._lost: str | None = None
         self._mutex = threading.Lock()
@@ -65,19 +66,32 @@ class Lease:
             return
         self._over.set()
         self._thread.join()
-        record = json.loads(self._content) | {"owner": "", "released_at": _now()}
         with contextlib.suppress(Exception):  # it lapses by itself
-            self.files.swap(self.path, self._content, json.dumps(record).encode())
+            self._put({"owner": "", "released_at": _now()})
 
     def _check(self) -> None:
         if self._lost is None:
             try:
-                if self.files.read(self.path) != self._content:
-                    self._lost = f"the lease of {self.name} was taken over by {_who(self.files, self.path)}"
-            except FileNotFoundError:
-                self._lost = f"the lease of {self.name} is gone from the store"
+                self._found()
+            except LeaseLost as error:
+                self._lost = str(error)
         if self._lost is not None:
             raise LeaseLost(self._lost)
+
+    def _found(self) -> bytes:
+        """The lease as it lies there. Raises LeaseLost unless it is ours, be it by a renewal whose answer was lost."""
+        found = _read(self.files, self.path)
+        if found is None:
+            raise LeaseLost(f"the lease of {self.name} is gone from the store")
+        if _record(found).get("owner") != self._record["owner"]:
+            raise LeaseLost(f"the lease of {self.name} was taken over by {_words(_record(found))}")
+        return found
+
+    def _put(self, changes: dict[str, Any]) -> None:
+        record = self._record | changes
+        if not self.files.swap(self.path, self._found(), _encoded(record)):
+            raise LeaseLost(f"the lease of {self.name} was taken over by {_who(self.files, self.path)}")
+        self._record = record
 
     def _keep(self) -> None:
         while not self._over.wait(self.beat):
@@ -85,40 +99,54 @@ class Lease:
                 with self._mutex:
                     if self._lost is None:
                         self._renew()
+            except LeaseLost as error:
+                self._lost = str(error)
             except Exception as error:
                 log.warning("the lease of %s could not be renewed: %s", self.name, error)
                 if time.monotonic() - self._renewed > self.ttl:
                     self._lost = f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}"
 
     def _renew(self) -> None:
-        record = json.loads(self._content)
-        record |= {"beat": record["beat"] + 1, "beat_at": _now()}
-        content = json.dumps(record).encode()
-        if self.files.swap(self.path, self._content, content) or _read(self.files, self.path) == content:
-            self._content, self._renewed = content, time.monotonic()
-        else:
-            self._lost = f"the lease of {self.name} was taken over by {_who(self.files, self.path)}"
+        self._put({"beat": self._record["beat"] + 1, "beat_at": _now()})
+        self._renewed = time.monotonic()
 
 
 def take(files: Files, name: str, *, beat: float = BEAT, ttl: float = TTL) -> Lease:
-    """Take the lease called `name`, over a stale one if need be. Raises InputError naming who holds it."""
+    """Take the lease called `name`, over a stale one if need be.
+
+    Raises InputError naming who holds it, or saying why the store lets nobody have it.
+    """
+    try:
+        return _take(files, name, beat, ttl)
+    except InputError:
+        raise
+    except Exception as error:  # an object store's errors are no OSError
+        raise InputError(f"store lease {name!r}", f"cannot be taken: {told(error)}",
+                         "See that the store may be written.") from error
+
+
+def _take(files: Files, name: str, beat: float, ttl: float) -> Lease:
     found = _read(files, _path(name))
     if found is not None and not _free(files, name, found, ttl):
         record = _record(found)
-        age = (datetime.now(UTC) - datetime.fromisoformat(record["beat_at"])).total_seconds()
         raise InputError(
             f"store lease {name!r}",
-            f"is held by {_words(record)}, whose last sign of life came {age:.0f} s ago",
+            f"is held by {_words(record)}, whose last sign of life came {max(0.0, _age(record)):.0f} s ago",
             f"Wait for it to end, or stop it; if it is dead, its lease lapses {ttl:.0f} s after that sign.",
         )
-    content = json.dumps({
+    record = {
         "owner": uuid.uuid4().hex, "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(),
         "user": _user(), "taken_at": _now(), "beat_at": _now(), "beat": 0,
-    }).encode()
-    if not files.swap(_path(name), found, content):
+    }
+    try:
+        won = files.swap(_path(name), found, _encoded(record))
+    except TimeoutError:
+        raise InputError(f"store lease {name!r}", f"is in the hands of {_words(_record(found or b''))}, which was "
+                         "stopped in the middle of a commit", "Let that process go on, or kill it.") from None
+    if not won:
         raise InputError(f"store lease {name!r}", f"was taken at this moment by {_who(files, _path(name))}",
                          "Wait for it to end, or stop it.")
-    return Lease(files, name, content, beat, ttl)
+    return Lease(files, name, record, beat, ttl)
 
 
 def _free(files: Files, name: str, found: bytes, ttl: float) -> bool:
@@ -127,12 +155,11 @@ def _free(files: Files, name: str, found: bytes, ttl: float) -> bool:
         return True
     if record["machine"] == _machine() and not process_lives(record["pid"]):
         return True
-    age = (datetime.now(UTC) - datetime.fromisoformat(record["beat_at"])).total_seconds()
-    if age < ttl:
+    if abs(_age(record)) < ttl:
         return False
     # Clocks of two machines may differ by more than that: see whether it still beats.
-    log.warning("the lease of %s was last renewed %.0f s ago by %s; looking whether it is still alive", name, age,
-                _words(record))
+    log.warning("the lease of %s was last renewed at %s by %s; looking whether it is still alive", name,
+                record["beat_at"], _words(record))
     time.sleep(2 * BEAT if record["machine"] != _machine() else 0.0)
     return _read(files, _path(name)) == found
 
@@ -151,9 +178,19 @@ def _read(files: Files, path: str) -> bytes | None:
 def _record(content: bytes) -> dict[str, Any]:
     """A lease's record; one that cannot be read (a torn copy of a store) counts as nobody's."""
     try:
-        return dict(json.loads(content))
-    except ValueError:
+        record = dict(json.loads(content))
+        return record if record.keys() >= _FIELDS and _age(record) is not None else {}
+    except (TypeError, ValueError):
         return {}
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    return json.dumps(record).encode()
+
+
+def _age(record: dict[str, Any]) -> float:
+    """Seconds since the last sign of life, by this machine's clock."""
+    return (datetime.now(UTC) - datetime.fromisoformat(record["beat_at"])).total_seconds()
 
 
 def _who(files: Files, path: str) -> str:
