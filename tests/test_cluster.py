@@ -29,9 +29,11 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def cluster(work):
-    """A cluster with a head that does no work; nodes are added by the test."""
+def cluster(work, monkeypatch):
+    """A cluster with a head that does no work, started in another folder; nodes are added by the test."""
+    monkeypatch.chdir("/")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    monkeypatch.chdir(work)
     ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
     ray.shutdown()
@@ -48,9 +50,11 @@ def planned(work, **changes):
 SLOW = {"models": [{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.5}}], "layers": ["conv2"]}
 
 
-def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work):
+def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work, monkeypatch):
     plan, store = planned(work, **SLOW, seeds=[0, 1, 2], resources={"batch": 1, "actors": 3})
+    monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
+    monkeypatch.chdir(work)
     told, lost = [], {}
 
     def listen(event):

@@ -31,6 +31,7 @@ from distcari.errors import InputError
 from distcari.grid import Cell, WorkUnit
 from distcari.store import Store
 from distcari.store.arrays import Arrays
+from distcari.store.files import is_local, local_path
 from distcari.store.lease import LeaseLost, take
 
 log = logging.getLogger("distcari.driver")
@@ -312,13 +313,15 @@ class Run:
     def _spawner(self) -> Callable[[str], Any]:
         need = self.plan.experiment.resources
         remote = ray.remote(self.worker_class)
+        # Absolute: a worker's folder is that of its node, not ours.
+        url = str(local_path(self.store.url)) if is_local(self.store.url) else self.store.url
 
         def spawn(name: str) -> Any:
             return remote.options(
                 num_cpus=need.num_cpus, num_gpus=need.num_gpus, resources=need.custom, max_restarts=0,
                 max_task_retries=0, name=f"distcari-{self.run_id}-{name}",
             ).remote(
-                self.store.url, self.store.options, self.plan.experiment.name, self.run_id,
+                url, self.store.options, self.plan.experiment.name, self.run_id,
                 threads=max(1, int(need.num_cpus)), device="cuda" if need.num_gpus else "cpu", name=name,
             )
 
