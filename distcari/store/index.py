@@ -3,14 +3,16 @@
 A flat folder of parts. A part appears whole (see files.py), and its appearing is the commit. A part's name carries the
 SHA-256 of its bytes, so that damage shows. Parts are replaced (merged, or less some rows) in three steps that a crash
 may cut anywhere: the new part is written as `_merged-…`, which plain readers ignore and this class reads in place of
-the parts that it replaces; those are deleted; it gets its visible name. So a row is never seen twice.
+the parts that it replaces; those are deleted; it gets its visible name. So a row is never seen twice. Each such step is
+taken inside `held`, which raises if another process has meanwhile been let to do the same.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +25,7 @@ from distcari.store.schema import FAILURES, INDEX
 
 GROUP_ROWS = 8 * 1024  # small groups in sorted parts: a filter on one model reads little
 _REPLACES = b"distcari_replaces"
+Held = Callable[[], contextlib.AbstractContextManager[None]]
 _SORTED_BY = ("experiment", "model", "layer", "image", "seed")
 
 
@@ -64,71 +67,78 @@ class Index:
         """Take back a part that must not have been committed."""
         self.files.delete(f"{self.folder}/{part}")
 
-    def remove(self, keys: Collection[str]) -> int:
-        """Take rows out, part by part; how many went. Only for the holder of the store's `index` lease."""
+    def remove(self, keys: Collection[str], held: Held = contextlib.nullcontext) -> int:
+        """Take rows out, part by part; how many went. Damaged parts are left alone.
+
+        Only for the holder of the index's lease, with no replacement pending.
+        """
         gone = 0
         values = pa.array(list(keys), pa.string())
-        for name in self.parts():
-            table = self._read_part(name, None)
-            if table is None:
-                continue
+        for name in self._sound():
+            table = self.table(parts=[name])
             hit = pc.is_in(table["key"], values)
             if not (count := pc.sum(hit).as_py() or 0):
                 continue
             gone += count
             if count < table.num_rows:
-                self._replace([name], table.filter(pc.invert(hit)))
+                self._replace([name], table.filter(pc.invert(hit)), held)
             else:
-                self.files.delete(f"{self.folder}/{name}")
+                with held():
+                    self.files.delete(f"{self.folder}/{name}")
         return gone
 
-    def merge(self, small: int | None = None) -> int:
+    def merge(self, small: int | None = None, held: Held = contextlib.nullcontext) -> int:
         """Put all parts (or those of fewer than `small` rows) into one, sorted by label, a key once; parts there are.
 
-        Only for the holder of the store's `index` lease.
+        Damaged parts are left alone. Only for the holder of the index's lease, with no replacement pending.
         """
-        rows = {name: _rows(self.files.read(f"{self.folder}/{name}")) for name in self.parts()}
-        names = [name for name, n in rows.items() if n is not None and (small is None or n < small)]
-        if len(names) > 1:
-            table = _once(self.table(parts=names)).sort_by([(name, "ascending") for name in _SORTED_BY])
-            self._replace(names, table)
+        names = [name for name in self._sound() if small is None or self._rows(name) < small]
+        table = self.table(parts=names)
+        once = _once(table)
+        if len(names) > 1 or once.num_rows < table.num_rows:
+            self._replace(names, once.sort_by([(name, "ascending") for name in _SORTED_BY]), held)
         return len(self.parts())
 
     def pending(self) -> list[str]:
         """Replacements that are not finished: under way, or cut by a crash."""
         return [name for name in self.files.list(self.folder) if name.startswith("_merged-")]
 
-    def finish(self) -> None:
-        """Finish replacements that a crash cut. Only for the holder of the store's `index` lease."""
+    def finish(self, held: Held = contextlib.nullcontext) -> None:
+        """Finish replacements that a crash cut. Only for the holder of the index's lease."""
         for name in self.pending():
-            self._finish(name)
+            with held():
+                if damage := self.damage(name):
+                    self._complain(name, damage)
+                    self.put_aside(name)
+                else:
+                    self._finish(name)
 
     def recover(self) -> list[str]:
-        """Sweep temporaries, put damaged parts aside with a warning; names of the latter."""
+        """Sweep temporaries, put damaged parts aside with a warning; names of the latter.
+
+        A part beside those that it has replaced (a copy of the store made while they were exchanged) stands alone.
+        """
         self.files.sweep(self.folder)
         bad = []
-        for name in self.parts():
+        names = self.parts()
+        for name in names:
             try:
-                damaged = self.damage(name)
+                content = self.files.read(f"{self.folder}/{name}")
+                damaged = _damage(name, content)
+                if damaged:
+                    self._complain(name, damaged)
+                    self.put_aside(name)
+                    bad.append(name)
+                for old in [] if damaged else _replaces(content):
+                    if old in names:
+                        self.files.delete(f"{self.folder}/{old}")
             except FileNotFoundError:  # merged meanwhile
                 continue
-            if damaged:
-                self.put_aside(name)
-                warnings.warn(f"{self.folder}/{name} {damaged} and is put aside; its cells are queued", stacklevel=2)
-                bad.append(name)
         return bad
 
     def damage(self, part: str) -> str | None:
         """What is wrong with a part's bytes, or None. Raises FileNotFoundError if it is gone."""
-        content = self.files.read(f"{self.folder}/{part}")
-        told = part.removesuffix(".parquet").rpartition("-")[2]
-        if len(told) == 16 and hashlib.sha256(content).hexdigest()[:16] != told:
-            return "is not what was written"
-        try:
-            pq.read_metadata(io.BytesIO(content))
-        except (pa.ArrowException, OSError) as error:
-            return f"is unreadable ({error})"
-        return None
+        return _damage(part, self.files.read(f"{self.folder}/{part}"))
 
     def put_aside(self, part: str) -> None:
         """Give a damaged part a name that readers ignore."""
@@ -137,39 +147,46 @@ class Index:
     def _current(self) -> list[str]:
         """The parts as they are meant: a finished `_merged-` file stands for those that it replaces."""
         names = self.files.list(self.folder)
-        merged = [name for name in names if name.startswith("_merged-")]
-        if not merged:
-            return [name for name in names if _is_part(name)]
-        replaced = {old for name in merged for old in self._replaces(name)}
+        merged = [name for name in names if name.startswith("_merged-") and not self.damage(name)]
+        replaced = {old for name in merged for old in _replaces(self.files.read(f"{self.folder}/{name}"))}
         visible = [name for name in names if _is_part(name) and name not in replaced]
         return [*visible, *(name for name in merged if name.removeprefix("_merged-") not in visible)]
 
-    def _replace(self, names: Sequence[str], table: pa.Table) -> None:
+    def _sound(self) -> list[str]:
+        """The parts that are as they were written: nothing damaged is ever copied into a new part."""
+        return [name for name in self.parts() if not self.damage(name)]
+
+    def _rows(self, part: str) -> int:
+        return int(pq.read_metadata(self.files.source(f"{self.folder}/{part}")).num_rows)
+
+    def _complain(self, name: str, damage: str) -> None:
+        warnings.warn(f"{self.folder}/{name} {damage} and is put aside; its cells are queued", stacklevel=3)
+
+    def _replace(self, names: Sequence[str], table: pa.Table, held: Held) -> None:
         """Let one new part stand for old ones."""
         content = self._encode(table, names)
         merged = f"_merged-{_name(content)}"
-        self.files.write(f"{self.folder}/{merged}", content)
-        self._finish(merged)
+        with held():
+            self.files.write(f"{self.folder}/{merged}", content)
+            self._finish(merged)
 
     def _finish(self, merged: str) -> None:
-        for old in self._replaces(merged):
+        for old in _replaces(self.files.read(f"{self.folder}/{merged}")):
             self.files.delete(f"{self.folder}/{old}")
         self.files.rename(f"{self.folder}/{merged}", f"{self.folder}/{merged.removeprefix('_merged-')}")
 
-    def _replaces(self, merged: str) -> list[str]:
-        content = self.files.read(f"{self.folder}/{merged}")
-        return list(json.loads((pq.read_schema(io.BytesIO(content)).metadata or {}).get(_REPLACES, b"[]")))
-
     def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table | None:
         source = self.files.source(f"{self.folder}/{name}")
+        wanted = self.schema.names if columns is None else columns
         try:
-            table = pq.read_table(source, columns=list(columns) if columns is not None else None, partitioning=None)
+            with pq.ParquetFile(source) as file:
+                there = set(file.schema_arrow.names)
+                table = file.read([column for column in wanted if column in there])
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:
             warnings.warn(f"{self.folder}/{name} is unreadable and left out: {error}", stacklevel=3)
             return None
-        wanted = self.schema.names if columns is None else columns
         return pa.table({c: _column(table, c, self.schema.field(c)) for c in wanted},
                         schema=pa.schema([self.schema.field(c) for c in wanted]))
 
@@ -190,11 +207,20 @@ def _name(content: bytes, at: datetime | None = None) -> str:
     return f"part-{at or datetime.now(UTC):%Y%m%dT%H%M%S%f}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
 
 
-def _rows(content: bytes) -> int | None:
+def _damage(part: str, content: bytes) -> str | None:
+    told = part.removesuffix(".parquet").rpartition("-")[2]
+    if len(told) == 16 and hashlib.sha256(content).hexdigest()[:16] != told:
+        return "is not what was written"
     try:
-        return int(pq.read_metadata(io.BytesIO(content)).num_rows)
-    except (pa.ArrowException, OSError):
-        return None
+        pq.read_metadata(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        return f"is unreadable ({error})"
+    return None
+
+
+def _replaces(content: bytes) -> list[str]:
+    """The parts for which a part stands since it was written."""
+    return list(json.loads((pq.read_schema(io.BytesIO(content)).metadata or {}).get(_REPLACES, b"[]")))
 
 
 def _once(table: pa.Table) -> pa.Table:

@@ -6,10 +6,11 @@
     store.picture(key)       # numpy: one picture
 """
 
+import contextlib
 import json
 import os
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,13 @@ from distcari.grid import Grid, Label
 from distcari.store import arrays as zarrays
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path, open_files
-from distcari.store.index import failed, finished
-from distcari.store.lease import take
+from distcari.store.index import Held, failed, finished
+from distcari.store.lease import LeaseLost, take
 
 FORMAT = 1
 _NOTE = "distcari.json"
+_REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
+_LOOSE = (".", "leases", "runs", "contact_sheets")  # folders of files other than parts
 
 
 class Store:
@@ -57,7 +60,7 @@ class Store:
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per finished cell, as pandas; columns and units in the README."""
         frame: pd.DataFrame = self.index.table(columns).to_pandas()
-        return frame.drop_duplicates("key", ignore_index=True) if "key" in frame else frame
+        return frame.drop_duplicates("key", keep="last", ignore_index=True) if "key" in frame else frame
 
     def failures(self) -> pd.DataFrame:
         """One row per cell that was given up and has not been done since."""
@@ -78,7 +81,7 @@ class Store:
         rows = table.filter(pc.equal(table["key"], key)).to_pylist()
         if not rows:
             raise KeyError(f"no finished cell {key!r} in {self.url}")
-        return dict(rows[0])
+        return dict(rows[-1])
 
     def picture(self, key: str) -> NDArray[np.float32]:
         """A finished cell's picture, float32 (y, x, 3) in [0, 1]. Raises KeyError for an unknown key."""
@@ -147,17 +150,26 @@ class Store:
 
     def forget(self, keys: Collection[str]) -> int:
         """Take cells out of the index so that they can be computed again; how many there were."""
-        with take(self.files, "index"):
-            gone = self.index.remove(keys)
-            self.failed.remove(keys)
+        with self._rewriting() as held:
+            gone = self.index.remove(keys, held)
+            self.failed.remove(keys, held)
         return gone
 
     def merge(self, small: int | None = None) -> tuple[int, int]:
         """Merge the parts of index and failures (those of fewer than `small` rows); how many there are then."""
-        with take(self.files, "index"):
-            self.index.finish()
-            self.failed.finish()
-            return self.index.merge(small), self.failed.merge(small)
+        with self._rewriting() as held:
+            return self.index.merge(small, held), self.failed.merge(small, held)
+
+    @contextlib.contextmanager
+    def _rewriting(self) -> Iterator[Held]:
+        """Be the only one who replaces parts; what a crash cut is finished first. Raises InputError if somebody is."""
+        try:
+            with take(self.files, _REWRITING) as lease:
+                self.index.finish(lease.held)
+                self.failed.finish(lease.held)
+                yield lease.held
+        except LeaseLost as error:
+            raise InputError(f"index of {self.url}", str(error), "Give the same command again.") from None
 
     def recover(
         self, experiment: str | None = None, cells: Sequence[Sequence[Label]] | None = None,
@@ -168,10 +180,13 @@ class Store:
         `.partial` files lie where cells were being written, so only there is looked if `cells` (labels of an
         experiment's unfinished cells) are given, else everywhere. `lost`: what the method of that name has just said.
         """
+        for folder in _LOOSE:
+            self.files.sweep(folder)
         for index in (self.index, self.failed):
             index.recover()
-            if index.pending():
-                self._finish_merges()
+        if self.index.pending() or self.failed.pending():
+            with contextlib.suppress(InputError), self._rewriting():  # or somebody merges just now, and will finish it
+                pass
         for name in [experiment] if experiment is not None else self.experiments():
             gone = self.lost(name) if lost is None else lost
             if gone:
@@ -186,15 +201,6 @@ class Store:
         elif cells is None:
             for partial in (local_path(self.url) / "arrays.zarr").rglob("*.partial"):
                 partial.unlink(missing_ok=True)
-
-    def _finish_merges(self) -> None:
-        try:
-            lease = take(self.files, "index")
-        except InputError:  # somebody merges just now, and will finish it
-            return
-        with lease:
-            self.index.finish()
-            self.failed.finish()
 
     def check_writable(self) -> None:
         """Raise InputError if the store cannot be written, or was made by a newer distcari. Writes nothing."""
