@@ -16,7 +16,7 @@ from dashboard import pieces
 from dashboard.grouping import ALL, Groups, spread, summaries
 from dashboard.queries import NUMBERS
 
-MOST_POINTS, MOST_IN_VIOLIN, ALL_POINTS = 4000, 300, 60
+MOST_POINTS, MOST_IN_VIOLIN, ALL_POINTS = 3000, 300, 60
 KEY = 12  # hex digits of a key that stand for it
 _FEW = ("#228be6", "#f76707", "#2b8a3e", "#ae3ec9", "#e03131", "#0c8599", "#f59f00", "#868e96")
 
@@ -71,7 +71,7 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
         mine = by.codes[shown] == j
         at = shown[mine]
         if at.size:
-            traces.append(go.Scattergl(
+            traces.append(go.Scatter(
                 x=across[at], y=values[at], mode="markers", name=label, showlegend=len(by.labels) > 1,
                 marker={"color": colour, "size": 8 if len(shown) < 500 else 5, "opacity": 0.8},
                 customdata=[[keys[i][:KEY]] for i in at], text=said[mine],
