@@ -28,6 +28,7 @@ _TEMPORARY = re.compile(r"_tmp-(?P<host>[A-Za-z0-9.]+)-(?P<pid>\d+)-")
 _FSSPEC = {"key": "access_key_id", "secret": "secret_access_key", "token": "session_token", "region_name": "region",
            "endpoint_url": "endpoint", "anon": "skip_signature"}
 PATIENCE, HASTE = 180.0, 5.0  # seconds for which a request to an object store is tried again; at the first contact
+LOCKED = 10.0  # seconds to wait for a folder's lock
 _WAITS = (0.1, 0.4, 1.6, 6.4)
 _OLD = 3600.0  # seconds after which another machine's temporary file is nobody's
 _writing: set[Path] = set()  # this process's temporaries
@@ -138,11 +139,11 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def locked(self, path: str) -> Iterator[None]:
-        """Hold the path's lock; TimeoutError if somebody keeps it for 10 s (a process stopped in the middle)."""
+        """Hold the path's lock; TimeoutError if somebody keeps it for `LOCKED` s (a process stopped in the middle)."""
         lock = self.root / path
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.with_name(f"_lock-{lock.name}").open("wb") as handle:
-            end = time.monotonic() + 10
+            end = time.monotonic() + LOCKED
             while True:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
