@@ -8,6 +8,7 @@ Painted means that every picture in the window is decoded. Exit code 1 if a targ
 """
 
 import contextlib
+import shutil
 import socket
 import statistics
 import subprocess
@@ -35,7 +36,7 @@ from distcari.store import Store  # noqa: E402
 
 SIDE, STEPS, PART = 224, 64, 8_000
 QUERY, PAINT, SORT = 0.2, 2.0, 0.5  # seconds: the targets
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PAINTED = """(first) => {
   const tiles = [...document.querySelectorAll('.facets .tile')];
   const head = document.querySelector('.facets .of-row .label');
@@ -50,9 +51,12 @@ def main() -> int:
     """Build, measure, print; whether every target was met."""
     with tempfile.TemporaryDirectory(prefix="dashboard-bench") as folder:
         print(f"building a store of 100,800 rows in {folder} …", flush=True)
-        store, grid = build(f"{folder}/store")
+        store = build(f"{folder}/store")
         lines = queries(store)
-        lines += browser(f"{folder}/store", sorted_first(store, grid))
+        if Path(CHROMIUM).exists():
+            lines += browser(f"{folder}/store", sorted_first(store))
+        else:
+            print("no chromium: the views are not measured (apt install chromium)")
     print(f"\n{'':52}{'measured':>10}{'target':>10}")
     missed = 0
     for name, seconds, target in lines:
@@ -62,7 +66,7 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def build(url: str) -> tuple[Store, Grid]:
+def build(url: str) -> Store:
     """The store with its rows, and pixels of the cells of the first view."""
     axes = {"model": [f"resnet_50_train_{i:02d}" for i in range(12)], "image": [f"image_{i:02d}" for i in range(21)],
             "layer": [f"layer{1 + i // 5}_{i % 5}" for i in range(20)], "seed": list(range(20))}
@@ -89,7 +93,7 @@ def build(url: str) -> tuple[Store, Grid]:
             store.commit(rows)
             rows = []
     store.commit(rows)
-    return store, grid
+    return store
 
 
 def smooth(rng: np.random.Generator, dtype: Any = np.float32) -> np.ndarray:
@@ -150,7 +154,7 @@ def queries(store: Store) -> list[tuple[str, float, float | None]]:
             *((name, timed(ask), QUERY) for name, ask in asks.items())]
 
 
-def sorted_first(store: Store, grid: Grid) -> tuple[str, str]:
+def sorted_first(store: Store) -> tuple[str, str]:
     """The first row's heading when sorted by falling, and by rising, gain: what the browser must come to show."""
     catalog = Catalog(store)
     state = State(experiments=("bench",))

@@ -74,7 +74,9 @@ def _ranges(values: NDArray[np.float64]) -> Groups:
         return Groups(tuple(f"{v:.4g}" for v in few), np.where(np.isfinite(values), codes, -1).astype(np.intp))
     edges = np.linspace(known.min(), known.max(), BINS + 1)
     codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
-    labels = tuple(f"{a:.3g} – {b:.3g}" for a, b in pairwise(edges))
+    digits = max(0, 2 - int(np.floor(np.log10(edges[1] - edges[0]))))
+    said = [f"{edge:.{digits}f}" for edge in edges] if digits < 7 else [f"{edge:.3g}" for edge in edges]
+    labels = tuple(f"{a} – {b}" for a, b in pairwise(said))
     return Groups(labels, np.where(np.isfinite(values), codes, -1).astype(np.intp))
 
 

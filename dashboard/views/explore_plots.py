@@ -113,10 +113,9 @@ def heat(
 def _counted(values: NDArray[np.float64], x: Groups, failed: NDArray[np.bool_]) -> list[str]:
     """The groups' labels, with how many cells each has and how many failed."""
     found = summaries(values, x.codes, failed, len(x.labels))
-    if len(found) > 16:
-        return list(x.labels)
-    lost = [f" · {s.failed} failed" if s.failed else "" for s in found]
-    return [f"{label} · n {s.n}{f}" for label, s, f in zip(x.labels, found, lost, strict=True)]
+    lost = [f" · {s.failed:,} failed" if s.failed else "" for s in found]
+    said = [f"{label} · n {s.n:,}{f}" for label, s, f in zip(x.labels, found, lost, strict=True)]
+    return said if sum(map(len, said)) < 110 else list(x.labels)  # else the table below has the numbers
 
 
 def _said(frame: pd.DataFrame) -> NDArray[Any]:
