@@ -15,6 +15,8 @@ from dashboard import images, note_box, pictures_diff, sheet, shell
 from dashboard.queries import Catalog
 from dashboard.state import State
 from dashboard.views import cell, compare, explore, notes, run, side, table
+from distcari.arguments import options_of
+from distcari.errors import InputError
 from distcari.store import Store
 
 VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a store until interrupted. 2: the address cannot be used."""
     p = argparse.ArgumentParser(prog="python dashboard/app.py", description="Compare caricatures in a browser.")
     p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
+    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                   help="of an object store, e.g. endpoint=http://localhost:9000 (repeatable)")
     p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
     p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
     p.add_argument("--read-only", action="store_true", help="write nothing to the store: no notes")
@@ -53,7 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if error := unusable(args.host, args.port):
         print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
         return 2
-    app = create_app(Store(args.store), args.read_only)
+    try:
+        app = create_app(Store(args.store, options_of(args.option)), args.read_only)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
     if args.debug:
         app.run(host=args.host, port=args.port, debug=True)

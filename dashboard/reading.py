@@ -131,7 +131,7 @@ class Parts:
         """Read new parts, drop those that are gone (merged); whether anything changed."""
         changed = False
         for _ in range(5):
-            names = self.index.parts()
+            names = self.index.current()
             changed |= bool(set(self.tables) - set(names))
             self.tables = {name: self.tables[name] for name in names if name in self.tables}
             try:

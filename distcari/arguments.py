@@ -1,6 +1,7 @@
 """What the commands on a store share: its place and the options of an object store."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,16 +23,21 @@ def store_of(args: argparse.Namespace, *, writable: bool = False) -> "Store":
     """The store that was named. Raises InputError if there is none."""
     from distcari.store import open_store
 
-    options: dict[str, Any] = {}
-    for text in args.option:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--option {text}", "is not of the form name=value", "Example: --option region=eu-west-1")
-        options[name] = yaml.safe_load(value)
-    store = open_store(args.store, options=options, writable=writable)
+    store = open_store(args.store, options=options_of(args.option), writable=writable)
     try:
         store.files.read("distcari.json")
     except FileNotFoundError:
         raise InputError(f"store {args.store}", "there is no distcari store",
                          "Give the folder or URL that the config names under `store`.") from None
     return store
+
+
+def options_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Options given as `name=value`, values read as YAML. Raises InputError for another form."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--option {text}", "is not of the form name=value", "Example: --option region=eu-west-1")
+        options[name] = yaml.safe_load(value)
+    return options

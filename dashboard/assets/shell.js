@@ -25,3 +25,8 @@ document.addEventListener("click", (event) => {
   const search = new URL(link.href).search || "?view=compare";
   if (search !== location.search) window.dash_clientside.set_props("goto", { data: search });
 });
+
+/* A hidden tab asks for nothing. */
+document.addEventListener("visibilitychange", () => {
+  window.dash_clientside.set_props("tick", { disabled: document.hidden });
+});

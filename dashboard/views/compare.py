@@ -159,6 +159,8 @@ def tools(
         pieces.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
         pieces.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
         pieces.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
+        html.A("Sheet", href="/sheet.png" + state.with_(view="compare", slots=(), cell="").search(), download="",
+               className="button", title="This view as one picture, with its settings"),
         html.Span([*pages, " · ".join(said)], className="counts", **{"aria-live": "polite"}),
     ]
 
@@ -181,16 +183,17 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Co
     corner = html.Div(names, role="columnheader", className="corner")
     heads = [_head(catalog, shown, grid, shown.cols, i, state.sort_cols) for i in range(len(grid.cols))]
     lines = [html.Div([corner, *heads], role="row", className="line")]
+    size = 160 if len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
         head = _head(catalog, shown, grid, shown.rows, i, state.sort_rows, of_row=True)
-        lines.append(html.Div([head, *(pieces.tile(slot, state, label=label) for slot in line)], role="row",
+        lines.append(html.Div([head, *(pieces.tile(slot, state, size, label) for slot in line)], role="row",
                               className="line"))
     longest = max((len(row) for row in grid.rows), default=0)
-    size = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
+    style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
     margin = _margin(catalog, shown)
     inner = html.Div(lines, role="grid", className="facets", **{"aria-label": f"{shown.rows} by {shown.cols}"})
     kinds = "stage" + (" with-margin" if margin else "") + (" image-rows" if shown.rows == "image" else "")
-    return html.Div([*margin, inner], className=kinds, style=size)
+    return html.Div([*margin, inner], className=kinds, style=style)
 
 
 def _margin(catalog: Catalog, shown: Shown) -> list[Component]:

@@ -46,7 +46,7 @@ class Index:
         """
         for _ in range(5):
             try:
-                tables = [self._read_part(name, columns) for name in (self._current() if parts is None else parts)]
+                tables = [self._read_part(name, columns) for name in (self.current() if parts is None else parts)]
             except FileNotFoundError:
                 continue
             schema = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
@@ -144,7 +144,7 @@ class Index:
         """Give a damaged part a name that readers ignore."""
         self.files.rename(f"{self.folder}/{part}", f"{self.folder}/_unreadable-{part}")
 
-    def _current(self) -> list[str]:
+    def current(self) -> list[str]:
         """The parts as they are meant: a finished `_merged-` file stands for those that it replaces."""
         names = self.files.list(self.folder)
         merged = [name for name in names if name.startswith("_merged-") and not self.damage(name)]
