@@ -22,6 +22,7 @@ from distcari.store.files import again_async, is_local, local_path, object_store
 MATCH_SIZE = 56
 PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
 Place = tuple[int, ...]
+_UNWRITTEN: dict[bool, Label] = {True: "", False: -(2**63)}  # as text, as a number: in a coordinate not yet written
 
 
 def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
@@ -99,10 +100,12 @@ class Arrays:
         return int(array.shards[self.axes.index("image")]) if array.shards else 1
 
     def labels(self, axis: str) -> list[Label]:
-        """An axis's labels in the order of their places."""
+        """An axis's labels in the order of their places; those that a crash left unwritten at the end are none."""
         if axis not in self._labels:
-            values = self.group[axis][:]
-            self._labels[axis] = [v.item() if isinstance(v, np.generic) else v for v in values]
+            coordinate: Any = self.group[axis]
+            values = [v.item() if isinstance(v, np.generic) else v for v in coordinate[:]]
+            unwritten = _UNWRITTEN[type(coordinate.fill_value) is str]
+            self._labels[axis] = values[: values.index(unwritten)] if unwritten in values else values
         return self._labels[axis]
 
     def place(self, labels: Sequence[Label]) -> Place:
@@ -130,26 +133,40 @@ class Arrays:
         self, places: Sequence[Place], pictures: Sequence[NDArray[Any]], curves: Sequence[NDArray[Any]],
         matches: Sequence[NDArray[Any]],
     ) -> list[str]:
-        """As `write`, for cells that differ in their image alone: each stored object is written once."""
+        """As `write`, for cells of one stored object, which differ in their image alone."""
         whole_curves = np.full((len(curves), self._array("gain_curve").shape[-1]), np.nan, np.float32)
         for whole, curve in zip(whole_curves, curves, strict=True):
             whole[: len(curve)] = curve
         stored = [as_stored(picture, self._array("caricature").dtype) for picture in pictures]
-        at: list[Any] = list(places[0])
-        if len(places) > 1:
-            image = self.axes.index("image")
-            at[image] = [place[image] for place in places]
-        for name, value in (
+        for name, values in (
             ("match", np.stack(matches).astype(np.float32)), ("gain_curve", whole_curves),
             ("caricature", np.stack(stored)),
         ):
             array = self._writable(name)
-            value = value if len(places) > 1 else value[0]
-            array.oindex[tuple(at)] = value
-            if not np.array_equal(np.asarray(array.oindex[tuple(at)]), value, equal_nan=True):
-                raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
+            for run in self._runs(places):
+                at, value = self._slice([places[i] for i in run]), values[run]
+                array[at] = value
+                if not np.array_equal(np.asarray(array[at]), value, equal_nan=True):
+                    raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
             self._sync(name, places[0])
         return [pixels_sha256(picture) for picture in stored]
+
+    def _runs(self, places: Sequence[Place]) -> list[list[int]]:
+        """Numbers of the places, in groups of images that follow each other: zarr 3.1 fails at lists of places in
+        shards, and writing what lies between would need it to be readable."""
+        image = self._axes.index("image")
+        runs: list[list[int]] = []
+        for i in sorted(range(len(places)), key=lambda i: places[i]):
+            if runs and places[i][image] == places[runs[-1][-1]][image] + 1:
+                runs[-1].append(i)
+            else:
+                runs.append([i])
+        return runs
+
+    def _slice(self, run: Sequence[Place]) -> tuple[int | slice, ...]:
+        image = self._axes.index("image")
+        images = slice(run[0][image], run[-1][image] + 1)
+        return tuple(images if axis == image else i for axis, i in enumerate(run[0]))
 
     def absent(self, places: Sequence[Place]) -> list[bool]:
         """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
@@ -262,7 +279,7 @@ def pixels_sha256(stored: NDArray[Any]) -> str:
 def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,
            dtype: str, shard: int = 1) -> Arrays:
     """A new experiment's group with empty axes; `shard` images of a model, layer and seed share one stored object."""
-    group = root.create_group(experiment)
+    group = root.create_group(experiment, overwrite=True)
     dims: dict[str, tuple[list[str], tuple[int, ...], str]] = {
         "caricature": ([*axes, "y", "x", "channel"], (size, size, 3), dtype),
         "gain_curve": ([*axes, "step"], (steps,), "float32"),
@@ -281,18 +298,23 @@ def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int,
         )
     for axis in axes:
         kind_of: Any = "int64" if axis == "seed" else "string"
-        group.create_array(axis, shape=(0,), chunks=(1024,), dtype=kind_of, dimension_names=[axis])
+        group.create_array(axis, shape=(0,), chunks=(1024,), dtype=kind_of, dimension_names=[axis],
+                           fill_value=_UNWRITTEN[kind_of == "string"], compressors=[ZstdCodec(level=3), Crc32cCodec()])
     return Arrays(group)
 
 
 def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> None:
-    """Append labels that are new to their axes: arrays first, coordinates last. Safe to repeat after a crash."""
+    """Append labels that are new to their axes: arrays first, coordinates last. Safe to repeat after a crash.
+
+    A coordinate never shrinks: one that a crash left too long stays so, unlabelled, until more labels come.
+    """
     group = arrays.group
     wanted = {axis: list(dict.fromkeys([*arrays.labels(axis), *labels])) for axis, labels in axes.items()}
-    for name in ("caricature", "gain_curve", "match", "input"):
+    sizes = {axis: max(len(labels), group[axis].shape[0]) for axis, labels in wanted.items()}
+    for name in ("caricature", "gain_curve", "match", "input", *axes):
         array: Any = group[name]
         shape = tuple(
-            len(wanted[dim]) if dim in wanted else max(n, steps) if dim == "step" else n
+            sizes[dim] if dim in sizes else max(n, steps) if dim == "step" else n
             for dim, n in zip(array.metadata.dimension_names, array.shape, strict=True)
         )
         if shape != array.shape:
@@ -301,8 +323,7 @@ def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> Non
         known = len(arrays.labels(axis))
         if len(labels) > known:
             coordinate: Any = group[axis]
-            coordinate.resize((len(labels),))
-            coordinate[known:] = np.asarray(labels[known:], dtype=coordinate.dtype)
+            coordinate[known : len(labels)] = np.asarray(labels[known:], dtype=coordinate.dtype)
     arrays._labels.clear()
     arrays._opened.clear()
     arrays._places.clear()

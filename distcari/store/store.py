@@ -46,14 +46,15 @@ class Store:
     # reading
 
     def experiments(self) -> list[str]:
-        """Names of the experiments in the store, sorted."""
+        """Names of the experiments in the store, sorted; one whose making a crash cut is none."""
         root = self._root()
-        return sorted(root.group_keys()) if root is not None else []
+        with warnings.catch_warnings(action="ignore", category=zarr.errors.ZarrUserWarning):  # of `.partial` files
+            return sorted(name for name, group in root.groups() if "distcari" in group.attrs) if root else []
 
     def arrays(self, experiment: str) -> Arrays:
         """An experiment's arrays. Raises KeyError if there is no such experiment."""
         root = self._root()
-        if root is None or experiment not in root:
+        if root is None or experiment not in root or "distcari" not in root[experiment].attrs:
             raise KeyError(f"no experiment {experiment!r} in {self.url}; there are: {', '.join(self.experiments())}")
         return Arrays(root[experiment])
 
@@ -104,8 +105,6 @@ class Store:
         if name in root and "distcari" in root[name].attrs:
             arrays = Arrays(root[name])
         else:  # none yet, or a crash left one without its description
-            if name in root:
-                del root[name]
             arrays = zarrays.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype,
                                     shard=shard)
         if arrays.meta != {"axes": axes, **meta}:
