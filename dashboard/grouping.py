@@ -129,8 +129,8 @@ def summaries(
 
 def spread(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Positions of at most so many values, evenly from the lowest to the highest; NaN are left out."""
-    order = np.argsort(values, kind="stable")
+    order: NDArray[np.intp] = np.argsort(values, kind="stable")
     order = order[: int(np.isfinite(values).sum())]
     if len(order) <= most:
         return order
-    return order[np.round(np.linspace(0, len(order) - 1, most)).astype(int)]
+    return np.asarray(order[np.round(np.linspace(0, len(order) - 1, most)).astype(int)])

@@ -1,7 +1,7 @@
 """What a run's note says (`distcari.cluster.note`), with nothing taken for granted: notes may be old, cut or silent."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,19 +70,24 @@ def read(note: Mapping[str, Any]) -> Run:
     known: RunState = state if state in SAID and state != "silent" else "crashed"
     if known == "running" and not is_live(note):
         known = "silent"
-    models = note.get("models") if isinstance(note.get("models"), dict) else {}
+    models = _if(dict, note.get("models"))
     shares = {
         str(name): Share(*(_whole(share.get(part)) for part in ("total", "done", "failed")))
         for name, share in models.items() if isinstance(share, dict)
     }
-    at_work = note.get("running") if isinstance(note.get("running"), list) else []
+    at_work = _if(list, note.get("running"))
+    numbers: dict[str, Any] = {name: _whole(note.get(name)) for name in ("total", "done", "failed", "skipped", "actors")}
     return Run(
-        str(note.get("run_id", "")), str(note.get("experiment", "")), known,
-        *(_whole(note.get(name)) for name in ("total", "done", "failed", "skipped", "actors")),
+        str(note.get("run_id", "")), str(note.get("experiment", "")), known, **numbers,
         rate=_positive(note.get("rate")) or 0.0, left=_positive(note.get("eta")),
         started=_time(note.get("started_at")), updated=_time(note.get("updated_at")), models=shares,
         running=tuple(tuple(map(text, labels)) for labels in at_work if isinstance(labels, list)),
     )
+
+
+def _if(kind: Callable[[], Any], value: Any) -> Any:
+    """The value if it is of that kind, else an empty one."""
+    return value if isinstance(value, type(kind())) else kind()
 
 
 def chosen(catalog: Catalog, state: State) -> tuple[Run | None, list[Run]]:

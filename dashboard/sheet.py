@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from dashboard import images, pieces
 from dashboard.facets import Facets, Slot
-from dashboard.queries import Catalog
+from dashboard.queries import FIGURES, Catalog
 from dashboard.state import State, parse
 from dashboard.views import compare
 from distcari.contact_sheet import GAP, HEAD, _font, _write
@@ -57,7 +57,7 @@ def draw(catalog: Catalog, state: State) -> Image.Image:
     """The sheet, RGB."""
     shown = compare.resolve(catalog, state)
     grid, _, _ = compare.window(catalog, state, shown)
-    label = state.own("label") if state.own("label") in compare.FIGURES else ""
+    label = state.own("label") if state.own("label") in FIGURES else ""
     margins = _inputs(catalog, shown, grid)
     across = shown.cols == "image"  # the inputs are a line of their own, else they stand at the margin
     tile = side(len(grid.rows) + across, len(grid.cols), bool(margins) and not across)
@@ -70,8 +70,8 @@ def draw(catalog: Catalog, state: State) -> Image.Image:
     first = top + (tile + GAP) * across
     page = Image.new("RGB", (width, first + max(1, len(grid.rows)) * high + GAP), _PAPER)
     pen = ImageDraw.Draw(page)
-    for i, line in enumerate(lines):
-        pen.text((GAP, 6 + 18 * i), line, fill=_INK if i == 0 else _FAINT, font=_font(13))
+    for i, words in enumerate(lines):
+        pen.text((GAP, 6 + 18 * i), words, fill=_INK if i == 0 else _FAINT, font=_font(13))
     if across:
         _write(pen, (GAP, top + tile // 2 - 8), "input", heads - GAP)
     for x, name in enumerate(grid.cols):

@@ -84,7 +84,8 @@ def passing(frame: pd.DataFrame, filters: Mapping[str, Any]) -> NDArray[np.bool_
     for column, model in filters.items():
         if column not in COLUMNS or column not in frame or not isinstance(model, dict):
             continue
-        parts = model.get("conditions") if isinstance(model.get("conditions"), list) else [model]
+        conditions = model.get("conditions")
+        parts = conditions if isinstance(conditions, list) else [model]
         each = [hit for part in parts[:8] if (hit := _one(frame[column], column, part)) is not None]
         if each:
             mask &= np.logical_or.reduce(each) if model.get("operator") == "OR" else np.logical_and.reduce(each)

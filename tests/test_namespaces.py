@@ -98,8 +98,8 @@ def test_a_grid_on_two_hosts_that_share_nothing(two_hosts, work):
     listens("dca", 6399)
     # The second host does not see the first one's working folder: it lies behind an empty one.
     hide = f"hostname lab-b && mount -t tmpfs none {work} && exec \"$@\""
-    two_hosts("dcb", "unshare", "-m", "-u", "sh", "-c", hide, "sh", *ray, f"--address={A}:6399", f"--node-ip-address={B}",
-              env=environment, stdout=log, stderr=log, cwd="/")
+    two_hosts("dcb", "unshare", "-m", "-u", "sh", "-c", hide, "sh", *ray, f"--address={A}:6399",
+              f"--node-ip-address={B}", env=environment, stdout=log, stderr=log, cwd="/")
     submit = ["ip", "netns", "exec", "dca", python, "-m", "distcari.submit", path, "--address", f"{A}:6399"]
     done = subprocess.run([*submit, "--set", "resources.actors=2"], capture_output=True, text=True, env=environment,
                           cwd=work)

@@ -95,7 +95,9 @@ def draw(
     if shown.kind == "matrix":
         matrix = distances.matrix(shown.experiments, shown.held).ordered()
         figures = [] if same else [explore_matrix.plot(matrix, scheme)]
-        said, table, strip = explore_matrix.said(matrix), None, explore_matrix.strip(catalog, state, matrix)
+        strip = explore_matrix.strip(catalog, state, matrix)
+        said: Any = explore_matrix.said(matrix)
+        table: Any = None
     else:
         frame = grouping.cells(catalog, shown.experiments, dict(shown.held), shown.columns)
         x, by = (grouping.group(catalog, shown.experiments, frame, name) for name in (shown.x, shown.by))

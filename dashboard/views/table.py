@@ -126,7 +126,8 @@ def answer(catalog: Catalog, rows: Rows, state: State, asked: Mapping[str, Any])
 def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as ag-grid gets them: numbers to three digits, times to the second, the picture's address."""
     found = []
-    for record in frame.to_dict("records"):
+    records: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
+    for record in records:
         row: dict[str, Any] = {"picture": picture_url(record, 96), "alt": pieces.alt(record)}
         for name, value in record.items():
             if name in NUMBERS:

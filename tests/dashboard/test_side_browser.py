@@ -1,7 +1,6 @@
 """Side by side in a real browser: what no server sees."""
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +10,6 @@ from werkzeug.serving import make_server
 from dashboard.app import create_app
 from dashboard.state import parse
 
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Debian's chromium")
-
 
 @pytest.fixture(scope="module")
 def address(catalog):  # noqa: F811
@@ -21,15 +17,6 @@ def address(catalog):  # noqa: F811
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
