@@ -5,12 +5,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from distcari.settings import RenderSettings
+from distcari.sweeps import conflict, take_lists, wrong
 
 NORMALIZATIONS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -151,7 +162,10 @@ class Experiment(Part):
     )
     seeds: list[int] = Field([0], min_length=1, description="The seed axis: start and random views of a picture.")
     input_size: int = Field(224, ge=32, le=1024, description="Side to which images are cropped and resized.")
-    render: RenderSettings = Field(RenderSettings(), description="Render settings, see below.")
+    render: RenderSettings = Field(
+        RenderSettings(), description="Render settings, see below. One that is given as a list (`cossim_pow: [0, 1, "
+        "2]`) is swept: it becomes an axis of its name, behind seed."
+    )
     steps_by_layer: dict[str, int] = Field(
         default_factory=dict, description="Steps for layers by name or pattern, over `render.steps`; the last match "
         "wins, e.g. `layer4_*: 1024`."
@@ -159,6 +173,34 @@ class Experiment(Part):
     picture_dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Pictures' type in the store.")
     resources: Resources = Field(
         default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
+
+    _sweeps: dict[str, list[Any]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sweeps(self) -> Mapping[str, list[Any]]:
+        """The values of each setting that is swept, in the order of the axes; `render` holds the first of each."""
+        return self._sweeps
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_sweeps(cls, document: Any, check: ModelWrapValidatorHandler["Experiment"]) -> "Experiment":
+        """Let a render setting be a list: checked one by one, kept as `sweeps`."""
+        given = document.get("render") if isinstance(document, dict) else None
+        if not isinstance(given, dict) or not (sweeps := take_lists(given)):
+            return check(document)
+        experiment = check({**document, "render": {**given, **{name: values[0] for name, values in sweeps.items()}}})
+        if bad := conflict(sweeps, experiment.render.compat, bool(experiment.steps_by_layer)):
+            raise wrong(*bad)
+        experiment._sweeps.update(sweeps)
+        return experiment
+
+    @model_serializer(mode="wrap")
+    def _with_sweeps(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As its author wrote it, lists and all."""
+        document: dict[str, Any] = plain(self)
+        if self._sweeps and "render" in document:
+            document["render"] = {**document["render"], **self._sweeps}
+        return document
 
     @field_validator("images", mode="before")
     @classmethod

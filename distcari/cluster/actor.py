@@ -207,9 +207,10 @@ class Worker:
         cell, caricature = job.cells[finished.member], finished.caricature
         labels: dict[str, Label] = dict(zip(job.axes, cell.labels, strict=True))
         return {
-            "key": cell.key, "experiment": self.experiment, **labels,
+            "key": cell.key, "experiment": self.experiment,
+            **job.settings.in_force(), **labels,
             **picture_figures(caricature.picture), **caricature.figures,
-            "steps": job.settings.steps, "seconds": finished.seconds, "started_at": finished.started,
+            "seconds": finished.seconds, "started_at": finished.started,
             "finished_at": datetime.now(UTC), "attempt": job.attempts[finished.member],
             "device": _device_name(self.device), "node": self.node, "run_id": self.run_id,
             "distcari_version": __version__, "settings_hash": job.settings_hash, "model_sha256": job.model.sha256,

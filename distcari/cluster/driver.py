@@ -24,7 +24,7 @@ from distcari.cluster import events as e
 from distcari.cluster.actor import Job, Result, StoreTrouble, Worker
 from distcari.cluster.crew import Crew, Task, places, what_is_free
 from distcari.cluster.note import close_notes
-from distcari.cluster.plan import Plan
+from distcari.cluster.plan import Plan, settings_hash
 from distcari.cluster.queue import Queue
 from distcari.cluster.shipping import Depot
 from distcari.errors import InputError
@@ -213,11 +213,11 @@ class Run:
     def _job(self, unit: WorkUnit) -> Job:
         plan = self.plan
         names = [str(plan.labels(cell)["image"]) for cell in unit.cells]
-        model = plan.models[unit.model]
+        model, settings = plan.models[unit.model], plan.settings_of(unit.cells[0])
         return Job(
             model=model, layer=plan.layers[unit.model][unit.layer],
-            settings=plan.settings[unit.layer],
-            settings_hash=plan.grid.settings_hash, axes=tuple(axis.name for axis in plan.grid.axes), cells=unit.cells,
+            settings=settings, settings_hash=settings_hash(settings),
+            axes=tuple(axis.name for axis in plan.grid.axes), cells=unit.cells,
             images=tuple(plan.images[name].pixels for name in names),
             image_sha256=tuple(plan.images[name].sha256 for name in names),
             attempts=tuple(self._attempts[cell.key] + 1 for cell in unit.cells),
@@ -269,7 +269,8 @@ class Run:
             self.tell(e.CellRetried(cell.key, told))
             return True
         row = {
-            "key": cell.key, "experiment": self.plan.experiment.name, **self.plan.labels(cell), "error": told,
+            "key": cell.key, "experiment": self.plan.experiment.name, **self.plan.settings_of(cell).in_force(),
+            **self.plan.labels(cell), "error": told,
             "traceback": trace, "attempt": self._attempts[cell.key], "node": node, "run_id": self.run_id,
             "time": datetime.now(UTC),
         }

@@ -36,12 +36,21 @@ def describe_cost(plan: Plan, store: Store) -> Iterator[str]:
 
 def _seconds(plan: Plan, store: Store) -> tuple[float, str]:
     """One worker's seconds for all that is left: from earlier cells like these, else from a short trial."""
-    steps = sum(plan.settings[str(plan.labels(cell)["layer"])].steps for cell in plan.todo)
+    steps = _steps(plan)
     frame = store.table(["experiment", "steps", "seconds"])
     earlier = frame[frame["experiment"] == plan.experiment.name]
     if len(earlier):
         return float((earlier["seconds"] / earlier["steps"]).median()) * steps, f"from {len(earlier)} earlier cells"
     return _trial(plan) * steps, "from a trial of three steps; the first minutes will tell better"
+
+
+def _steps(plan: Plan) -> int:
+    """Steps of all cells to do."""
+    axes = [axis.name for axis in plan.grid.axes]
+    layer_at, steps_at = axes.index("layer"), axes.index("steps") if "steps" in axes else None
+    if steps_at is not None:
+        return sum(int(cell.labels[steps_at]) for cell in plan.todo)
+    return sum(plan.settings[str(cell.labels[layer_at])].steps for cell in plan.todo)
 
 
 def _trial(plan: Plan) -> float:
@@ -51,7 +60,7 @@ def _trial(plan: Plan) -> float:
     torch.set_num_threads(max(1, int(plan.experiment.resources.num_cpus)))
     network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size)
     image = torch.from_numpy(plan.images[str(labels["image"])].pixels).permute(2, 0, 1)[None].float() / 255
-    settings = plan.settings[str(labels["layer"])].with_(steps=_PROBE_STEPS)
+    settings = plan.settings_of(plan.todo[len(plan.todo) // 2]).with_(steps=_PROBE_STEPS)
     ended: list[float] = []
     caricatures(network, image, str(labels["layer"]), [0], settings,
                 on_step=lambda _: ended.append(time.perf_counter()))

@@ -14,7 +14,7 @@ from typing import Any
 from distcari import __version__
 from distcari.errors import InputError
 from distcari.experiment import Experiment
-from distcari.grid import Axis, Cell, Grid, Label, digest, select
+from distcari.grid import BASE_AXES, Axis, Cell, Grid, Label, digest, label_text, select
 from distcari.render import LayerInfo, describe_layers, find_layers
 from distcari.render.layers import nearest_layers
 from distcari.settings import RENDER_VERSION, RenderSettings
@@ -32,7 +32,7 @@ class Plan:
     models: Mapping[str, ModelSpec]
     images: Mapping[str, LoadedImage]
     layers: Mapping[str, Mapping[str, LayerInfo]]  # model -> layer label -> info
-    settings: Mapping[str, RenderSettings]  # layer label -> its settings
+    settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
     meta: Mapping[str, Any]
     wanted: Sequence[Cell]
     todo: Sequence[Cell]
@@ -45,7 +45,8 @@ class Plan:
     @property
     def most_steps(self) -> int:
         """Length of the longest gain curve."""
-        return max(settings.steps for settings in self.settings.values())
+        swept = [int(steps) for steps in self.experiment.sweeps.get("steps", ())]
+        return max(swept or (settings.steps for settings in self.settings.values()))
 
     @property
     def planned(self) -> int:
@@ -70,6 +71,11 @@ class Plan:
             todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, ())
         return replace(self, todo=todo, given_up=given_up)
 
+    def settings_of(self, cell: Cell) -> RenderSettings:
+        """The render settings of a cell: its layer's, with the values of the sweeps that it lies at."""
+        labels = self.labels(cell)
+        return self.settings[str(labels["layer"])].with_(**{name: labels[name] for name in self.grid.swept})
+
     def labels(self, cell: Cell) -> dict[str, Label]:
         """A cell's labels by axis name."""
         return dict(zip((axis.name for axis in self.grid.axes), cell.labels, strict=True))
@@ -90,12 +96,14 @@ def make_plan(
     settings = {label: experiment.render.with_(steps=_steps(experiment, label)) for label in labels}
     grid = Grid(
         experiment=experiment.name,
-        settings_hash=settings_hash(experiment.render),
+        settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
         axes=(
             Axis("model", {name: _model_digest(spec) for name, spec in models.items()}),
             Axis("image", {name: image.sha256 for name, image in images.items()}),
-            Axis("layer", {label: f"{label}:{settings[label].steps}" for label in labels}),
+            Axis("layer", {label: f"{label}:{_own_steps(experiment, label)}" for label in labels}),
             Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
+            *(Axis(name, {value: f"{name}={label_text(value)}" for value in values})
+              for name, values in experiment.sweeps.items()),
         ),
         layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
     )
@@ -130,10 +138,9 @@ def _left(
     return left, len(todo) - len(left)
 
 
-def settings_hash(render: RenderSettings) -> str:
-    """Hash of the render settings; the steps are each layer's own, so they are not in it."""
-    settings = render.as_dict()
-    del settings["steps"]
+def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
+    """Hash of the render settings; the steps are each layer's own, so they are not in it, nor what is swept."""
+    settings = {name: value for name, value in render.as_dict().items() if name != "steps" and name not in without}
     return digest(settings, RENDER_VERSION)
 
 
@@ -141,6 +148,11 @@ def _model_digest(spec: ModelSpec) -> str:
     source = spec.source
     architecture = [source.torchvision, source.timm, source.factory, source.options, source.args, spec.num_classes]
     return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
+
+
+def _own_steps(experiment: Experiment, label: str) -> int | None:
+    """A layer's steps; None where they are swept."""
+    return None if "steps" in experiment.sweeps else _steps(experiment, label)
 
 
 def _steps(experiment: Experiment, label: str) -> int:
@@ -203,9 +215,9 @@ def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[L
         if name not in [axis.name for axis in grid.axes]:
             known = ", ".join(axis.name for axis in grid.axes)
             raise InputError(f"--only {name}", "no such axis", f"Axes: {known}. Example: --only model=a,b")
-        known_labels = [str(label) for label in grid.axis(name).labels]
-        if unknown := [label for label in map(str, labels) if label not in known_labels]:
-            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {', '.join(known_labels)}.")
+        if unknown := [label for label in labels if grid.axis(name).find(label) is None]:
+            known = ", ".join(label_text(label) for label in grid.axis(name).labels)
+            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {known}.")
     return select(cells, grid.axes, only)
 
 
@@ -218,13 +230,14 @@ def _meta(
         **experiment.render.as_dict(), "input_size": experiment.input_size,
         "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
     }
-    del fixed["steps"]
+    for name in {"steps", *experiment.sweeps}:
+        del fixed[name]
     return {
         "axes": [axis.name for axis in grid.axes],
         "description": experiment.description,
         "settings": fixed,
         "settings_hash": grid.settings_hash,
-        "steps": {label: s.steps for label, s in settings.items()},
+        "steps": {label: _own_steps(experiment, label) for label in settings},
         "models": {
             name: {
                 "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
@@ -248,6 +261,7 @@ def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
 
 def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
     """The stored description with what is new added; refuses what would put two meanings under one name."""
+    _same_axes(earlier["axes"], now["axes"], where)
     before = {"shard": 1, **earlier.get("settings", {})}
     differences = [
         f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
@@ -277,6 +291,16 @@ def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, wh
         merged[part] = {**earlier.get(part, {}), **now[part]}
     merged["layers_of"] = _layers_of(earlier, now)
     return merged
+
+
+def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
+    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
+    if list(earlier) == list(now):
+        return
+    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
+    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
+                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
+                     "another name (--set name=…).")
 
 
 def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
