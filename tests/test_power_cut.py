@@ -31,7 +31,8 @@ for n in itertools.count(1):
     for start in range(0, 4, shard):
         cells = [cell for cell in g.cells() if cell.labels[0] == f"m{n - 1}"][start:start + shard]
         hashes = arrays.write_together(
-            [arrays.place(cell.labels) for cell in cells], [np.full((8, 8, 3), n % 250 / 250, np.float32) for _ in cells],
+            [arrays.place(cell.labels) for cell in cells],
+            [np.full((8, 8, 3), n % 250 / 250, np.float32) for _ in cells],
             [np.arange(4.0) for _ in cells], [np.ones((56, 56)) for _ in cells])
         store.commit([{"key": cell.key, "experiment": "e", "steps": 4, "pixels_sha256": sha,
                        **dict(zip(arrays.axes, cell.labels))} for cell, sha in zip(cells, hashes)])
