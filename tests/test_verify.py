@@ -92,10 +92,7 @@ def test_two_hundred_damages_are_all_found(tmp_path, shard):
         path = chance.choice(parts if name == "parts" else chunks[name])
         before = path.read_bytes()
         kind = chance.choice(["flip", "cut"] if name == "parts" else ["flip", "cut", "delete", "fill"])
-        if kind == "fill":
-            how = emptied(store, name, place(name, path, shard))
-        else:
-            how = damaged(path, kind, chance)
+        how = emptied(store, name, place(name, path, shard)) if kind == "fill" else damaged(path, kind, chance)
         found = findings(Store(store.url))
         said = f"{number}: {path.relative_to(root)} {how}: {found}"
         assert found, said
