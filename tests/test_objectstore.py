@@ -8,7 +8,7 @@ import obstore
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import config, write
+from shared import config, write
 from test_submit import submit
 
 from distcari import compact, verify

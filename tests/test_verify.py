@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config, write
+from shared import config, write
 from test_store import META, grid
 from test_submit import submit
 
