@@ -109,6 +109,27 @@ class ModelSource(Part):
         return self.torchvision or self.timm or str(self.factory).partition(":")[2]
 
 
+class DifferenceSource(Part):
+    """A pair of the models: pictures of what a sees in an image and b does not. A label on the model axis."""
+
+    name: str | None = Field(None, description="Label on the model axis. Default: `a − b`, `a − 0.5 b`.")
+    a: str = Field(description="Label of the model whose response is maximised.")
+    b: str = Field(description="Label of the model whose response is minimised.")
+    contrast: float = Field(
+        1.0, gt=0, le=100, description="Weight of b's response, each in units of its model's own target: maximise "
+        "R_a − contrast · max(R_b, 0), R = dot / dot(t, t) · max(cos, 0.1)^cossim_pow."
+    )
+    layers: dict[str, str] = Field(
+        default_factory=dict, description="b's layer for a layer of a, where they differ in name."
+    )
+
+    @model_validator(mode="after")
+    def _two_models(self) -> "DifferenceSource":
+        if self.a == self.b:
+            raise ValueError(f"a and b are both {self.a!r}; a difference takes two models")
+        return self
+
+
 class ImageSource(Part):
     """One image, or with a folder or glob a group of them."""
 
@@ -155,6 +176,9 @@ class Experiment(Part):
     shard: int = Field(1, ge=1, le=1024, description="Images that share one stored object (Zarr shard), for fewer and "
                        "larger objects; then a work unit is a whole shard. Fixed once the experiment exists.")
     models: list[ModelSource] = Field(min_length=1, description="The model axis.")
+    differences: list[DifferenceSource] = Field(
+        [], description="Pairs of the models: difference caricatures, more labels on the model axis."
+    )
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
     layers: list[str] = Field(
         min_length=1, description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), or "
@@ -209,6 +233,12 @@ class Experiment(Part):
         if isinstance(entries, list):
             return [_short_image(e) if isinstance(e, str) else e for e in entries]
         return entries
+
+    @model_validator(mode="after")
+    def _no_old_differences(self) -> "Experiment":
+        if self.differences and self.render.compat == "lucent":
+            raise ValueError("differences do not go with render.compat: lucent, which knows one model at a time")
+        return self
 
     @field_validator("seeds")
     @classmethod

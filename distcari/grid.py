@@ -36,11 +36,16 @@ class Axis:
         return tuple(self.digests)
 
     def find(self, text: Label) -> Label | None:
-        """The label that a text means (`1` and `1.0` are the number 1), None if there is none."""
+        """The label that a text means (`1` and `1.0` are the number 1, a hyphen a minus), None if there is none."""
         for label in self.digests:
-            if label_text(label) == str(text) or (isinstance(label, int | float) and _number(text) == label):
+            same = isinstance(label, int | float) and _number(text) == label
+            if same or _plain(label_text(label)) == _plain(str(text)):
                 return label
         return None
+
+
+def _plain(text: str) -> str:
+    return text.replace("−", "-")
 
 
 def _number(text: Label) -> float | None:

@@ -1,8 +1,8 @@
-"""A plan computed in this process, without Ray: the real driver's bookkeeping and the real worker, one unit at a time."""
+"""A plan computed in this process, without Ray: the real driver's bookkeeping, the real worker."""
 
 from collections import Counter
 
-from conftest import write
+from shared import write
 
 from distcari.cluster.actor import Worker
 from distcari.cluster.crew import Task

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from serial import compute, planned
+from shared import config, write
 from test_grid import grid
 from test_submit import submit
 
@@ -74,7 +74,7 @@ def test_a_value_more_changes_no_key_and_units_have_one_setting(values, more, ba
 
 @given(powers)
 def test_labels_are_found_by_their_text_and_text_tells_them_apart(values):
-    axis = Axis("cossim_pow", {v: "" for v in values})
+    axis = Axis("cossim_pow", dict.fromkeys(values, ""))
     assert [axis.find(label_text(v)) for v in values] == values
     assert len({label_text(v) for v in values}) == len(values)
     g = swept(grid(["m"], ["i"], ["x"], [0]), values)
@@ -126,7 +126,7 @@ def test_steps_and_texts_are_swept_and_curves_padded(work):
 def test_another_sweep_under_the_same_name_is_refused(work):
     compute(work, config(layers=["conv2"], render=SWEEP))
     for render in ({"size": 32, "steps": 3}, {**SWEEP, "rotate": [1, 2]}):
-        with pytest.raises(InputError, match="sweeps cossim_pow, now .*\n.*another name"):
+        with pytest.raises(InputError, match=r"sweeps cossim_pow, now .*\n.*another name"):
             planned(work, config(layers=["conv2"], render=render), overwrite=True)
     with pytest.raises(InputError, match=r"cossim_pow=5: no such cossim_pow\n.*There are: 0, 1\."):
         planned(work, config(layers=["conv2"], render=SWEEP), only={"cossim_pow": ["5"]})

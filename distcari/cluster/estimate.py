@@ -55,18 +55,18 @@ def _steps(plan: Plan) -> int:
 
 def _trial(plan: Plan) -> float:
     """Seconds per step and cell of one full unit of the first model, at the middle layer."""
-    labels = plan.labels(plan.todo[len(plan.todo) // 2])
-    spec = plan.models[str(labels["model"])]
+    cell = plan.todo[len(plan.todo) // 2]
+    labels = plan.labels(cell)
+    spec, *others = plan.networks(str(labels["model"]))
     torch.set_num_threads(max(1, int(plan.experiment.resources.num_cpus)))
     network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size)
     image = torch.from_numpy(plan.images[str(labels["image"])].pixels).permute(2, 0, 1)[None].float() / 255
-    settings = plan.settings_of(plan.todo[len(plan.todo) // 2]).with_(steps=_PROBE_STEPS)
+    settings = plan.settings_of(cell).with_(steps=_PROBE_STEPS)
     ended: list[float] = []
     caricatures(network, image, str(labels["layer"]), [0], settings,
                 on_step=lambda _: ended.append(time.perf_counter()))
-    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2
+    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2 * (1 + len(others))
 
 
 def _bytes(plan: Plan, model: str) -> float:
-    file = plan.models[model].file
-    return os.path.getsize(file) if file else 100 * 2**20  # noqa: PTH202
+    return sum(os.path.getsize(spec.file) if spec.file else 100 * 2**20 for spec in plan.networks(model))  # noqa: PTH202

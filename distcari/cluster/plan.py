@@ -12,14 +12,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from distcari import __version__
+from distcari.cluster.differences import Difference, expand_differences, rival_layers
+from distcari.cluster.layers import chosen_layers, describe_models
 from distcari.errors import InputError
 from distcari.experiment import Experiment
 from distcari.grid import BASE_AXES, Axis, Cell, Grid, Label, digest, label_text, select
-from distcari.render import LayerInfo, describe_layers, find_layers
-from distcari.render.layers import nearest_layers
+from distcari.render import LayerInfo
 from distcari.settings import RENDER_VERSION, RenderSettings
 from distcari.sources.images import LoadedImage, load_images
-from distcari.sources.models import ModelSpec, check_model, expand_models, load_model
+from distcari.sources.models import ModelSpec, check_model, expand_models
 from distcari.store import Store
 
 
@@ -30,8 +31,10 @@ class Plan:
     experiment: Experiment
     grid: Grid
     models: Mapping[str, ModelSpec]
+    differences: Mapping[str, Difference]
     images: Mapping[str, LoadedImage]
-    layers: Mapping[str, Mapping[str, LayerInfo]]  # model -> layer label -> info
+    layers: Mapping[str, Mapping[str, LayerInfo]]  # model or difference -> layer label -> info, of a difference's a
+    rivals: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
     settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
     meta: Mapping[str, Any]
     wanted: Sequence[Cell]
@@ -57,6 +60,11 @@ class Plan:
     def done(self) -> int:
         """Cells of them that were done before."""
         return len(self.wanted) - len(self.todo) - self.given_up
+
+    def networks(self, label: str) -> tuple[ModelSpec, ...]:
+        """The networks that cells of a label on the model axis need: one, of a difference two."""
+        pair = self.differences.get(label)
+        return (self.models[label],) if pair is None else (pair.a, pair.b)
 
     def by_model(self) -> Counter[str]:
         """Cells to do of each model."""
@@ -91,14 +99,21 @@ def make_plan(
     models = {spec.name: spec for spec in expand_models(experiment, where)}
     for spec in models.values():
         check_model(spec)
-    layers = _layers(experiment, models, where)
+    differences = expand_differences(experiment, models, where)
+    infos = describe_models(models)
+    layers = chosen_layers(experiment, infos, where)
+    rivals = rival_layers(experiment, differences, layers, infos)
+    layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in rivals.items()}
     labels = list(dict.fromkeys(label for found in layers.values() for label in found))
     settings = {label: experiment.render.with_(steps=_steps(experiment, label)) for label in labels}
     grid = Grid(
         experiment=experiment.name,
         settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
         axes=(
-            Axis("model", {name: _model_digest(spec) for name, spec in models.items()}),
+            Axis("model", {
+                **{name: _model_digest(spec) for name, spec in models.items()},
+                **{name: _difference_digest(pair) for name, pair in differences.items()},
+            }),
             Axis("image", {name: image.sha256 for name, image in images.items()}),
             Axis("layer", {label: f"{label}:{_own_steps(experiment, label)}" for label in labels}),
             Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
@@ -107,7 +122,7 @@ def make_plan(
         ),
         layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
     )
-    meta = _meta(experiment, grid, models, images, settings)
+    meta = _meta(experiment, grid, models, differences, images, settings)
     with _no_collections():
         cells = list(grid.cells())
     wanted = _selected(cells, grid, only or {})
@@ -119,9 +134,9 @@ def make_plan(
         lost = store.lost(experiment.name)
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
-        experiment=experiment, grid=grid, models=models, images=images, layers=layers, settings=settings, meta=meta,
-        wanted=wanted, todo=todo, given_up=given_up, overwritten=stale, lost=lost, retry_failed=retry_failed,
-        overwrite=overwrite,
+        experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
+        rivals=rivals, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up, overwritten=stale,
+        lost=lost, retry_failed=retry_failed, overwrite=overwrite,
     )
 
 
@@ -150,6 +165,10 @@ def _model_digest(spec: ModelSpec) -> str:
     return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
 
 
+def _difference_digest(pair: Difference) -> str:
+    return digest("difference", _model_digest(pair.a), _model_digest(pair.b), pair.contrast, dict(pair.layers))
+
+
 def _own_steps(experiment: Experiment, label: str) -> int | None:
     """A layer's steps; None where they are swept."""
     return None if "steps" in experiment.sweeps else _steps(experiment, label)
@@ -161,39 +180,6 @@ def _steps(experiment: Experiment, label: str) -> int:
         if fnmatchcase(label, pattern.replace(".", "_")):
             steps = n
     return steps
-
-
-def _layers(
-    experiment: Experiment, models: Mapping[str, ModelSpec], where: str
-) -> dict[str, dict[str, LayerInfo]]:
-    """For each model its layers of the config, by label; one model of each architecture is looked at."""
-    described: dict[str, list[LayerInfo]] = {}
-    found: dict[str, dict[str, LayerInfo]] = {name: {} for name in models}
-    for name, spec in models.items():
-        same = digest(spec.source.torchvision, spec.source.timm, spec.source.factory, spec.source.options,
-                      spec.source.args, spec.num_classes, spec.input_size)
-        if same not in described:
-            described[same] = describe_layers(load_model(spec), spec.input_size)
-        for i, pattern in enumerate(experiment.layers):
-            matches = find_layers(described[same], pattern)
-            if not matches and not _is_pattern(pattern):
-                raise InputError(
-                    f"{where}: layers[{i}]", f"model {name} has no layer {pattern!r}",
-                    f"Nearest: {', '.join(nearest_layers(described[same], pattern))}. "
-                    f"All layers: python -m distcari.models {where}",
-                )
-            found[name].update({info.name: info for info in matches})
-    for i, pattern in enumerate(experiment.layers):
-        if _is_pattern(pattern) and not any(find_layers(infos, pattern) for infos in described.values()):
-            raise InputError(
-                f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
-                f"All layers: python -m distcari.models {where}",
-            )
-    return found
-
-
-def _is_pattern(text: str) -> bool:
-    return text == "blocks" or any(mark in text for mark in "*?[")
 
 
 @contextlib.contextmanager
@@ -222,8 +208,8 @@ def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[L
 
 
 def _meta(
-    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], images: Mapping[str, LoadedImage],
-    settings: Mapping[str, RenderSettings],
+    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage], settings: Mapping[str, RenderSettings],
 ) -> dict[str, Any]:
     """What the store keeps about the experiment, for readers and for the next run."""
     fixed = {
@@ -245,6 +231,12 @@ def _meta(
                 "source": spec.source.model_dump(mode="json", exclude_defaults=True),
             }
             for name, spec in models.items()
+        } | {
+            name: {
+                "digest": grid.axis("model").digests[name], "sha256": pair.sha256,
+                "difference": {"a": pair.a.name, "b": pair.b.name, "contrast": pair.contrast, "layers": pair.layers},
+            }
+            for name, pair in differences.items()
         },
         "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
         "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
