@@ -127,6 +127,7 @@ def test_shipped_configs_are_valid(name):
     assert experiment.name == name
 
 
+@pytest.mark.timeout(900)
 def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     from torchvision.models import resnet50
 
