@@ -4,8 +4,9 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-_LAZY = {"caricature": "distcari.render", "RenderSettings": "distcari.settings", "open_store": "distcari.store"}
-__all__ = ["RenderSettings", "__version__", "caricature", "open_store"]
+_LAZY = {"caricature": "distcari.render", "difference": "distcari.render", "RenderSettings": "distcari.settings",
+         "open_store": "distcari.store"}
+__all__ = ["RenderSettings", "__version__", "caricature", "difference", "open_store"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,12 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from distcari.errors import InputError
-from distcari.experiment import Experiment, ImageSource, ModelSource, Normalization, Resources
+from distcari.experiment import DifferenceSource, Experiment, ImageSource, ModelSource, Normalization, Resources
 from distcari.settings import RenderSettings
 
 SECTIONS: dict[str, Any] = {
     "(top level)": Experiment, "models[]": ModelSource, "models[].normalization": Normalization,
-    "images[]": ImageSource, "render": RenderSettings, "resources": Resources,
+    "differences[]": DifferenceSource, "images[]": ImageSource, "render": RenderSettings, "resources": Resources,
 }
 
 

@@ -1,17 +1,22 @@
-"""A contact sheet: for each image the grid models × layers, the input beside, as one PNG to look at."""
+"""A contact sheet: for each image the grid models × layers, the input beside, as one PNG to look at.
 
+Where settings are swept, there is such a grid for each of their values.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distcari.grid import Label
+from distcari.grid import BASE_AXES, Label, label_text
 from distcari.store import Store
 
 TILE, GAP, HEAD = 176, 6, 26
-MOST_MODELS, MOST_LAYERS, MOST_IMAGES = 24, 12, 8
+MOST_MODELS, MOST_LAYERS, MOST_IMAGES, MOST_SECTIONS = 24, 12, 8, 24
 _PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (150, 150, 150)
 
 
@@ -24,21 +29,27 @@ def contact_sheet(store: Store, experiment: str, seed: Label | None = None) -> I
     labels = {axis: arrays.labels(axis) for axis in axes}
     chosen = labels["seed"][0] if seed is None else seed
     models, layers = labels["model"][:MOST_MODELS], labels["layer"][:MOST_LAYERS]
+    swept = [axis for axis in axes if axis not in BASE_AXES]
+    images = labels["image"][:MOST_IMAGES]
     sections = []
-    for image in labels["image"][:MOST_IMAGES]:
+    for image, *values in islice(product(images, *(labels[axis] for axis in swept)), MOST_SECTIONS):
+        held = dict(zip(swept, values, strict=True))
         pictures = {}
         for model in models:
             for layer in layers:
-                at = {"model": model, "image": image, "layer": layer, "seed": chosen}
+                at = {"model": model, "image": image, "layer": layer, "seed": chosen, **held}
                 cell = tuple(at[axis] for axis in axes)
                 if cell in done:
                     pictures[model, layer] = arrays.picture(arrays.place(cell))
-        sections.append(_section(str(image), arrays.input(str(image)), models, layers, pictures))
+        name = " · ".join([str(image), *(f"{axis} {label_text(value)}" for axis, value in held.items())])
+        sections.append(_section(name, arrays.input(str(image)), models, layers, pictures))
     cut = [f"{len(labels[a])} {a}s, the first {n} shown" for a, n in
            (("model", MOST_MODELS), ("layer", MOST_LAYERS), ("image", MOST_IMAGES)) if len(labels[a]) > n]
-    settings = arrays.meta["settings"]
-    title = f"{experiment} · seed {chosen} · cossim_pow {settings['cossim_pow']:g} · distcari " + \
-        f"{arrays.meta['distcari_version']}" + (f" · {', '.join(cut)}" if cut else "")
+    total = len(images) * math.prod(len(labels[axis]) for axis in swept)
+    cut += [f"{total} images and settings, the first {MOST_SECTIONS} shown"] if total > MOST_SECTIONS else []
+    power = arrays.meta["settings"].get("cossim_pow")
+    title = " · ".join([experiment, f"seed {chosen}", *([f"cossim_pow {power:g}"] if power is not None else []),
+                        f"distcari {arrays.meta['distcari_version']}", *cut])
     return _stack(title, sections)
 
 

@@ -5,12 +5,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from distcari.settings import RenderSettings
+from distcari.sweeps import conflict, take_lists, wrong
 
 NORMALIZATIONS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -98,6 +109,27 @@ class ModelSource(Part):
         return self.torchvision or self.timm or str(self.factory).partition(":")[2]
 
 
+class DifferenceSource(Part):
+    """A pair of the models: pictures of what a sees in an image and b does not. A label on the model axis."""
+
+    name: str | None = Field(None, description="Label on the model axis. Default: `a − b`, `a − 0.5 b`.")
+    a: str = Field(description="Label of the model whose response is maximised.")
+    b: str = Field(description="Label of the model whose response is minimised.")
+    contrast: float = Field(
+        1.0, gt=0, le=100, description="Weight of b's response, each in units of its model's own target: maximise "
+        "R_a − contrast · max(R_b, 0), R = dot / dot(t, t) · max(cos, 0.1)^cossim_pow."
+    )
+    layers: dict[str, str] = Field(
+        default_factory=dict, description="b's layer for a layer of a, where they differ in name."
+    )
+
+    @model_validator(mode="after")
+    def _two_models(self) -> "DifferenceSource":
+        if self.a == self.b:
+            raise ValueError(f"a and b are both {self.a!r}; a difference takes two models")
+        return self
+
+
 class ImageSource(Part):
     """One image, or with a folder or glob a group of them."""
 
@@ -144,6 +176,9 @@ class Experiment(Part):
     shard: int = Field(1, ge=1, le=1024, description="Images that share one stored object (Zarr shard), for fewer and "
                        "larger objects; then a work unit is a whole shard. Fixed once the experiment exists.")
     models: list[ModelSource] = Field(min_length=1, description="The model axis.")
+    differences: list[DifferenceSource] = Field(
+        [], description="Pairs of the models: difference caricatures, more labels on the model axis."
+    )
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
     layers: list[str] = Field(
         min_length=1, description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), or "
@@ -151,7 +186,10 @@ class Experiment(Part):
     )
     seeds: list[int] = Field([0], min_length=1, description="The seed axis: start and random views of a picture.")
     input_size: int = Field(224, ge=32, le=1024, description="Side to which images are cropped and resized.")
-    render: RenderSettings = Field(RenderSettings(), description="Render settings, see below.")
+    render: RenderSettings = Field(
+        RenderSettings(), description="Render settings, see below. One that is given as a list (`cossim_pow: [0, 1, "
+        "2]`) is swept: it becomes an axis of its name, behind seed."
+    )
     steps_by_layer: dict[str, int] = Field(
         default_factory=dict, description="Steps for layers by name or pattern, over `render.steps`; the last match "
         "wins, e.g. `layer4_*: 1024`."
@@ -160,6 +198,34 @@ class Experiment(Part):
     resources: Resources = Field(
         default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
 
+    _sweeps: dict[str, list[Any]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sweeps(self) -> Mapping[str, list[Any]]:
+        """The values of each setting that is swept, in the order of the axes; `render` holds the first of each."""
+        return self._sweeps
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_sweeps(cls, document: Any, check: ModelWrapValidatorHandler["Experiment"]) -> "Experiment":
+        """Let a render setting be a list: checked one by one, kept as `sweeps`."""
+        given = document.get("render") if isinstance(document, dict) else None
+        if not isinstance(given, dict) or not (sweeps := take_lists(given)):
+            return check(document)
+        experiment = check({**document, "render": {**given, **{name: values[0] for name, values in sweeps.items()}}})
+        if bad := conflict(sweeps, experiment.render.compat, bool(experiment.steps_by_layer)):
+            raise wrong(*bad)
+        experiment._sweeps.update(sweeps)
+        return experiment
+
+    @model_serializer(mode="wrap")
+    def _with_sweeps(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As its author wrote it, lists and all."""
+        document: dict[str, Any] = plain(self)
+        if self._sweeps and "render" in document:
+            document["render"] = {**document["render"], **self._sweeps}
+        return document
+
     @field_validator("images", mode="before")
     @classmethod
     def _short_forms(cls, entries: Any) -> Any:
@@ -167,6 +233,12 @@ class Experiment(Part):
         if isinstance(entries, list):
             return [_short_image(e) if isinstance(e, str) else e for e in entries]
         return entries
+
+    @model_validator(mode="after")
+    def _no_old_differences(self) -> "Experiment":
+        if self.differences and self.render.compat == "lucent":
+            raise ValueError("differences do not go with render.compat: lucent, which knows one model at a time")
+        return self
 
     @field_validator("seeds")
     @classmethod

@@ -1,7 +1,7 @@
 """Write finished cells as files by the predecessor's names: python -m distcari.export STORE --out DIR
 
-For each cell `<model>_<layer>_<image>.npy` (float32, y × x × 3, 0 … 1) and `.png`; with several seeds
-`…_seed<seed>`, with several experiments a folder for each.
+For each cell `<model>_<layer>_<image>.npy` (float32, y × x × 3, 0 … 1) and `.png`; with several seeds `…_seed<seed>`,
+with several values of a swept setting `…_<setting><value>`, with several experiments a folder for each.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from PIL import Image
 
 from distcari.arguments import add_store, store_of
 from distcari.errors import InputError
+from distcari.grid import label_text
 from distcari.store import Store
 
 
@@ -30,10 +31,11 @@ def export(store: Store, out: Path, experiment: str | None = None) -> int:
         arrays = store.arrays(str(name))
         folder = out / str(name) if several else out
         folder.mkdir(parents=True, exist_ok=True)
-        seeds = rows["seed"].nunique() > 1
+        further = [a for a in arrays.axes if a not in ("model", "image", "layer") and rows[a].nunique() > 1]
         for row in rows.to_dict("records"):
             picture = arrays.picture(arrays.place([row[axis] for axis in arrays.axes]))
-            stem = f"{row['model']}_{row['layer']}_{row['image']}" + (f"_seed{row['seed']}" if seeds else "")
+            stem = f"{row['model']}_{row['layer']}_{row['image']}"
+            stem += "".join(f"_{axis}{label_text(row[axis])}" for axis in further)
             np.save(folder / f"{stem}.npy", picture)
             Image.fromarray(np.round(picture * 255).astype(np.uint8)).save(folder / f"{stem}.png")
     return len(frame)

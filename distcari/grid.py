@@ -1,7 +1,8 @@
 """Axes to cells to keys to work units: what an experiment consists of, in a fixed order. Pure, no torch.
 
-The axes are an ordered list. Each label carries a digest of what it stands for (a model's weights, an image's pixels),
-so that a cell's key is known before anything is computed and changes when, and only when, its picture would.
+The axes are an ordered list: model, image, layer, seed, and then each render setting that the experiment sweeps, named
+after it. Each label carries a digest of what it stands for (a model's weights, an image's pixels), so that a cell's key
+is known before anything is computed and changes when, and only when, its picture would.
 """
 
 import hashlib
@@ -9,9 +10,17 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-Label = str | int
+Label = str | int | float
+BASE_AXES = ("model", "image", "layer", "seed")  # of every experiment; further ones are swept settings
+_TOGETHER = ("image", "seed")  # cells that differ in these alone can be optimised in one batch
+
+
+def label_text(label: Label) -> str:
+    """A label as people write it, the same for equal labels: 1.0 is `1`."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() and abs(label) < 1e15 else str(label)
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,25 @@ class Axis:
     def labels(self) -> tuple[Label, ...]:
         """The labels, in the config's order."""
         return tuple(self.digests)
+
+    def find(self, text: Label) -> Label | None:
+        """The label that a text means (`1` and `1.0` are the number 1, a hyphen a minus), None if there is none."""
+        for label in self.digests:
+            same = isinstance(label, int | float) and _number(text) == label
+            if same or _plain(label_text(label)) == _plain(str(text)):
+                return label
+        return None
+
+
+def _plain(text: str) -> str:
+    return text.replace("−", "-")
+
+
+def _number(text: Label) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 class Cell(tuple[Label, ...]):
@@ -50,8 +78,8 @@ class Cell(tuple[Label, ...]):
 
 
 class WorkUnit(NamedTuple):
-    """Cells of one model and one layer that a worker computes in one go; `shard` names the stored object that they
-    share, which one worker at a time may write (None where each cell has its own)."""
+    """Cells of one model, layer and render settings that a worker computes in one go; `shard` names the stored object
+    that they share, which one worker at a time may write (None where each cell has its own)."""
 
     model: str
     layer: str
@@ -75,12 +103,18 @@ class Grid:
         """The axis of that name."""
         return next(axis for axis in self.axes if axis.name == name)
 
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """Names of the settings that are swept, each an axis."""
+        return tuple(axis.name for axis in self.axes if axis.name not in BASE_AXES)
+
     def cells(self) -> Iterator[Cell]:
         """All cells, model by model and layer by layer, each with its key."""
         names = [axis.name for axis in self.axes]
         model_at, layer_at = names.index("model"), names.index("layer")
         head = digest(self.experiment, self.settings_hash).encode()
-        parts = [[(label, f"\0{label}\0{content}".encode()) for label, content in a.digests.items()] for a in self.axes]
+        parts = [[(label, f"\0{label_text(label)}\0{content}".encode()) for label, content in axis.digests.items()]
+                 for axis in self.axes]
         for combination in product(*parts):
             labels = tuple(label for label, _ in combination)
             layers = self.layers_of.get(str(labels[model_at]))
@@ -89,24 +123,26 @@ class Grid:
                 yield Cell(hashlib.sha256(text).hexdigest()[:32], labels)
 
     def units(self, cells: Iterable[Cell], batch: int, shards: Mapping[Label, int] | None = None) -> list[WorkUnit]:
-        """The cells as work units, ordered by model, then layer: of at most `batch` cells, or, where images share
-        stored objects (`shards`: image to number of its shard), of whole such objects, one each."""
+        """The cells as work units, ordered by model, then layer, then settings: of at most `batch` cells, or, where
+        images share stored objects (`shards`: image to number of its shard), of whole such objects, one each."""
         names = [axis.name for axis in self.axes]
         model_at, layer_at, image_at = (names.index(name) for name in ("model", "layer", "image"))
-        order = {label: i for i, label in enumerate(self.axes[model_at].labels)}
-        depth = {label: i for i, label in enumerate(self.axes[layer_at].labels)}
+        apart = [model_at, layer_at]
+        apart += [i for i, name in enumerate(names) if i not in apart and name not in _TOGETHER]
+        order = [{label: at for at, label in enumerate(self.axes[i].labels)} for i in apart]
+        settings = itemgetter(*apart)
         groups: dict[tuple[Label, ...], list[Cell]] = {}
         for cell in cells:
             labels = cell.labels
-            together: tuple[Label, ...] = (labels[model_at], labels[layer_at])
+            together: tuple[Label, ...] = settings(labels)
             if shards is not None:
-                others = (label for i, label in enumerate(labels) if i not in (model_at, layer_at, image_at))
+                others = (label for i, label in enumerate(labels) if i not in (*apart, image_at))
                 together = (*together, shards[labels[image_at]], *others)
             groups.setdefault(together, []).append(cell)
         return [
             WorkUnit(str(group[0]), str(group[1]), tuple(groups[group][start : start + size]),
                      group if shards is not None else None)
-            for group in sorted(groups, key=lambda group: (order[group[0]], depth[group[1]]))
+            for group in sorted(groups, key=lambda group: [at[label] for at, label in zip(order, group)])  # noqa: B905
             for size in [batch if shards is None else len(groups[group])]
             for start in range(0, len(groups[group]), size)
         ]
@@ -119,6 +155,5 @@ def digest(*parts: Any) -> str:
 
 def select(cells: Iterable[Cell], axes: Sequence[Axis], only: Mapping[str, Collection[Label]]) -> list[Cell]:
     """The cells whose labels are among those named for each axis in `only`."""
-    names = [axis.name for axis in axes]
-    wanted = [(names.index(name), set(map(str, labels))) for name, labels in only.items()]
-    return [cell for cell in cells if all(str(cell.labels[i]) in labels for i, labels in wanted)]
+    wanted = [(i, {axis.find(label) for label in only[axis.name]}) for i, axis in enumerate(axes) if axis.name in only]
+    return [cell for cell in cells if all(cell.labels[i] in labels for i, labels in wanted)]

@@ -7,12 +7,16 @@ the engine is used alone.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal
+from functools import cache
+from typing import Any, ClassVar, Literal, get_type_hints
 
 
-def setting(default: Any, description: str, **bounds: float) -> Any:
-    """A dataclass field with its default, its meaning and its bounds (`ge`, `le`, `gt`, `lt`)."""
-    return field(default=default, metadata={"description": description, **bounds})
+def setting(default: Any, description: str, *, sweep: bool = True, **bounds: float) -> Any:
+    """A dataclass field with its default, its meaning and its bounds (`ge`, `le`, `gt`, `lt`).
+
+    `sweep`: whether an experiment may give several values, which become an axis.
+    """
+    return field(default=default, metadata={"description": description, "sweep": sweep, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,7 @@ class RenderSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # an unknown field in a config is an error
 
-    size: int = setting(224, "Side of the picture in pixels.", ge=32, le=1024)
+    size: int = setting(224, "Side of the picture in pixels; one for all cells.", sweep=False, ge=32, le=1024)
     steps: int = setting(128, "Optimisation steps.", ge=1, le=100_000)
     cossim_pow: float = setting(
         1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
@@ -40,7 +44,7 @@ class RenderSettings:
     )
     compat: Literal["none", "lucent"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
-        "learning rate, ImageNet normalisation and plain dot product."
+        "learning rate, ImageNet normalisation and plain dot product; one for all cells.", sweep=False,
     )
 
     def __post_init__(self) -> None:
@@ -61,9 +65,25 @@ class RenderSettings:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
+    def in_force(self) -> dict[str, Any]:
+        """The settings that can be swept, as they act on a cell; None where `compat: lucent` has no such thing."""
+        own = {name: getattr(self, name) for name in sweepable()}
+        if self.compat == "none":
+            return own
+        lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture"}
+        return {**dict.fromkeys(own), **lucent, "steps": self.steps}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values by field name, ready for JSON."""
         return asdict(self)
+
+
+@cache
+def sweepable() -> dict[str, type[int] | type[float] | type[str]]:
+    """The settings that can be swept, in the order of their axes, with the type of their labels."""
+    hints = get_type_hints(RenderSettings)
+    found = {f.name: hints[f.name] for f in fields(RenderSettings) if f.metadata["sweep"]}
+    return {name: hint if hint in (int, float) else str for name, hint in found.items()}
 
 
 _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (

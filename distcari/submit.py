@@ -20,6 +20,7 @@ from rich.table import Table
 from distcari.config import load_experiment
 from distcari.errors import InputError
 from distcari.experiment import Experiment
+from distcari.grid import BASE_AXES, label_text
 
 if TYPE_CHECKING:  # torch and ray load only once the config has been read
     import pandas as pd
@@ -94,7 +95,10 @@ def _only(given: Sequence[str]) -> dict[str, list[str | int]]:
 
 
 def _describe(plan: "Plan", console: Console) -> None:
-    shape = " × ".join(f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}" for a in plan.grid.axes)
+    shape = " × ".join(
+        f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}" if a.name in BASE_AXES
+        else f"{len(a.labels)} of {a.name}" for a in plan.grid.axes
+    )
     gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
     console.print(f"[bold]{plan.experiment.name}[/]: {shape} = {plan.planned} cells; {plan.done} done already, "
                   f"{len(plan.todo)} to do{gone}")
@@ -166,7 +170,8 @@ def _sum_up(
     if plan.todo:
         console.print(f"{new} cells computed in {duration(seconds)}; {len(failed)} failed")
     for row in failed[:5]:
-        console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
+        place = " / ".join(label_text(label) for label in (row[axis.name] for axis in plan.grid.axes))
+        console.print(f"[red]failed[/] {place}: {row['error']}")
     if len(mine):
         console.print(_figures(mine))
         console.print(f"contact sheet: {_sheet(store, experiment.name, new=plan.todo)}")

@@ -191,7 +191,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(work):
     renderer = Batches()
     worker = actor.Worker(store.url, {}, "small", "r", threads=1, device="cpu", renderer=renderer)
     job = run._job(units[0])
-    worker._network(job, actor.Result(seconds={"load": 0.0}))
+    worker._networks(job, actor.Result(seconds={"load": 0.0}))
     worker.device = "an accelerator"  # where cells are optimised together
     result = worker.run(job)
     assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 2, 3, 1, 2]

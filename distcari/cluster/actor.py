@@ -1,4 +1,4 @@
-"""The worker: holds one model, renders units of it, writes and verifies their chunks, returns small receipts.
+"""The worker: holds one model (of a difference two), renders units of it, writes and verifies chunks, returns receipts.
 
 A plain class; the driver makes a Ray actor of it, and tests call it without Ray.
 """
@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from distcari.cluster.metrics import Meter
 from distcari.cluster.shipping import unpack
 from distcari.figures import picture_figures
 from distcari.grid import Cell, Label
-from distcari.render import Caricature, LayerInfo, Network, caricatures
+from distcari.render import Caricature, LayerInfo, Network, Rival, caricatures
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
 from distcari.store import open_store
@@ -41,13 +42,33 @@ class StoreTrouble(RuntimeError):
         self.told, self.full = told, full
 
 
+class ModelTrouble(RuntimeError):
+    """A model that cannot be loaded here; `trace` is where that was raised."""
+
+    def __init__(self, name: str, told: str, trace: str) -> None:
+        super().__init__(f"model {name} cannot be loaded: {told}")
+        self.trace = trace
+
+
+@dataclass(frozen=True)
+class RivalJob:
+    """What a worker needs of a difference's second model."""
+
+    model: ModelSpec
+    layer: LayerInfo
+    contrast: float
+    parcel: Any = None
+
+
 @dataclass(frozen=True)
 class Job:
     """A work unit with all that its worker needs, small enough to send; `images` are uint8 (N, y, x, 3).
 
-    `parcel` is where a worker fetches the model's file if its node does not have it.
+    `label` is its place on the model axis. `parcel` is where a worker fetches the model's file if its node does not
+    have it. `rival`: these are difference caricatures.
     """
 
+    label: str
     model: ModelSpec
     layer: LayerInfo
     settings: RenderSettings
@@ -58,6 +79,7 @@ class Job:
     image_sha256: tuple[str, ...]
     attempts: tuple[int, ...]
     parcel: Any = None
+    rival: RivalJob | None = None
 
 
 @dataclass
@@ -98,7 +120,7 @@ class Worker:
         self.arrays: Arrays = self.store.arrays(experiment)
         self.node = socket.gethostname()
         self.meter = Meter(experiment)
-        self._resident: tuple[str, Network] | None = None
+        self._resident: dict[str, Network] = {}
 
     def __repr__(self) -> str:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
@@ -111,36 +133,49 @@ class Worker:
         """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
         result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0})
         try:
-            network = self._network(job, result)
-        except Exception as error:
-            told = _told(error)
-            reason = f"model {job.model.name} cannot be loaded: {told[0]}"
-            result.failures = [(cell, reason, told[1]) for cell in job.cells]
+            network, render = self._networks(job, result)
+        except ModelTrouble as error:
+            result.failures = [(cell, str(error), error.trace) for cell in job.cells]
         else:
             everything = list(range(len(job.cells)))
             if self.arrays.images_per_shard > 1:
-                self._store(job, list(self._rendered(network, job, everything, result)), result)
+                self._store(job, list(self._rendered(network, render, job, everything, result)), result)
             else:
-                for finished in self._rendered(network, job, everything, result):
+                for finished in self._rendered(network, render, job, everything, result):
                     self._store(job, [finished], result)
-        self.meter.failed(job.model.name, len(result.failures))
+        self.meter.failed(job.label, len(result.failures))
         self.meter.unit(result.seconds)
         return result
 
-    def _network(self, job: Job, result: Result) -> Network:
-        spec = job.model
-        if self._resident is None or self._resident[0] != spec.name:
-            self._resident = None  # let the old one go before the new one comes
-            start = time.perf_counter()
-            model = load_model(unpack(spec, job.parcel))
-            network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
-            self._resident = (spec.name, network)
-            result.seconds["load"] += time.perf_counter() - start
-            self.meter.loaded(spec.name)
-            log.info("model %s loaded in %.1f s", spec.name, result.seconds["load"])
-        return self._resident[1]
+    def _networks(self, job: Job, result: Result) -> tuple[Network, Renderer]:
+        """The job's model, and what renders with it: of a difference with the second model bound in."""
+        wanted = [job.model.name, *([job.rival.model.name] if job.rival else [])]
+        for name in set(self._resident).difference(wanted):
+            del self._resident[name]  # let the old one go before the new one comes
+        network = self._network(job.model, job.parcel, result)
+        if job.rival is None:
+            return network, self.renderer
+        other = self._network(job.rival.model, job.rival.parcel, result)
+        return network, partial(self.renderer, against=Rival(other, job.rival.layer.name, job.rival.contrast))
 
-    def _rendered(self, network: Network, job: Job, members: list[int], result: Result) -> Iterator[Finished]:
+    def _network(self, spec: ModelSpec, parcel: Any, result: Result) -> Network:
+        if spec.name not in self._resident:
+            start = time.perf_counter()
+            try:
+                model = load_model(unpack(spec, parcel))
+                network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
+            except Exception as error:
+                raise ModelTrouble(spec.name, *_told(error)) from None
+            self._resident[spec.name] = network
+            seconds = time.perf_counter() - start
+            result.seconds["load"] += seconds
+            self.meter.loaded(spec.name)
+            log.info("model %s loaded in %.1f s", spec.name, seconds)
+        return self._resident[spec.name]
+
+    def _rendered(
+        self, network: Network, render: Renderer, job: Job, members: list[int], result: Result
+    ) -> Iterator[Finished]:
         """Cells as they are finished: all in one batch on a GPU, halved on an error until the bad cell stands alone.
 
         On a CPU one by one, which is as fast (benchmarks/throughput.py) and makes a picture's bits independent of
@@ -148,13 +183,13 @@ class Worker:
         """
         if self.device == "cpu" and len(members) > 1:
             for member in members:
-                yield from self._rendered(network, job, [member], result)
+                yield from self._rendered(network, render, job, [member], result)
             return
         started, clock = datetime.now(UTC), time.perf_counter()
         cells = [job.cells[i] for i in members]
-        log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.model.name, job.layer.name)
+        log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, job.layer.name)
         try:
-            finished = self.renderer(
+            finished = render(
                 network, _batch([job.images[i] for i in members]), job.layer.name,
                 [_seed(job.axes, cell) for cell in cells], job.settings,
             )
@@ -164,8 +199,8 @@ class Worker:
                 return
             _free(error)
             half = len(members) // 2
-            yield from self._rendered(network, job, members[:half], result)
-            yield from self._rendered(network, job, members[half:], result)
+            yield from self._rendered(network, render, job, members[:half], result)
+            yield from self._rendered(network, render, job, members[half:], result)
             return
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
@@ -187,7 +222,7 @@ class Worker:
             places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]))
         for cell, sha in zip(finished, hashes, strict=True):
             result.rows.append(self._row(job, cell, sha))
-            self.meter.done(job.model.name, cell.seconds)
+            self.meter.done(job.label, cell.seconds)
         result.seconds["commit"] += time.perf_counter() - clock
 
     def _patiently(self, write: Callable[[], list[str]]) -> list[str]:
@@ -207,15 +242,22 @@ class Worker:
         cell, caricature = job.cells[finished.member], finished.caricature
         labels: dict[str, Label] = dict(zip(job.axes, cell.labels, strict=True))
         return {
-            "key": cell.key, "experiment": self.experiment, **labels,
-            **picture_figures(caricature.picture), **caricature.figures,
-            "steps": job.settings.steps, "seconds": finished.seconds, "started_at": finished.started,
-            "finished_at": datetime.now(UTC), "attempt": job.attempts[finished.member],
+            "key": cell.key, "experiment": self.experiment, **job.settings.in_force(), **labels,
+            **picture_figures(caricature.picture), **caricature.figures, **_whose(job),
+            "seconds": finished.seconds, "started_at": finished.started, "finished_at": datetime.now(UTC),
+            "attempt": job.attempts[finished.member],
             "device": _device_name(self.device), "node": self.node, "run_id": self.run_id,
-            "distcari_version": __version__, "settings_hash": job.settings_hash, "model_sha256": job.model.sha256,
+            "distcari_version": __version__, "settings_hash": job.settings_hash,
             "image_sha256": job.image_sha256[finished.member], "pixels_sha256": sha,
             "layer_depth": job.layer.depth, "layer_kind": job.layer.kind,
         }
+
+
+def _whose(job: Job) -> dict[str, Any]:
+    """Whose picture it is."""
+    if job.rival is None:
+        return {"model_sha256": job.model.sha256}
+    return {"model_sha256": f"{job.model.sha256}-{job.rival.model.sha256}", "contrast": job.rival.contrast}
 
 
 def _batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:

@@ -21,10 +21,10 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from distcari.cluster import events as e
-from distcari.cluster.actor import Job, Result, StoreTrouble, Worker
+from distcari.cluster.actor import Job, Result, RivalJob, StoreTrouble, Worker
 from distcari.cluster.crew import Crew, Task, places, what_is_free
 from distcari.cluster.note import close_notes
-from distcari.cluster.plan import Plan
+from distcari.cluster.plan import Plan, settings_hash
 from distcari.cluster.queue import Queue
 from distcari.cluster.shipping import Depot
 from distcari.errors import InputError
@@ -148,7 +148,8 @@ class Run:
             crew.hire()
         if not queue:
             crew.let_go(len(crew.busy))
-        self._depot.keep([*queue.models, *crew.model.values()])
+        labels = {*queue.models, *crew.model.values()}
+        self._depot.keep({spec.name for label in labels for spec in self.plan.networks(label)})
 
     def _most_workers(self) -> int:
         """As many as fit on the nodes there are now, at most as the config says; that many where nodes may come."""
@@ -213,15 +214,19 @@ class Run:
     def _job(self, unit: WorkUnit) -> Job:
         plan = self.plan
         names = [str(plan.labels(cell)["image"]) for cell in unit.cells]
-        model = plan.models[unit.model]
+        (model, *others), settings = plan.networks(unit.model), plan.settings_of(unit.cells[0])
         return Job(
-            model=model, layer=plan.layers[unit.model][unit.layer],
-            settings=plan.settings[unit.layer],
-            settings_hash=plan.grid.settings_hash, axes=tuple(axis.name for axis in plan.grid.axes), cells=unit.cells,
+            label=unit.model, model=model, layer=plan.layers[unit.model][unit.layer],
+            settings=settings, settings_hash=settings_hash(settings),
+            axes=tuple(axis.name for axis in plan.grid.axes), cells=unit.cells,
             images=tuple(plan.images[name].pixels for name in names),
             image_sha256=tuple(plan.images[name].sha256 for name in names),
             attempts=tuple(self._attempts[cell.key] + 1 for cell in unit.cells),
             parcel=self._depot.parcel(model),
+            rival=RivalJob(
+                others[0], plan.rivals[unit.model][unit.layer], plan.differences[unit.model].contrast,
+                self._depot.parcel(others[0]),
+            ) if others else None,
         )
 
     def _receive(self, reference: Any, task: Task, queue: Queue, crew: Crew) -> None:
@@ -269,7 +274,8 @@ class Run:
             self.tell(e.CellRetried(cell.key, told))
             return True
         row = {
-            "key": cell.key, "experiment": self.plan.experiment.name, **self.plan.labels(cell), "error": told,
+            "key": cell.key, "experiment": self.plan.experiment.name, **self.plan.settings_of(cell).in_force(),
+            **self.plan.labels(cell), "error": told,
             "traceback": trace, "attempt": self._attempts[cell.key], "node": node, "run_id": self.run_id,
             "time": datetime.now(UTC),
         }

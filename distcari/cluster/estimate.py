@@ -36,7 +36,7 @@ def describe_cost(plan: Plan, store: Store) -> Iterator[str]:
 
 def _seconds(plan: Plan, store: Store) -> tuple[float, str]:
     """One worker's seconds for all that is left: from earlier cells like these, else from a short trial."""
-    steps = sum(plan.settings[str(plan.labels(cell)["layer"])].steps for cell in plan.todo)
+    steps = _steps(plan)
     frame = store.table(["experiment", "steps", "seconds"])
     earlier = frame[frame["experiment"] == plan.experiment.name]
     if len(earlier):
@@ -44,20 +44,29 @@ def _seconds(plan: Plan, store: Store) -> tuple[float, str]:
     return _trial(plan) * steps, "from a trial of three steps; the first minutes will tell better"
 
 
+def _steps(plan: Plan) -> int:
+    """Steps of all cells to do."""
+    axes = [axis.name for axis in plan.grid.axes]
+    layer_at, steps_at = axes.index("layer"), axes.index("steps") if "steps" in axes else None
+    if steps_at is not None:
+        return sum(int(cell.labels[steps_at]) for cell in plan.todo)
+    return sum(plan.settings[str(cell.labels[layer_at])].steps for cell in plan.todo)
+
+
 def _trial(plan: Plan) -> float:
     """Seconds per step and cell of one full unit of the first model, at the middle layer."""
-    labels = plan.labels(plan.todo[len(plan.todo) // 2])
-    spec = plan.models[str(labels["model"])]
+    cell = plan.todo[len(plan.todo) // 2]
+    labels = plan.labels(cell)
+    spec, *others = plan.networks(str(labels["model"]))
     torch.set_num_threads(max(1, int(plan.experiment.resources.num_cpus)))
     network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size)
     image = torch.from_numpy(plan.images[str(labels["image"])].pixels).permute(2, 0, 1)[None].float() / 255
-    settings = plan.settings[str(labels["layer"])].with_(steps=_PROBE_STEPS)
+    settings = plan.settings_of(cell).with_(steps=_PROBE_STEPS)
     ended: list[float] = []
     caricatures(network, image, str(labels["layer"]), [0], settings,
                 on_step=lambda _: ended.append(time.perf_counter()))
-    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2
+    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2 * (1 + len(others))
 
 
 def _bytes(plan: Plan, model: str) -> float:
-    file = plan.models[model].file
-    return os.path.getsize(file) if file else 100 * 2**20  # noqa: PTH202
+    return sum(os.path.getsize(spec.file) if spec.file else 100 * 2**20 for spec in plan.networks(model))  # noqa: PTH202

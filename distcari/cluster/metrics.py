@@ -29,18 +29,18 @@ class Meter:
     def done(self, model: str, seconds: float) -> None:
         """A cell was stored."""
         if self._on:
-            self._done.inc(1, {"model": model})
-            self._cell.observe(max(seconds, 1e-9), {"model": model})
+            self._done.inc(1, _of(model))
+            self._cell.observe(max(seconds, 1e-9), _of(model))
 
     def failed(self, model: str, n: int = 1) -> None:
         """Tries failed."""
         if self._on and n:
-            self._failed.inc(n, {"model": model})
+            self._failed.inc(n, _of(model))
 
     def loaded(self, model: str) -> None:
         """A model was loaded."""
         if self._on:
-            self._loads.inc(1, {"model": model})
+            self._loads.inc(1, _of(model))
 
     def unit(self, seconds: dict[str, Any]) -> None:
         """A unit took so long in each phase."""
@@ -48,3 +48,8 @@ class Meter:
             for phase, spent in seconds.items():
                 if spent > 0:
                     self._phase.inc(spent, {"phase": phase})
+
+
+def _of(model: str) -> dict[str, str]:
+    """The tag of a model; Ray 2.60 takes ASCII alone there."""
+    return {"model": model.replace("−", "-").encode("ascii", "replace").decode()}

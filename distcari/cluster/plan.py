@@ -12,14 +12,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from distcari import __version__
+from distcari.cluster.differences import Difference, expand_differences, rival_layers
+from distcari.cluster.layers import chosen_layers, describe_models
 from distcari.errors import InputError
 from distcari.experiment import Experiment
-from distcari.grid import Axis, Cell, Grid, Label, digest, select
-from distcari.render import LayerInfo, describe_layers, find_layers
-from distcari.render.layers import nearest_layers
+from distcari.grid import BASE_AXES, Axis, Cell, Grid, Label, digest, label_text, select
+from distcari.render import LayerInfo
 from distcari.settings import RENDER_VERSION, RenderSettings
 from distcari.sources.images import LoadedImage, load_images
-from distcari.sources.models import ModelSpec, check_model, expand_models, load_model
+from distcari.sources.models import ModelSpec, check_model, expand_models
 from distcari.store import Store
 
 
@@ -30,9 +31,11 @@ class Plan:
     experiment: Experiment
     grid: Grid
     models: Mapping[str, ModelSpec]
+    differences: Mapping[str, Difference]
     images: Mapping[str, LoadedImage]
-    layers: Mapping[str, Mapping[str, LayerInfo]]  # model -> layer label -> info
-    settings: Mapping[str, RenderSettings]  # layer label -> its settings
+    layers: Mapping[str, Mapping[str, LayerInfo]]  # model or difference -> layer label -> info, of a difference's a
+    rivals: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
+    settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
     meta: Mapping[str, Any]
     wanted: Sequence[Cell]
     todo: Sequence[Cell]
@@ -45,7 +48,8 @@ class Plan:
     @property
     def most_steps(self) -> int:
         """Length of the longest gain curve."""
-        return max(settings.steps for settings in self.settings.values())
+        swept = [int(steps) for steps in self.experiment.sweeps.get("steps", ())]
+        return max(swept or (settings.steps for settings in self.settings.values()))
 
     @property
     def planned(self) -> int:
@@ -56,6 +60,11 @@ class Plan:
     def done(self) -> int:
         """Cells of them that were done before."""
         return len(self.wanted) - len(self.todo) - self.given_up
+
+    def networks(self, label: str) -> tuple[ModelSpec, ...]:
+        """The networks that cells of a label on the model axis need: one, of a difference two."""
+        pair = self.differences.get(label)
+        return (self.models[label],) if pair is None else (pair.a, pair.b)
 
     def by_model(self) -> Counter[str]:
         """Cells to do of each model."""
@@ -69,6 +78,11 @@ class Plan:
         with _no_collections():
             todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, ())
         return replace(self, todo=todo, given_up=given_up)
+
+    def settings_of(self, cell: Cell) -> RenderSettings:
+        """The render settings of a cell: its layer's, with the values of the sweeps that it lies at."""
+        labels = self.labels(cell)
+        return self.settings[str(labels["layer"])].with_(**{name: labels[name] for name in self.grid.swept})
 
     def labels(self, cell: Cell) -> dict[str, Label]:
         """A cell's labels by axis name."""
@@ -85,21 +99,30 @@ def make_plan(
     models = {spec.name: spec for spec in expand_models(experiment, where)}
     for spec in models.values():
         check_model(spec)
-    layers = _layers(experiment, models, where)
+    differences = expand_differences(experiment, models, where)
+    infos = describe_models(models)
+    layers = chosen_layers(experiment, infos, where)
+    rivals = rival_layers(experiment, differences, layers, infos)
+    layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in rivals.items()}
     labels = list(dict.fromkeys(label for found in layers.values() for label in found))
     settings = {label: experiment.render.with_(steps=_steps(experiment, label)) for label in labels}
     grid = Grid(
         experiment=experiment.name,
-        settings_hash=settings_hash(experiment.render),
+        settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
         axes=(
-            Axis("model", {name: _model_digest(spec) for name, spec in models.items()}),
+            Axis("model", {
+                **{name: _model_digest(spec) for name, spec in models.items()},
+                **{name: _difference_digest(pair) for name, pair in differences.items()},
+            }),
             Axis("image", {name: image.sha256 for name, image in images.items()}),
-            Axis("layer", {label: f"{label}:{settings[label].steps}" for label in labels}),
+            Axis("layer", {label: f"{label}:{_own_steps(experiment, label)}" for label in labels}),
             Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
+            *(Axis(name, {value: f"{name}={label_text(value)}" for value in values})
+              for name, values in experiment.sweeps.items()),
         ),
         layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
     )
-    meta = _meta(experiment, grid, models, images, settings)
+    meta = _meta(experiment, grid, models, differences, images, settings)
     with _no_collections():
         cells = list(grid.cells())
     wanted = _selected(cells, grid, only or {})
@@ -111,9 +134,9 @@ def make_plan(
         lost = store.lost(experiment.name)
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
-        experiment=experiment, grid=grid, models=models, images=images, layers=layers, settings=settings, meta=meta,
-        wanted=wanted, todo=todo, given_up=given_up, overwritten=stale, lost=lost, retry_failed=retry_failed,
-        overwrite=overwrite,
+        experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
+        rivals=rivals, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up, overwritten=stale,
+        lost=lost, retry_failed=retry_failed, overwrite=overwrite,
     )
 
 
@@ -130,10 +153,9 @@ def _left(
     return left, len(todo) - len(left)
 
 
-def settings_hash(render: RenderSettings) -> str:
-    """Hash of the render settings; the steps are each layer's own, so they are not in it."""
-    settings = render.as_dict()
-    del settings["steps"]
+def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
+    """Hash of the render settings; the steps are each layer's own, so they are not in it, nor what is swept."""
+    settings = {name: value for name, value in render.as_dict().items() if name != "steps" and name not in without}
     return digest(settings, RENDER_VERSION)
 
 
@@ -143,45 +165,21 @@ def _model_digest(spec: ModelSpec) -> str:
     return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
 
 
+def _difference_digest(pair: Difference) -> str:
+    return digest("difference", _model_digest(pair.a), _model_digest(pair.b), pair.contrast, dict(pair.layers))
+
+
+def _own_steps(experiment: Experiment, label: str) -> int | None:
+    """A layer's steps; None where they are swept."""
+    return None if "steps" in experiment.sweeps else _steps(experiment, label)
+
+
 def _steps(experiment: Experiment, label: str) -> int:
     steps = experiment.render.steps
     for pattern, n in experiment.steps_by_layer.items():
         if fnmatchcase(label, pattern.replace(".", "_")):
             steps = n
     return steps
-
-
-def _layers(
-    experiment: Experiment, models: Mapping[str, ModelSpec], where: str
-) -> dict[str, dict[str, LayerInfo]]:
-    """For each model its layers of the config, by label; one model of each architecture is looked at."""
-    described: dict[str, list[LayerInfo]] = {}
-    found: dict[str, dict[str, LayerInfo]] = {name: {} for name in models}
-    for name, spec in models.items():
-        same = digest(spec.source.torchvision, spec.source.timm, spec.source.factory, spec.source.options,
-                      spec.source.args, spec.num_classes, spec.input_size)
-        if same not in described:
-            described[same] = describe_layers(load_model(spec), spec.input_size)
-        for i, pattern in enumerate(experiment.layers):
-            matches = find_layers(described[same], pattern)
-            if not matches and not _is_pattern(pattern):
-                raise InputError(
-                    f"{where}: layers[{i}]", f"model {name} has no layer {pattern!r}",
-                    f"Nearest: {', '.join(nearest_layers(described[same], pattern))}. "
-                    f"All layers: python -m distcari.models {where}",
-                )
-            found[name].update({info.name: info for info in matches})
-    for i, pattern in enumerate(experiment.layers):
-        if _is_pattern(pattern) and not any(find_layers(infos, pattern) for infos in described.values()):
-            raise InputError(
-                f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
-                f"All layers: python -m distcari.models {where}",
-            )
-    return found
-
-
-def _is_pattern(text: str) -> bool:
-    return text == "blocks" or any(mark in text for mark in "*?[")
 
 
 @contextlib.contextmanager
@@ -203,28 +201,29 @@ def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[L
         if name not in [axis.name for axis in grid.axes]:
             known = ", ".join(axis.name for axis in grid.axes)
             raise InputError(f"--only {name}", "no such axis", f"Axes: {known}. Example: --only model=a,b")
-        known_labels = [str(label) for label in grid.axis(name).labels]
-        if unknown := [label for label in map(str, labels) if label not in known_labels]:
-            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {', '.join(known_labels)}.")
+        if unknown := [label for label in labels if grid.axis(name).find(label) is None]:
+            known = ", ".join(label_text(label) for label in grid.axis(name).labels)
+            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {known}.")
     return select(cells, grid.axes, only)
 
 
 def _meta(
-    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], images: Mapping[str, LoadedImage],
-    settings: Mapping[str, RenderSettings],
+    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage], settings: Mapping[str, RenderSettings],
 ) -> dict[str, Any]:
     """What the store keeps about the experiment, for readers and for the next run."""
     fixed = {
         **experiment.render.as_dict(), "input_size": experiment.input_size,
         "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
     }
-    del fixed["steps"]
+    for name in {"steps", *experiment.sweeps}:
+        del fixed[name]
     return {
         "axes": [axis.name for axis in grid.axes],
         "description": experiment.description,
         "settings": fixed,
         "settings_hash": grid.settings_hash,
-        "steps": {label: s.steps for label, s in settings.items()},
+        "steps": {label: _own_steps(experiment, label) for label in settings},
         "models": {
             name: {
                 "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
@@ -232,6 +231,12 @@ def _meta(
                 "source": spec.source.model_dump(mode="json", exclude_defaults=True),
             }
             for name, spec in models.items()
+        } | {
+            name: {
+                "digest": grid.axis("model").digests[name], "sha256": pair.sha256,
+                "difference": {"a": pair.a.name, "b": pair.b.name, "contrast": pair.contrast, "layers": pair.layers},
+            }
+            for name, pair in differences.items()
         },
         "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
         "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
@@ -248,6 +253,7 @@ def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
 
 def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
     """The stored description with what is new added; refuses what would put two meanings under one name."""
+    _same_axes(earlier["axes"], now["axes"], where)
     before = {"shard": 1, **earlier.get("settings", {})}
     differences = [
         f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
@@ -277,6 +283,16 @@ def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, wh
         merged[part] = {**earlier.get(part, {}), **now[part]}
     merged["layers_of"] = _layers_of(earlier, now)
     return merged
+
+
+def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
+    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
+    if list(earlier) == list(now):
+        return
+    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
+    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
+                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
+                     "another name (--set name=…).")
 
 
 def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from distcari.cluster import events as e
+from distcari.grid import label_text
 
 
 def duration(seconds: float | None) -> str:
@@ -61,16 +62,18 @@ class Lines:
 
     def __init__(self, stream: TextIO, every: float = 10.0) -> None:
         self.stream, self.every, self.tally, self.told = stream, every, Tally(0), 0.0
+        self.axes: list[str] = []
 
     def __call__(self, event: e.Event) -> None:
         """Print if it is time to."""
         if isinstance(event, e.RunStarted):
-            self.tally = Tally(len(event.plan.todo))
+            self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
             self._line(f"run {event.run_id}: {len(event.plan.todo)} cells to do on {event.actors} workers")
         self.tally.count(event)
         if isinstance(event, e.CellFailed):
             row = event.row
-            self._line(f"FAILED {row['model']} / {row['image']} / {row['layer']} / {row['seed']}: {row['error']}")
+            place = " / ".join(label_text(row[axis]) for axis in self.axes)
+            self._line(f"FAILED {place}: {row['error']}")
         if isinstance(event, e.Stalled):
             self._line(f"WAITING: {event.reason}")
         due = time.monotonic() - self.told >= self.every
@@ -88,6 +91,7 @@ class Bar:
 
     def __init__(self, console: Console) -> None:
         self.console, self.tally = console, Tally(0)
+        self.axes: list[str] = []
         self.bar = Progress(
             TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"),
             TextColumn("[dim]{task.fields[now]}"), console=console,
@@ -96,7 +100,7 @@ class Bar:
     def __call__(self, event: e.Event) -> None:
         """Redraw."""
         if isinstance(event, e.RunStarted):
-            self.tally = Tally(len(event.plan.todo))
+            self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
             self.task = self.bar.add_task("cells", total=len(event.plan.todo), words="starting", now="")
             self.bar.start()
             return
@@ -105,7 +109,8 @@ class Bar:
             self.bar.update(self.task, now=f"{event.unit.model} at {event.unit.layer}")
         elif isinstance(event, e.CellFailed):
             row = event.row
-            self.bar.console.print(f"[red]failed[/] {row['model']} / {row['image']} / {row['layer']}: {row['error']}")
+            place = " / ".join(label_text(row[axis]) for axis in self.axes)
+            self.bar.console.print(f"[red]failed[/] {place}: {row['error']}")
         elif isinstance(event, e.Stalled):
             self.bar.console.print(f"[yellow]waiting[/] {event.reason}")
         elif isinstance(event, e.RunEnded):

@@ -26,6 +26,7 @@ from distcari.render.measure import high_frequency_share, measure
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.rival import Opposition, Rival, response
 from distcari.settings import RenderSettings
 
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
@@ -37,7 +38,8 @@ class Caricature:
 
     `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step; `match`
     float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
-    objective, target_norm, high_frequency_share.
+    objective, target_norm, high_frequency_share; of a difference also gain_in_b, cosine_in_b, robust_gain_in_b,
+    robust_cosine_in_b.
     """
 
     picture: NDArray[np.float32]
@@ -80,14 +82,17 @@ def caricature(
 
 def caricatures(
     network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
-    on_step: Callable[[int], None] | None = None,
+    against: Rival | None = None, on_step: Callable[[int], None] | None = None,
 ) -> list[Caricature]:
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
-    `on_step` is called with the number of each step done. Raises InputError for an unknown layer.
+    `against` makes them difference caricatures (see rival.py). `on_step` is called with the number of each step done.
+    Raises InputError for an unknown layer.
     """
     chosen = settings or RenderSettings()
     if chosen.compat == "lucent":
+        if against is not None:
+            raise ValueError("compat: lucent knows no difference caricatures")
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     forward, size, device = network.activations(layer), network.input_size, network.device
@@ -99,28 +104,35 @@ def caricatures(
     views = random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift).to(device)
     scale = frequency_scale(chosen.size).to(device)
     optimizer = Adam(spectra)
+    rival = None if against is None else Opposition(against, images, chosen)
     gains, t = [], flat(target)
     for step in range(chosen.steps):
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
-        gain, cosine = gain_and_cosine(flat(forward(see(pictures(spectra, scale, chosen.size), views[step], size))), t)
+        shown = pictures(spectra, scale, chosen.size)
+        gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
         loss = -objective(gain, cosine, chosen.cossim_pow).sum()
+        if rival is not None:
+            loss = loss + rival.cost(shown, views[step]).sum()
         optimizer.minimise(loss, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule))
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)
     with torch.no_grad():
         finished = pictures(spectra, scale, chosen.size)
-    return _measured(forward, finished, target, size, torch.stack(gains, 1), chosen)
+    return _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
 
 
 def _measured(
     forward: Callable[[Tensor], Tensor], finished: Tensor, target: Tensor, size: int, gains: Tensor,
-    settings: RenderSettings,
+    settings: RenderSettings, rival: Opposition | None = None,
 ) -> list[Caricature]:
     figures = measure(forward, finished, target, size)
     figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
+    if rival is not None:
+        figures |= rival.figures(finished)
+        figures["objective"] -= rival.rival.contrast * response(figures["gain_in_b"], figures["cosine_in_b"], settings)
     match = figures.pop("match").float().cpu().numpy()
     shown = finished.float().permute(0, 2, 3, 1).cpu().numpy().clip(0, 1)
     curves = gains.float().cpu().numpy()

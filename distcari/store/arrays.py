@@ -16,13 +16,17 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from distcari.grid import Label
+from distcari.grid import BASE_AXES, Label
+from distcari.settings import sweepable
 from distcari.store.files import again_async, is_local, local_path, object_store, sync_folder
 
 MATCH_SIZE = 56
 PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
 Place = tuple[int, ...]
-_UNWRITTEN: dict[bool, Label] = {True: "", False: -(2**63)}  # as text, as a number: in a coordinate not yet written
+# Types of the axes' coordinates, and what stands in one that is not yet written; it is no label.
+_KINDS: dict[type, tuple[str, Label]] = {
+    str: ("string", ""), int: ("int64", -(2**63)), float: ("float64", float("-inf"))
+}
 
 
 def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
@@ -104,7 +108,8 @@ class Arrays:
         if axis not in self._labels:
             coordinate: Any = self.group[axis]
             values = [v.item() if isinstance(v, np.generic) else v for v in coordinate[:]]
-            unwritten = _UNWRITTEN[type(coordinate.fill_value) is str]
+            fill = coordinate.fill_value
+            unwritten = fill.item() if isinstance(fill, np.generic) else fill
             self._labels[axis] = values[: values.index(unwritten)] if unwritten in values else values
         return self._labels[axis]
 
@@ -278,7 +283,7 @@ def pixels_sha256(stored: NDArray[Any]) -> str:
 
 def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,
            dtype: str, shard: int = 1) -> Arrays:
-    """A new experiment's group with empty axes; `shard` images of a model, layer and seed share one stored object."""
+    """A new experiment's group with empty axes; `shard` images that differ in nothing else share one stored object."""
     group = root.create_group(experiment, overwrite=True)
     dims: dict[str, tuple[list[str], tuple[int, ...], str]] = {
         "caricature": ([*axes, "y", "x", "channel"], (size, size, 3), dtype),
@@ -297,10 +302,15 @@ def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int,
             chunk_key_encoding={"name": "default", "separator": "."},
         )
     for axis in axes:
-        kind_of: Any = "int64" if axis == "seed" else "string"
+        kind_of, unwritten = _KINDS[_label_type(axis)]
         group.create_array(axis, shape=(0,), chunks=(1024,), dtype=kind_of, dimension_names=[axis],
-                           fill_value=_UNWRITTEN[kind_of == "string"], compressors=[ZstdCodec(level=3), Crc32cCodec()])
+                           fill_value=unwritten, compressors=[ZstdCodec(level=3), Crc32cCodec()])
     return Arrays(group)
+
+
+def _label_type(axis: str) -> type:
+    """What labels an axis has: text, but for seeds and swept settings that are numbers."""
+    return int if axis == "seed" else str if axis in BASE_AXES else sweepable().get(axis, str)
 
 
 def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> None:

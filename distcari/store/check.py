@@ -51,7 +51,7 @@ def check(store: Store, experiments: Sequence[str] | None = None, jobs: int = 4)
             continue
         arrays = store.arrays(name)
         yield from _inputs(arrays, name, rows.select(["image", "key"]).to_pylist())
-        stream = iter(rows.select(["key", "pixels_sha256", "steps", *arrays.axes]).to_pylist())
+        stream = iter(rows.select([*dict.fromkeys(["key", "pixels_sha256", "steps", *arrays.axes])]).to_pylist())
         with ThreadPoolExecutor(jobs) as pool:
             while block := list(islice(stream, 256)):
                 for finding in pool.map(partial(_cell, arrays, name), block):

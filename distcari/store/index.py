@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distcari.store.files import Files
-from distcari.store.schema import FAILURES, INDEX
+from distcari.store.schema import FAILURES, INDEX, SETTINGS
 
 GROUP_ROWS = 8 * 1024  # small groups in sorted parts: a filter on one model reads little
 _REPLACES = b"distcari_replaces"
 Held = Callable[[], contextlib.AbstractContextManager[None]]
-_SORTED_BY = ("experiment", "model", "layer", "image", "seed")
+_SORTED_BY = ("experiment", "model", "layer", "image", "seed", *SETTINGS)
 
 
 class Index:

@@ -1,10 +1,21 @@
 """The index's columns: names, types, units and sources. One explicit schema for every part (contract)."""
 
+from dataclasses import fields
+
 import pyarrow as pa
 
 from distcari.figures import FIGURES
+from distcari.settings import RenderSettings, sweepable
 
 _TEXT, _INT, _FLOAT, _TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+
+_TYPES = {int: _INT, float: _FLOAT, str: _TEXT}
+_MEANINGS = {f.name: f.metadata["description"] for f in fields(RenderSettings)}
+
+# Settings that can be swept, and are then an axis; as used for the cell, swept or not. Null in older rows.
+SETTINGS: dict[str, tuple[pa.DataType, str, str]] = {
+    name: (_TYPES[kind], "render setting", " ".join(_MEANINGS[name].split())) for name, kind in sweepable().items()
+}
 
 # name: (type, unit or range, meaning and source)
 _BEFORE: dict[str, tuple[pa.DataType, str, str]] = {
@@ -18,9 +29,14 @@ _BEFORE: dict[str, tuple[pa.DataType, str, str]] = {
     "cosine": (_FLOAT, "-1 … 1", "cosine of f(z) and t over all positions and channels, unaugmented"),
     "robust_gain": (_FLOAT, "1 = as strong as the input", "gain, mean over 32 fixed random views"),
     "robust_cosine": (_FLOAT, "-1 … 1", "cosine, mean over 32 fixed random views"),
+    "gain_in_b": (_FLOAT, "1 = as strong as the input", "of a difference a − b: gain of its picture in model b"),
+    "cosine_in_b": (_FLOAT, "-1 … 1", "of a difference: cosine of its picture in model b"),
+    "robust_gain_in_b": (_FLOAT, "1 = as strong as the input", "gain_in_b, mean over 32 fixed random views"),
+    "robust_cosine_in_b": (_FLOAT, "-1 … 1", "cosine_in_b, mean over 32 fixed random views"),
+    "contrast": (_FLOAT, "", "of a difference: weight of model b's response"),
     "objective": (_FLOAT, "dot / dot(t, t)", "Lucid's objective on the finished picture (lucid #116, #121)"),
     "target_norm": (_FLOAT, "activation", "Euclidean norm of the target t = f(input)"),
-    "steps": (_INT, "", "optimisation steps"),
+    **SETTINGS,
     "seconds": (_FLOAT, "s", "this cell's share of its batch"),
     "started_at": (_TIME, "UTC", "start of its batch"),
     "finished_at": (_TIME, "UTC", "end of its batch"),
@@ -29,8 +45,8 @@ _BEFORE: dict[str, tuple[pa.DataType, str, str]] = {
     "node": (_TEXT, "", "host name of the worker"),
     "run_id": (_TEXT, "", "the run that computed it"),
     "distcari_version": (_TEXT, "", "the version that computed it"),
-    "settings_hash": (_TEXT, "hex", "hash of the render settings"),
-    "model_sha256": (_TEXT, "hex", "of the model's weights"),
+    "settings_hash": (_TEXT, "hex", "hash of the cell's render settings"),
+    "model_sha256": (_TEXT, "hex", "of the model's weights; of a difference both, with a dash between"),
     "image_sha256": (_TEXT, "hex", "of the input's pixels"),
     "pixels_sha256": (_TEXT, "hex", "of the stored picture's bytes"),
     "layer_depth": (_FLOAT, "0 … 1", "share of the model's compute that lies before the layer's output"),
@@ -52,7 +68,7 @@ def _schema(columns: dict[str, tuple[pa.DataType, str, str]]) -> pa.Schema:
 INDEX = _schema(COLUMNS)
 
 FAILURES = _schema({
-    **{name: _BEFORE[name] for name in ("key", "experiment", "model", "image", "layer", "seed")},
+    **{name: _BEFORE[name] for name in ("key", "experiment", "model", "image", "layer", "seed", *SETTINGS)},
     "error": (_TEXT, "", "the error's type and message, one line"),
     "traceback": (_TEXT, "", "where it was raised"),
     "attempt": (_INT, "from 1", "how many tries failed"),
