@@ -38,6 +38,10 @@ class RenderSettings:
         "picture", "Which side is seen through the random view: only the picture, or the input image as well "
         "(Lucid's notebook)."
     )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, two to four times as "
+        "fast, else float32. Name one where pictures from different kinds of machines are to be compared."
+    )
     compat: Literal["none", "lucent"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
         "learning rate, ImageNet normalisation and plain dot product."

@@ -90,7 +90,8 @@ def caricatures(
     if chosen.compat == "lucent":
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
-    forward, size, device = network.activations(layer), network.input_size, network.device
+    forward = network.activations(layer, precision=chosen.precision)
+    size, device = network.input_size, network.device
     images = images.to(device)
     with torch.no_grad():
         target = forward(see(images, None, size))
