@@ -10,8 +10,8 @@ import pytest
 import ray
 import tiny
 import torch
-from conftest import config, write
 from ray.cluster_utils import Cluster
+from shared import config, write
 
 from distcari.cluster import actor, events, shipping
 from distcari.cluster.crew import fits_nowhere, places, wait_for_room

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import tiny
 import torch
-from conftest import HERE, config, write
+from shared import HERE, config, write
 
 pytestmark = pytest.mark.timeout(400)
 A, B = "10.203.0.1", "10.203.0.2"

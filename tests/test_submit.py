@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import config, write
 from PIL import Image
+from shared import config, write
 
 from distcari.store import open_store
 

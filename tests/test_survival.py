@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config, write
 from PIL import Image
+from shared import config, write
 from test_submit import submit
 
 pytestmark = pytest.mark.timeout(300)
