@@ -47,7 +47,7 @@ class FrozenConvolutions(TorchFunctionMode):
 def packing_works() -> bool:
     """Whether this torch has oneDNN and the operators that pack weights for it."""
     names = ("_reorder_convolution_weight", "_convolution_pointwise")
-    return torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
+    return torch._C._has_mkldnn and all(hasattr(torch.ops.mkldnn, name) for name in names)
 
 
 def _arguments(
@@ -64,12 +64,12 @@ def _pair(value: Any) -> _Pair:
 
 class _Apply(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, frozen: "Frozen") -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, frozen: "Frozen") -> Tensor:
         ctx.frozen = frozen
         return frozen.output(x.contiguous(memory_format=torch.channels_last))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.frozen.gradient(gradient.contiguous(memory_format=torch.channels_last)), None
 
 
@@ -87,7 +87,8 @@ class Frozen:
         inner = (kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1])
         depthwise = groups == weight.shape[0] == x.shape[1] > 1
         if stride == (1, 1) and min(inner) >= 0:
-            self.gradient = _packed(_after(x.shape, weight, padding), _turned(weight, groups), None, (1, 1), inner, groups)
+            after = _after(x.shape, weight, padding)
+            self.gradient = _packed(after, _turned(weight, groups), None, (1, 1), inner, groups)
         elif kernel == (1, 1) and padding == (0, 0):
             self.gradient = _sparse(x.shape, weight, stride, groups)
         elif depthwise and min(inner) >= 0:
