@@ -19,8 +19,8 @@ FIGURES: dict[str, tuple[str, str, str]] = {
     "orientation_entropy": ("0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari"),
     "high_frequency_share": ("0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari"),
     "small_circles": (
-        "0 … 1", "share of the picture under round patterns of a radius of 1.8 to 7 % of its side, each weighted by its "
-        "roundness squared; blobs of the Laplacian over scales, with isotropic Hessian", "after Lindeberg 1998",
+        "0 … 1", "share of the picture under round patterns with a radius of 1.8 to 7 % of its side, each weighted by "
+        "its roundness squared: blobs of the Laplacian over scales, with isotropic Hessian", "after Lindeberg 1998",
     ),
 }
 
@@ -135,6 +135,6 @@ def _roundness(picture: NDArray[np.float64], radius: float) -> NDArray[np.float6
     isotropy = np.clip(4 * determinant / (laplacian + 1e-12), 0, 1)
     response = np.clip(laplacian * sigma**4 / (variance + 3e-4) / _PERFECT * isotropy, 0, 1)
     edge = int(np.ceil(radius))  # mirrored there, a slanted stripe is a diamond
-    whole = np.zeros_like(response)
+    whole: NDArray[np.float64] = np.zeros(response.shape)
     whole[edge:-edge, edge:-edge] = response[edge:-edge, edge:-edge]
     return whole
