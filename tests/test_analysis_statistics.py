@@ -49,8 +49,10 @@ def test_many_blocks_are_exchanged_as_scipy_exchanges_pairs():
     assert p_of(list(zip(a, b, strict=True)), "seed").p[0] == pytest.approx(scipys.pvalue)
 
 
-@pytest.mark.parametrize(("sizes", "shuffle"), [([(3, 3)], "block"), ([(3, 3)] * 3, "block"), ([(2, 4)], "block"),
-                                                ([(3, 3)] * 2, "seed"), ([(1, 1)] * 4, "block"), ([(2, 3)] * 2, "block")])
+@pytest.mark.parametrize(("sizes", "shuffle"), [
+    ([(3, 3)], "block"), ([(3, 3)] * 3, "block"), ([(2, 4)], "block"), ([(3, 3)] * 2, "seed"), ([(1, 1)] * 4, "block"),
+    ([(2, 3)] * 2, "block"),
+])
 def test_the_smallest_p_is_what_a_clear_difference_gives(sizes, shuffle):
     rng = np.random.default_rng(0)
     blocks = [(100 + rng.random((a, 1)), rng.random((b, 1))) for a, b in sizes]
@@ -80,7 +82,7 @@ def test_no_difference_at_all_is_not_significant():
 
 @pytest.mark.parametrize("alike", [0.0, 0.5, 0.95])
 def test_false_alarms_stay_below_their_share(alike):
-    """No difference, 4 images × 3 seeds, pictures of one seed alike: 5 % of figures may be called different, no more."""
+    """No difference, 4 images × 3 seeds, pictures of one seed alike: at most 5 % of figures may be called different."""
     rng = np.random.default_rng(3)
     alarms = {"block": 0.0, "seed": 0.0}
     for shuffle in alarms:

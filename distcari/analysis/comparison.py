@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distcari.analysis.between import between_within
 from distcari.analysis.claims import limits
 from distcari.analysis.correction import Method, with_correction
-from distcari.analysis.groups import Given, Group, Unit, distinct, group, unit_of
+from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
 from distcari.analysis.intervals import Block, difference_interval, spread
 from distcari.analysis.permutation import Shuffle, blockwise, mean_difference
 from distcari.analysis.showing import show_best
@@ -72,8 +72,7 @@ def compare(
     the two have no image and layer in common.
     """
     study = open_study(store, experiment)
-    one, two = group(study, a), group(study, b)
-    distinct([one, two])
+    one, two = pair(study, a, b)
     unit = unit_of(one, two)
     names = _figures(study, figures)
     rows = study.of([*one.models, *two.models])

@@ -44,6 +44,15 @@ def all_groups(study: Study, given: Mapping[str, Given] | None) -> list[Group]:
     return groups
 
 
+def pair(study: Study, a: Given, b: Given) -> tuple[Group, Group]:
+    """A and B, with names that tell them apart. Raises InputError for unknown models, or a shared one."""
+    one, two = group(study, a), group(study, b)
+    distinct([one, two])
+    if one.name == two.name:
+        one, two = (Group(f"{side.models[0]} … {side.models[-1]}", side.models) for side in (one, two))
+    return one, two
+
+
 def distinct(groups: Sequence[Group]) -> None:
     """Raise InputError if two groups share a model."""
     seen: dict[str, Group] = {}
@@ -65,4 +74,4 @@ def _common(names: Sequence[str]) -> str:
     first, last = min(names), max(names)
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     begin = first[:same].rstrip("_- .0123456789")
-    return f"{begin} ({len(names)} networks)" if len(begin) > 2 else f"{names[0]} and {len(names) - 1} more"
+    return f"{begin} ({len(names)} networks)" if begin else f"{names[0]} and {len(names) - 1} more"

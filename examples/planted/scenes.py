@@ -38,8 +38,8 @@ def draw(variant: str, rng: np.random.Generator, label: int) -> Scene:
     fixed = VARIANTS[variant]
     form, angle, zoom = rng.uniform(0, 1), rng.uniform(-np.pi / 4, np.pi / 4), rng.uniform(0.65, 0.95)
     shift = tuple(rng.uniform(-0.15, 0.15, 2))
-    texture, pitch, paints = str(rng.choice(["plain", "dots", "stripes", "checks"])), rng.uniform(0.25, 0.5), rng.random((2, 3))
-    ground, seed = rng.random((2, 3)), int(rng.integers(2**31))
+    texture, pitch = str(rng.choice(["plain", "dots", "stripes", "checks"])), rng.uniform(0.25, 0.5)
+    paints, ground, seed = rng.random((2, 3)), rng.random((2, 3)), int(rng.integers(2**31))
     if fixed == "model":
         form = 0.5
     if fixed == "camera":

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from network import WIDTHS, SmallNet
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
-
-from network import WIDTHS, SmallNet
 from scenes import CLASSES, SIDE, VARIANTS, dataset, draw, render
+from torch import Tensor, nn
 
 HERE = Path(__file__).parent
 PROBES = 4  # scenes of all_vary that nobody was trained on, as input images
