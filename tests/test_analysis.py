@@ -219,7 +219,7 @@ def test_activation_distance_sees_through_one_network(work):
     from distcari.store import Store
 
     torch.save(tiny.net().state_dict(), work / "a.pt")
-    from conftest import config
+    from shared import config
 
     models = [{"name": n, "factory": "tiny:net", **more} for n, more in
               (("a", {"checkpoint": "a.pt"}), ("b", {"init_seed": 5}))]
