@@ -231,8 +231,8 @@ def test_activation_distance_sees_through_one_network(work):
     for model, spec in plan.models.items():
         cells = tuple(cell for cell in plan.todo if cell.labels[0] == model)
         images = [plan.images[cell.labels[1]] for cell in cells]
-        job = Job(spec, plan.layers[model]["conv2"], plan.settings["conv2"], "s", tuple(a.name for a in plan.grid.axes),
-                  cells, tuple(i.pixels for i in images), tuple(i.sha256 for i in images), (1,) * len(cells))
+        job = Job(model, spec, plan.layers[model]["conv2"], plan.settings["conv2"], "s",
+                  tuple(a.name for a in plan.grid.axes), cells, tuple(i.pixels for i in images), tuple(i.sha256 for i in images), (1,) * len(cells))
         store.commit(worker.run(job).rows)
     found = distance_matrix(store, "conv2", "activation", through="a")
     assert found.shape == (2, 2) and (found > 0).all().all() and (found < 2).all().all()
