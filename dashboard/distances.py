@@ -90,7 +90,7 @@ class Distances:
     def _compute(self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int) -> Matrix:
         models = tuple(m for m in self.catalog.labels(list(frame["experiment"].unique()), "model")
                        if m in set(frame["model"].unique()))
-        sizes = frame.groupby(list(axes), sort=False, observed=True).size()
+        sizes = frame.groupby(list(axes), sort=False, observed=True, dropna=False).size()
         shared = sizes[sizes > 1].index
         pairs = max(1, len(models) * (len(models) - 1) // 2)
         most = max(1, min(MOST // pairs, MOST_PICTURES // max(1, len(models))))

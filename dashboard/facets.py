@@ -95,6 +95,8 @@ class _Places:
     def slot(self, labels: Labels) -> Slot:
         """The slot with these labels, one for each axis."""
         name = self.about.name
+        if reason := self._foreign(labels):
+            return Slot(name, labels, "not planned", reason)
         place = tuple(labels[axis] for axis in self.plane)
         if (row := self.done.get(place)) is not None:
             return Slot(name, labels, "done", "", str(row["key"]), row)
@@ -109,14 +111,16 @@ class _Places:
             return Slot(name, labels, "pending", "It waits its turn in the run at work.")
         return Slot(name, labels, "pending", "No run is at work on it; submit its config again.")
 
+    def _foreign(self, labels: Labels) -> str:
+        """Why the experiment has nothing there: it does not sweep a setting, and has another value."""
+        for axis, label in labels.items():
+            if axis != "experiment" and axis not in self.about.axes and label != self.about.fixed(axis):
+                return f"{self.about.name} has {axis} {self.about.fixed(axis)} only."
+        return ""
+
     def _not_planned(self, labels: Labels) -> str:
         for axis, label in labels.items():
-            if axis == "experiment":
-                continue
-            if axis not in self.about.axes:
-                if label != self.about.fixed(axis):
-                    return f"{self.about.name} has {axis} {self.about.fixed(axis)} only."
-            elif label not in self.about.raw[axis]:
+            if axis in self.about.axes and label not in self.about.raw[axis]:
                 return f"{self.about.name} has no {axis} {label}."
         model, layer = labels.get("model", ""), labels.get("layer", "")
         return "" if self.about.plans(model, layer) else f"{model} has no layer {layer}."

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from dashboard.queries import FIGURES, NUMBERS, Catalog
 from dashboard.reading import text
+from distcari.store.schema import SETTINGS
 
-TRAITS = ("layer_kind", "device", "node", "run_id", "distcari_version")  # text columns beside the axes
+# Columns beside the axes that group by themselves.
+TRAITS = ("layer_kind", *(name for name in SETTINGS if name != "steps"), "device", "node", "run_id", "distcari_version")
 BINS = 8
 ALL = "all cells"
 
@@ -46,18 +48,20 @@ def columns(catalog: Catalog, experiments: Sequence[str]) -> tuple[list[str], li
     frame = catalog.frame(experiments)
     axes = [axis for axis in catalog.axes(experiments) if axis in frame]
     traits = [name for name in TRAITS if name in frame and frame[name].nunique() > (name != "layer_kind")]
-    return axes + traits, [name for name in FIGURES if name in frame and frame[name].notna().any()]
+    traits = [name for name in traits if name not in axes]
+    return axes + traits, [name for name in FIGURES if name in frame and name not in axes and frame[name].notna().any()]
 
 
 def group(catalog: Catalog, experiments: Sequence[str], frame: pd.DataFrame, column: str) -> Groups:
     """The frame's rows by a column; "" puts all into one group."""
     if not column or column not in frame:
         return Groups((ALL,), np.zeros(len(frame), np.intp))
-    if column in NUMBERS:
+    is_axis = column in catalog.axes(experiments)
+    if column in NUMBERS and column not in TRAITS and not is_axis:
         return _ranges(frame[column].to_numpy(float))
     codes, found = pd.factorize(frame[column])
     names = [text(label) for label in found]
-    order = catalog.labels(experiments, column) if column in catalog.axes(experiments) else sorted(names)
+    order = catalog.labels(experiments, column) if is_axis else [text(label) for label in sorted(found)]
     labels = tuple(name for name in order if name in set(names))
     at = {name: i for i, name in enumerate(labels)}
     place = np.array([*(at.get(name, -1) for name in names), -1], np.intp)

@@ -13,9 +13,10 @@ from plotly import graph_objects as go_
 from dashboard.facets import Slot
 from dashboard.images import picture_url
 from dashboard.state import Labels, State
-from distcari.store.schema import COLUMNS
+from distcari.store.schema import COLUMNS, SETTINGS
 
-KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m")}
+KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m"),
+        "seed": (",", "."), **dict.fromkeys(SETTINGS, ("[", "]"))}
 HOVER = ("gain", "cosine", "robust_gain", "robust_cosine", "colour_uniformity", "colourfulness", "spectral_slope")
 
 
@@ -89,11 +90,16 @@ def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: b
         data |= {
             "data-src": picture_url(slot.row, size), "data-alt": alt(slot.row, slot.labels),
             "data-href": State("cell", experiments=state.experiments, cell=slot.key).search(),
-            "data-figures": "|".join(f"{words(f)}={number(slot.row.get(f))}" for f in HOVER),
+            "data-figures": "|".join(f"{words(f)}={number(slot.row.get(f))}" for f in _hovered(slot.row)),
         }
         kind = "tile done pickable" if pickable else "tile done"
         data |= {"data-label": number(slot.row.get(label))} if label else {}
     return html.Div(className=kind, **{"role": "gridcell", **data, **props})
+
+
+def _hovered(row: Mapping[str, Any]) -> Sequence[str]:
+    """The figures beside the pointer: of a difference its second model's too."""
+    return HOVER if np.isnan(row.get("gain_in_b") or np.nan) else (*HOVER[:2], "gain_in_b", "cosine_in_b", *HOVER[2:])
 
 
 def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:

@@ -16,10 +16,12 @@ from dashboard.notes_file import Notes
 from dashboard.reading import About, Problem, Reader, Snapshot
 from dashboard.state import Labels, State
 from distcari.store import Store
-from distcari.store.schema import COLUMNS
+from distcari.store.schema import COLUMNS, SETTINGS
 
 NUMBERS = tuple(name for name, (kind, _, _) in COLUMNS.items() if str(kind) in ("double", "int64") and name != "seed")
-FIGURES = tuple(name for name in NUMBERS if name != "attempt")  # what rows and columns can be sorted by
+# What rows and columns can be sorted by, and what of it only the cells of differences have.
+FIGURES = tuple(name for name in NUMBERS if name != "attempt" and (name == "steps" or name not in SETTINGS))
+OF_DIFFERENCES = tuple(name for name in FIGURES if name.endswith("_in_b") or name == "contrast")
 
 
 class Catalog:
@@ -75,15 +77,20 @@ class Catalog:
         return list(dict.fromkeys((["experiment"] if len(experiments) > 1 else []) + found))
 
     def labels(self, experiments: Sequence[str], axis: str) -> list[str]:
-        """An axis's labels in the store's order, those of several experiments joined."""
+        """An axis's labels in the store's order, those of several experiments joined; a sweep's numbers ascending."""
         if axis == "experiment":
             return list(experiments)
         lists = [list(a.raw[axis]) if axis in a.raw else [a.fixed(axis)] for a in self._abouts(experiments)]
-        return _joined(lists)
+        return _ascending(lists) if axis in SETTINGS and axis in NUMBERS else _joined(lists)
 
     def frame(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
         """The index's rows of these experiments (none: of all). Shared: do not change it."""
         return _of(self.now().frame, experiments)
+
+    def figures(self, experiments: Sequence[str] = ()) -> list[str]:
+        """The figures to choose from: those of differences only where there are such cells."""
+        frame = self.frame(experiments)
+        return [name for name in FIGURES if name not in OF_DIFFERENCES or frame[name].notna().any()]
 
     def failures(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
         """The rows of cells that were given up and not done since."""
@@ -131,6 +138,18 @@ class Catalog:
 
 def _of(frame: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
     return frame[frame["experiment"].isin(list(experiments))] if experiments else frame
+
+
+def _ascending(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Numbers in their order, each once; "—" last."""
+    return sorted({label for labels in lists for label in labels}, key=lambda label: (label == "—", _number(label)))
+
+
+def _number(label: str) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        return 0.0
 
 
 def _joined(lists: Sequence[Sequence[str]]) -> list[str]:

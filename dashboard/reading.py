@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from distcari.errors import InputError
-from distcari.grid import Label
+from distcari.grid import BASE_AXES, Label, label_text
 from distcari.store import Store, open_store
 from distcari.store.arrays import Arrays, pixels_sha256
 from distcari.store.index import Index
@@ -73,7 +73,10 @@ class About:
 
     def fixed(self, axis: str) -> str:
         """The one label of an axis that this experiment does not have: its setting of that name, or a dash."""
-        return text(self.meta.get("settings", {}).get(axis, "—"))
+        settings = dict(self.meta.get("settings", {}))
+        if len(steps := set(self.meta.get("steps", {}).values())) == 1:  # of every layer
+            settings["steps"] = steps.pop()
+        return text(settings.get(axis, "—"))
 
     def plans(self, model: str, layer: str) -> bool:
         """Whether the model has the layer."""
@@ -123,7 +126,7 @@ class Codes:
 
 def text(label: object) -> str:
     """A label as shown and as it stands in the URL."""
-    return f"{label:g}" if isinstance(label, float) else str(label)
+    return label_text(label) if isinstance(label, float) else str(label)
 
 
 class Parts:
@@ -230,10 +233,12 @@ class Reader:
         if any(note.get("state") == "running" for note in self.notes.values()):
             return True
         known = {label for about in self.about.values() for labels in about.labels.values() for label in labels}
-        return any(
-            not set(frame[column].unique()) <= (set(self.about) if column == "experiment" else known)
-            for column in ("experiment", "model", "image", "layer", "seed")
-        )
+        for column in ("experiment", *BASE_AXES):
+            if not set(frame[column].unique()) <= (set(self.about) if column == "experiment" else known):
+                return True
+        swept = [(about, axis) for about in self.about.values() for axis in about.axes if axis not in BASE_AXES]
+        return any(not set(frame.loc[frame["experiment"] == about.name, axis].unique()) <= set(about.labels[axis])
+                   for about, axis in swept)
 
     def _read_about(self, name: str) -> About | None:
         """None for a group that has no description yet: its run is just beginning."""

@@ -21,6 +21,7 @@ KEYS = {
     "← →": "layer before, after; in a grid: the tile left, right",
     "↑ ↓": "image before, after; in a grid: the tile above, below",
     "m  M": "next model, model before",
+    ". ,  ] [": "next seed, seed before; the same of the first setting that is swept",
     "1 2 3 4": "put the picture under the pointer into slot A, B, C, D; in Side by side: the slot that keys move",
     "Enter": "open the focused picture",
     "s w f d": "side by side, swipe, flicker, difference (in Side by side)",

@@ -1,4 +1,4 @@
-"""What the commands on a store share: its place and the options of an object store."""
+"""What commands share: a store's place and the options of an object store, labels to choose by."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distcari.errors import InputError
+from distcari.grid import Label
 
 if TYPE_CHECKING:
     from distcari.store import Store
@@ -41,3 +42,14 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--option {text}", "is not of the form name=value", "Example: --option region=eu-west-1")
         options[name] = yaml.safe_load(value)
     return options
+
+
+def only_of(given: Sequence[str]) -> dict[str, list[Label]]:
+    """Labels by axis, of texts such as `model=a,b`. Raises InputError for another form."""
+    only: dict[str, list[Label]] = {}
+    for text in given:
+        axis, equals, labels = text.partition("=")
+        if not equals or not labels:
+            raise InputError(f"--only {text}", "is not of the form axis=label,label", "Example: --only model=lite0")
+        only.setdefault(axis, []).extend(label.strip() for label in labels.split(","))
+    return only

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from distcari.arguments import only_of
 from distcari.config import load_experiment
 from distcari.errors import InputError
 from distcari.experiment import Experiment
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _submit(args: argparse.Namespace, console: Console) -> int:
     experiment = load_experiment(args.config, args.overrides)
-    only = _only(args.only)
+    only = only_of(args.only)
     from distcari.cluster.plan import make_plan
     from distcari.store import open_store
 
@@ -82,16 +83,6 @@ def _submit(args: argparse.Namespace, console: Console) -> int:
     if plan.todo:
         state, failed = _run(plan, store, args.address, args.wait, console)
     return _sum_up(args.config, experiment, plan, store, state, failed, time.monotonic() - started, console)
-
-
-def _only(given: Sequence[str]) -> dict[str, list[str | int]]:
-    only: dict[str, list[str | int]] = {}
-    for text in given:
-        axis, equals, labels = text.partition("=")
-        if not equals or not labels:
-            raise InputError(f"--only {text}", "is not of the form axis=label,label", "Example: --only model=lite0")
-        only.setdefault(axis, []).extend(label.strip() for label in labels.split(","))
-    return only
 
 
 def _describe(plan: "Plan", console: Console) -> None:

@@ -119,7 +119,7 @@ def test_models_lists_layers(work):
     assert code == 0 and "a, b" in said and "* conv2" in said and "8 × 16 × 16" in said
 
 
-@pytest.mark.parametrize("name", ["demo", "preliminary", "pretrain", "finetune"])
+@pytest.mark.parametrize("name", ["demo", "differences", "preliminary", "pretrain", "finetune"])
 def test_shipped_configs_are_valid(name):
     from distcari.config import load_experiment
 

@@ -1,5 +1,7 @@
 """Render settings given as lists: axes of their own in the grid, the store, the commands."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from distcari.contact_sheet import contact_sheet
 from distcari.errors import InputError
 from distcari.grid import Axis, Grid, label_text, select
 from distcari.sources.models import load_model
+from distcari.store import arrays
 from distcari.store.check import check
 
 SWEEP = {"size": 32, "steps": 3, "cossim_pow": [0, 1]}
@@ -110,14 +113,18 @@ def test_a_sweep_is_computed_grown_resumed_and_shown(work):
     assert {p.stem for p in (work / "out").glob("a_conv2_one*.png")} == {f"a_conv2_one_cossim_pow{p}" for p in "012"}
 
 
-def test_steps_and_texts_are_swept_and_curves_padded(work):
+def test_steps_and_texts_are_swept_and_curves_padded(work, monkeypatch):
     render = {"size": 32, "steps": [2, 5], "schedule": ["cosine", "constant"]}
     run = compute(work, config(layers=["conv2"], render=render))
     curves = run.store.xarray("small").gain_curve.sel(model="a", image="one", layer="conv2", seed=0)
     assert curves.dims == ("steps", "schedule", "step") and curves.sizes["step"] == 5
     assert np.isnan(curves.sel(steps=2)[:, 2:]).all() and not np.isnan(curves.sel(steps=5)).any()
     assert run.store.table().groupby(["steps", "schedule"]).size().eq(4).all() and list(check(run.store)) == [16]
+    synced = set()
+    monkeypatch.setattr(arrays.os, "fsync", lambda fd: synced.add(str(Path(f"/proc/self/fd/{fd}").readlink())))
     run = compute(work, config(layers=["conv2"], render={**render, "steps": [2, 5, 9]}))
+    curves = {p for p in map(str, (work / "store/arrays.zarr/small/gain_curve").glob("c.*")) if ".2." in p[-6:]}
+    assert len(curves) == 16 and curves <= synced  # two chunks for each of the eight: the curve has grown
     assert run.done == 8 and run.store.arrays("small").group["gain_curve"].shape[-1] == 9
     run.store.recover()
     assert list(check(run.store)) == [24]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
@@ -13,10 +14,12 @@ from plotly import graph_objects as go
 from dashboard import pieces
 from dashboard.facets import Slot
 from dashboard.images import input_url, match_url, npy_url, picture_url
-from dashboard.queries import Catalog
+from dashboard.queries import OF_DIFFERENCES, Catalog
 from dashboard.reading import text
 from dashboard.state import Labels, State, parse
 from distcari.figures import FIGURES
+from distcari.grid import BASE_AXES
+from distcari.store.schema import SETTINGS
 
 NAME, TITLE = "cell", "Cell"
 STRENGTH = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm")
@@ -53,7 +56,8 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
     return [
         html.Div([
             html.Div([_walk(catalog, state, slot, axis) for axis in about.axes], className="tools"),
-            html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"])]),
+            html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"]),
+                     *(part for axis in at if axis not in BASE_AXES for part in (f", {axis} ", html.B(at[axis])))]),
         ], className="cell-head"),
         html.Div([_pictures(catalog, row, at), _facts(catalog, row, at)], className="cell-columns"),
     ]
@@ -111,8 +115,9 @@ def _name(at: Labels) -> str:
 
 
 def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
+    strength = (*STRENGTH, *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
     return html.Div([
-        html.Div([_figures("Strength", STRENGTH, row), _figures("Colour and texture", tuple(FIGURES), row)],
+        html.Div([_figures("Strength", strength, row), _figures("Colour and texture", tuple(FIGURES), row)],
                  className="cell-figures"),
         html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
         html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
@@ -163,9 +168,10 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
 def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
     about = catalog.about(str(row["experiment"]))
     names = ("key", "experiment", "run_id", "distcari_version", "device", "node", "started_at", "finished_at", *COST,
-             "layer_kind", "settings_hash", "model_sha256", "image_sha256", "pixels_sha256")
+             *(name for name in SETTINGS if name not in COST), "layer_kind", "settings_hash", "model_sha256",
+             "image_sha256", "pixels_sha256")
     lines = [html.Tr([html.Th(pieces.words(n), scope="row"), html.Td(_said(row.get(n)))], title=pieces.meaning(n))
-             for n in names if row.get(n) is not None]
+             for n in names if row.get(n) is not None and not (n in SETTINGS and pd.isna(row[n]))]
     config = yaml.safe_dump(_plain(about.meta.get("config", {})), sort_keys=False, allow_unicode=True) if about else ""
     return html.Div([
         html.Table(html.Tbody(lines), className="figures provenance"),

@@ -19,7 +19,6 @@ from dashboard.state import Labels, State, parse
 NAME, TITLE = "compare", "Compare"
 MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on
 SORTABLE = 20_000  # slots that are sorted as a whole; of more, a page by itself
-LABELS = tuple(f for f in FIGURES if f not in ("steps", "seconds"))
 
 
 @dataclass(frozen=True)
@@ -141,10 +140,10 @@ def tools(
     catalog: Catalog, state: State, shown: Shown, counts: Counter[str], pages: list[Component]
 ) -> list[Component]:
     """One line of controls, each a parameter of the URL, and how much of the grid is there."""
-    axes = [{"value": axis, "label": axis} for axis in shown.axes]
+    axes, known = [{"value": axis, "label": axis} for axis in shown.axes], catalog.figures(shown.scope)
     orders = [{"value": sign + f, "label": f"{pieces.words(f)} {arrow}"}
-              for f in FIGURES for sign, arrow in (("-", "↓"), ("", "↑"))]
-    figures = [{"value": f, "label": pieces.words(f)} for f in LABELS]
+              for f in known for sign, arrow in (("-", "↓"), ("", "↑"))]
+    figures = [{"value": f, "label": pieces.words(f)} for f in known if f not in ("steps", "seconds")]
     swap = pieces.link("⇄", state.with_(
         rows=shown.cols, cols=shown.rows, sort_rows=state.sort_cols, sort_cols=state.sort_rows, extra={},
     ), className="step", title="Swap rows and columns", **{"aria-label": "Swap rows and columns"})

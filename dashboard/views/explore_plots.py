@@ -15,6 +15,8 @@ from plotly import graph_objects as go
 from dashboard import pieces
 from dashboard.grouping import ALL, Groups, spread, summaries
 from dashboard.queries import NUMBERS
+from dashboard.reading import text
+from distcari.store.schema import SETTINGS
 
 MOST_POINTS, MOST_IN_VIOLIN, ALL_POINTS = 3000, 300, 60
 KEY = 12  # hex digits of a key that stand for it
@@ -120,8 +122,8 @@ def _counted(values: NDArray[np.float64], x: Groups, failed: NDArray[np.bool_]) 
 
 def _said(frame: pd.DataFrame) -> NDArray[Any]:
     """For each cell its labels."""
-    axes = [name for name in frame if name in ("model", "layer", "image", "seed")]
-    return np.array([" · ".join(map(str, row)) for row in frame[axes].to_numpy(object)], object)
+    axes = [name for name in ("model", "layer", "image", "seed", *SETTINGS) if name in frame]
+    return np.array([" · ".join(map(text, row)) for row in frame[axes].to_numpy(object)], object)
 
 
 def _look(scheme: str | None, x: str, y: str, legend: bool = False, **more: Any) -> go.Layout:

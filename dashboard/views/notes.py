@@ -112,7 +112,7 @@ def named(url: str) -> str:
     said += [" by ".join(name for name in (state.rows, state.cols) if name)]
     said += [f"{axis} {label}" for axis, label in state.at.items()]
     if state.view == "side":
-        slots = (" ".join(v for k, v in s.items() if k in ("model", "layer", "image")) for s in state.slots)
+        slots = (" ".join(v for k, v in s.items() if k not in ("experiment", "seed")) for s in state.slots)
         said.append(" | ".join(slots))
     said += [state.cell[:8] if state.view == "cell" else ""]
     said += [f"{pieces.words(name.partition('.')[2])} {value}" for name, value in state.extra.items()

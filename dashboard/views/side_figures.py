@@ -11,7 +11,7 @@ from dashboard import differences, pieces
 from dashboard.facets import Slot
 from dashboard.images import Refused
 from dashboard.pictures_diff import between
-from dashboard.queries import FIGURES, Catalog
+from dashboard.queries import Catalog
 from dashboard.state import SLOTS
 from dashboard.views.side_cards import badge
 
@@ -30,7 +30,8 @@ def table(catalog: Catalog, found: Sequence[Slot]) -> Component:
         if i:
             head.append(html.Th([badge(SLOTS[i]), " − ", badge("a")], scope="col"))
     head.append(html.Th("unit or range", scope="col", className="unit"))
-    lines = [*(_pixels(catalog, found, kind) for kind in PIXELS), *(_figure(found, name) for name in FIGURES)]
+    figures = catalog.figures([slot.experiment for slot in found])
+    lines = [*(_pixels(catalog, found, kind) for kind in PIXELS), *(_figure(found, name) for name in figures)]
     rows = [
         html.Tr([html.Th(name, scope="row", title=meaning), *(html.Td(cell) for cell in cells),
                  html.Td(unit, className="unit")])

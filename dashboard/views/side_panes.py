@@ -20,6 +20,7 @@ from dashboard.state import SLOTS, State
 from dashboard.views.side_cards import badge
 from dashboard.views.side_figures import signed
 from dashboard.views.side_slots import Options
+from distcari.store.schema import SETTINGS
 
 
 def stage(
@@ -159,7 +160,8 @@ def _why(status: str, reason: str) -> Component:
 
 def words(slot: Slot) -> str:
     """A slot's labels on one line."""
-    return " · ".join(str(slot.labels[axis]) for axis in ("model", "layer", "image") if axis in slot.labels)
+    own = [str(slot.labels[axis]) for axis in ("model", "layer", "image") if axis in slot.labels]
+    return " · ".join([*own, *(f"{axis} {slot.labels[axis]}" for axis in SETTINGS if axis in slot.labels)])
 
 
 def _hidden() -> dict[str, str]:

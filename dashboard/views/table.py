@@ -15,16 +15,16 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import pieces, table_rows
 from dashboard.images import picture_url
-from dashboard.queries import NUMBERS, Catalog
+from dashboard.queries import NUMBERS, OF_DIFFERENCES, Catalog
 from dashboard.reading import text
 from dashboard.state import State, parse
 from dashboard.table_rows import DATES, Rows, filters_of, sort_of
 from distcari.figures import FIGURES
-from distcari.store.schema import COLUMNS
+from distcari.store.schema import COLUMNS, SETTINGS
 
 NAME, TITLE = "table", "Table"
 MOST_SLOTS, PAGE = 4, 100
-MEASURES = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm")
+MEASURES = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm", *OF_DIFFERENCES)
 LAYER = ("layer_depth", "layer_kind")
 COLOUR = ("colourfulness", "colour_uniformity", "hue_spread", "mean_r", "mean_g", "mean_b")
 TEXTURE = tuple(name for name in FIGURES if name not in COLOUR)
@@ -134,7 +134,7 @@ def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
     for record in records:
         row: dict[str, Any] = {"picture": picture_url(record, 96), "alt": pieces.alt(record)}
         for name, value in record.items():
-            if name in NUMBERS:
+            if name in NUMBERS and name not in SETTINGS:
                 row[name] = pieces.number(value)
             elif name in DATES:
                 row[name] = "" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M:%S}"
@@ -153,7 +153,7 @@ def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) ->
     def one(name: str, hidden: bool = False) -> dict[str, Any]:
         number, date = name in NUMBERS or name == "seed", name in DATES
         kind = "agNumberColumnFilter" if number else "agDateColumnFilter" if date else "agTextColumnFilter"
-        width = 76 if name == "seed" else 118 if number else 160 if date else 120
+        width = 76 if name == "seed" else 140 if name in SETTINGS else 118 if number else 160 if date else 120
         column = {"field": name, "headerName": pieces.words(name), "filter": kind, "width": width,
                   "headerTooltip": " · ".join(part for part in (pieces.meaning(name), pieces.unit(name)) if part)}
         if number:

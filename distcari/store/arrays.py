@@ -230,10 +230,16 @@ class Arrays:
         """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
         path = self._chunk(name, place)
         if path is not None:
-            chunk = Path(path)
-            with chunk.open("rb") as file:
-                os.fsync(file.fileno())
-            sync_folder(chunk.parent)
+            for chunk in self._parts(name, path):
+                with chunk.open("rb") as file:
+                    os.fsync(file.fileno())
+            sync_folder(Path(path).parent)
+
+    def _parts(self, name: str, path: str) -> list[Path]:
+        """A cell's files, given the first: a curve has several once steps have been added to the experiment."""
+        array = self._array(name)
+        parts = -(-array.shape[-1] // (array.shards or array.chunks)[-1])
+        return [Path(path[:-1] + str(part)) for part in range(parts)]
 
     def _chunk(self, name: str, place: Place) -> str | None:
         """The file of a cell's chunk (or shard) on a local folder; None elsewhere."""

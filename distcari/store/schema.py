@@ -14,7 +14,7 @@ _MEANINGS = {f.name: f.metadata["description"] for f in fields(RenderSettings)}
 
 # Settings that can be swept, and are then an axis; as used for the cell, swept or not. Null in older rows.
 SETTINGS: dict[str, tuple[pa.DataType, str, str]] = {
-    name: (_TYPES[kind], "render setting", " ".join(_MEANINGS[name].split())) for name, kind in sweepable().items()
+    name: (_TYPES[kind], "", " ".join(_MEANINGS[name].split())) for name, kind in sweepable().items()
 }
 
 # name: (type, unit or range, meaning and source)

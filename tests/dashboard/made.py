@@ -16,10 +16,10 @@ def grid(name="e", models=("m", "n"), images=("cat", "dog"), layers=("x", "y", "
     return Grid(name, "s", made, layers_of or {})
 
 
-def prepare(store, g):
+def prepare(store, g, **settings):
     images = {label: np.full((8, 8, 3), 40 * i, np.uint8) for i, label in enumerate(g.axis("image").labels)}
     meta = {
-        "settings": {"cossim_pow": 1.0, "size": SIDE}, "steps": dict.fromkeys(g.axis("layer").labels, STEPS),
+        "settings": {"cossim_pow": 1.0, "size": SIDE} | settings, "steps": dict.fromkeys(g.axis("layer").labels, STEPS),
         "models": {}, "images": {}, "layers_of": {m: list(layers) for m, layers in g.layers_of.items()},
         "config": {"name": g.experiment}, "distcari_version": "0",
     }
