@@ -153,6 +153,16 @@ def test_blocks_that_one_model_lacks_and_figures_that_some_rows_lack_are_left_ou
     assert set(found.figures["figure"]) == {"mean_r"} and "mean_g" in found.notes[-1]
 
 
+def test_pictures_that_never_left_their_start_are_warned_of(tmp_path):
+    store = make(tmp_path / "store", models=("a", "b"), layers=("l1",))
+    rows = store.index.table().to_pylist()
+    store.forget({row["key"] for row in rows})
+    store.commit([row | ({"colour_uniformity": 0.97} if row["model"] == "b" and row["seed"] else {}) for row in rows])
+    assert any("8 of 12 pictures of b are nearly one colour" in note for note in compare(store, "a", "b").notes)
+    assert not any("one colour" in note for note in compare(store, "a", "b", figures=["mean_r"], layers=["l1"]).notes
+                   if "of a" in note)
+
+
 @pytest.mark.parametrize(("call", "says"), [
     (lambda s: compare(s, "aa", "c"), "Nearest: a"), (lambda s: compare(s, "a", "a"), "share the model a"),
     (lambda s: compare(s, "a", "c", layers=["l3"]), "Nearest: l2, l1"),

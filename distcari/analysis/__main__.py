@@ -6,6 +6,7 @@ prints between- against within-model distances of every pair. Exit code 2: bad i
 """
 
 import argparse
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def _compare(study: Study, args: argparse.Namespace, argv: Sequence[str] | None)
         return f"{found}\n\nWith pictures: --out report.html"
     from distcari.analysis.report import html
 
-    typed = " ".join(["python -m distcari.analysis", *(sys.argv[1:] if argv is None else argv)])
+    typed = "python -m distcari.analysis " + shlex.join(sys.argv[1:] if argv is None else argv)
     try:
         args.out.write_text(html(found, study, typed), encoding="utf-8")
     except OSError as error:

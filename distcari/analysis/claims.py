@@ -1,11 +1,12 @@
 """What so many seeds or trainings allow to conclude, in sentences for people."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import pandas as pd
 
 from distcari.analysis.correction import Method
-from distcari.analysis.groups import Unit
+from distcari.analysis.groups import Group, Unit
 from distcari.analysis.permutation import Shuffle, units_needed
 
 _CLAIMS: dict[Unit, str] = {
@@ -15,6 +16,7 @@ _CLAIMS: dict[Unit, str] = {
     "training": "Unit: the training; its seeds and images are averaged. A significant difference says that the two "
     "recipes differ by more than trainings of one recipe do, on these images.",
 }
+ONE_COLOUR = 0.95  # colour_uniformity: on average half a ΔE76 from the mean colour
 _MORE = "Add seeds to the config (seeds: [0, 1, 2]) and submit it again; only the new cells are computed."
 
 
@@ -44,3 +46,17 @@ def limits(figures: pd.DataFrame, unit: Unit, alpha: float, shuffle: Shuffle, co
     return [_CLAIMS[unit], f"The smallest p here is {least:.2g}; corrected for {len(figures)} comparisons, one "
             f"difference alone cannot be significant at {alpha:g}, {together} together can. Name fewer figures or "
             "layers to ask less."]
+
+
+def unmoved(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
+    """A warning of pictures that are nearly one colour, where the optimisation most likely found no gradient."""
+    found = []
+    for one in groups:
+        mine = rows[rows["model"].isin(one.models)]
+        empty = mine[mine["colour_uniformity"] > ONE_COLOUR]
+        if len(empty):
+            models = ", ".join(dict.fromkeys(map(str, empty["model"])))
+            found.append(f"{len(empty)} of {len(mine)} pictures of {one.name} are nearly one colour ({models}): the "
+                         "optimisation did not leave its grey start there, and their figures tell of that alone. Look "
+                         "at them before you conclude anything about colours or textures.")
+    return found

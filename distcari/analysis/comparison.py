@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.between import between_within
-from distcari.analysis.claims import limits
+from distcari.analysis.claims import limits, unmoved
 from distcari.analysis.correction import Method, with_correction
 from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
 from distcari.analysis.intervals import Block, difference_interval, spread
@@ -86,7 +86,7 @@ def compare(
     for frame in (pooled, single):
         with_correction(frame, correction, alpha)
         frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
-    notes = limits(pooled, unit, alpha, how, correction) + notes
+    notes = limits(pooled, unit, alpha, how, correction) + unmoved(shared, (one, two)) + notes
     distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
     pictures = show_best(study, pooled, shared, one, two)
     for note in notes:

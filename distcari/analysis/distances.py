@@ -35,26 +35,27 @@ class BlockDistances:
 
 def distance_matrix(
     store: Store | str | Study, layer: str, metric: str | Metric = "colour", *, experiment: str | None = None,
-    models: Sequence[str] | None = None, through: "str | Network | None" = None,
+    models: Sequence[str] | None = None, through: "str | Network | None" = None, at: str | None = None,
 ) -> pd.DataFrame:
     """Mean distance between models' pictures of the same image at a layer: models × models, in the metric's unit.
 
     Between two models, and within one (the diagonal), pictures of different seeds are compared, so that both compare;
-    with one seed those of that seed, and the diagonal is NaN. `metric`: colour, spectrum, or activation (`through` a
-    network). The mean is over all images and swept settings that both have. `attrs` holds metric, unit and meaning.
-    Raises InputError for a layer, a model or a metric that there is not.
+    with one seed those of that seed, and the diagonal is NaN. The mean is over all images and swept settings that both
+    have. `metric`: colour, spectrum, or activation, which takes the network `through` which to look, and its layer `at`
+    (default: the same name). `attrs` holds metric, unit and meaning. Raises InputError for a layer, a model or a metric
+    that there is not.
     """
     study = open_study(store, experiment)
     names = list(study.models) if models is None else [study.label("model", m) for m in models]
     layer = study.label("layer", layer)
-    found = as_metric(study, layer, metric, through)
+    found = as_metric(study, at or layer, metric, through)
     rows = study.of(names, layer=layer)
     names = [name for name in names if name in set(rows["model"])]
-    at = {name: i for i, name in enumerate(names)}
+    place = {name: i for i, name in enumerate(names)}
     total, number = (np.zeros((len(names), len(names))) for _ in range(2))
     one_seed = rows["seed"].nunique() == 1
     for block in block_distances(study, rows, found):
-        i = np.array([at[name] for name in block.models])
+        i = np.array([place[name] for name in block.models])
         ok = (block.comparable | one_seed) & ~np.eye(len(i), dtype=bool)
         np.add.at(total, (i[:, None], i[None]), np.where(ok, block.distance, 0))
         np.add.at(number, (i[:, None], i[None]), ok)

@@ -4,6 +4,7 @@ import pandas as pd
 
 from distcari.analysis.groups import Group
 from distcari.analysis.study import Study
+from distcari.figures import FIGURES
 
 MOST, EACH = 8, 3  # differences that are shown; pictures of each side
 
@@ -18,6 +19,8 @@ def show_best(study: Study, figures: pd.DataFrame, rows: pd.DataFrame, a: Group,
     size = figures["effect"].abs().fillna(0) if figures["effect"].notna().any() else (
         figures["difference"].abs() / figures[["a_mean", "b_mean"]].abs().max(axis=1).clip(lower=1e-9))
     ranked = figures.assign(_size=size).sort_values(["significant", "_size"], ascending=False, kind="stable")
+    seen = ranked[ranked["figure"].isin(list(FIGURES))]  # those that the eye can judge, if there is one
+    ranked = seen if len(seen) else ranked
     by = [axis for axis in study.blocks if axis in figures]
     ranked = (ranked.drop_duplicates(by) if by else ranked).head(MOST)
     made = []

@@ -1,5 +1,7 @@
 """The small network that learns the scenes: five blocks of convolution, batch norm and ReLU, then the classes."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 WIDTHS = (16, 32, 48, 64, 64)
@@ -8,7 +10,7 @@ WIDTHS = (16, 32, 48, 64, 64)
 class SmallNet(nn.Module):
     """Takes RGB batches (N, 3, y, x) normalised by mean = std = 0.5, gives one logit for each class (N, 6)."""
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, classes: int = 6) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS, classes: int = 6) -> None:
         super().__init__()
         for i, (before, width) in enumerate(zip((3, *widths), widths, strict=False), start=1):
             self.add_module(f"block{i}", nn.Sequential(

@@ -1,4 +1,4 @@
-"""Trains the networks: python examples/planted/train.py [--trainings 4]
+"""Trains the networks: python examples/planted/train.py [--trainings 6]
 
 Writes checkpoints/<variant>_<training>.pt and images/ beside itself; what is there is left alone. A training's number
 decides its weights at the start, the order, and which scenes it sees: trainings of one variant share the variant alone.
@@ -6,6 +6,7 @@ decides its weights at the start, the order, and which scenes it sees: trainings
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +23,19 @@ BATCH, RATE = 64, 1e-2
 
 
 def train(
-    variant: str, training: int, *, scenes: int = 3000, epochs: int = 8, widths: tuple[int, ...] = WIDTHS,
+    variant: str, training: int, *, scenes: int = 3000, epochs: int = 8, batch: int = BATCH,
+    widths: Sequence[int] = WIDTHS,
 ) -> SmallNet:
     """A network trained on a variant; the same bits for the same arguments on the same machine."""
     torch.manual_seed(training)
     pictures, labels = (torch.from_numpy(a) for a in dataset(variant, scenes, 1000 + training))
     pictures = _normalised(pictures)
     model = SmallNet(widths).to(memory_format=torch.channels_last)
-    batches = scenes // BATCH
+    batches = scenes // batch
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * batches)
     for _ in range(epochs):
-        for at in torch.randperm(scenes)[: batches * BATCH].split(BATCH):
+        for at in torch.randperm(scenes)[: batches * batch].split(batch):
             loss = nn.functional.cross_entropy(model(pictures[at]), labels[at])
             optimizer.zero_grad()
             loss.backward()
@@ -59,7 +61,7 @@ def save_probes(folder: Path, number: int = PROBES) -> None:
 def main() -> None:
     """Train what is not there yet, and say how well each network does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trainings", type=int, default=4, help="networks of each variant")
+    parser.add_argument("--trainings", type=int, default=6, help="networks of each variant")
     trainings = parser.parse_args().trainings
     torch.set_num_threads(1)  # so small a network gains nothing from a second, and the bits stay the same
     save_probes(HERE / "images")
@@ -73,6 +75,7 @@ def main() -> None:
             if file.exists():
                 model = SmallNet()
                 model.load_state_dict(torch.load(file, weights_only=True))
+                model.eval()
             else:
                 model = train(variant, training)
                 torch.save(model.state_dict(), file)
