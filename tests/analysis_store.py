@@ -17,7 +17,7 @@ def picture(model, image, layer, seed):
     coarse = rng.normal(0, 0.12, (SIDE // 4, SIDE // 4, 3))
     made = 0.5 + np.kron(coarse, np.ones((4, 4, 1))) + rng.normal(0, 0.03, (SIDE, SIDE, 3)) + rng.normal(0, 0.02, 3)
     if kind == "c":
-        made = made + (0.15, -0.05, -0.05)
+        made += np.array([0.15, -0.05, -0.05])
         for y, x in rng.uniform(6, SIDE - 6, (8, 2)) if layer == "l2" else ():
             made[draw.disk((y, x), 2.5, shape=made.shape)] = (0.1, 0.9, 0.9)
     return np.clip(made, 0, 1).astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_store import make, picture
+from shared import config
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
@@ -229,8 +230,6 @@ def test_activation_distance_sees_through_one_network(work):
     from distcari.store import Store
 
     torch.save(tiny.net().state_dict(), work / "a.pt")
-    from shared import config
-
     models = [{"name": n, "factory": "tiny:net", **more} for n, more in
               (("a", {"checkpoint": "a.pt"}), ("b", {"init_seed": 5}))]
     experiment = Experiment.model_validate(config(models=models, layers=["conv2"], seeds=[0, 1]))
@@ -242,7 +241,8 @@ def test_activation_distance_sees_through_one_network(work):
         cells = tuple(cell for cell in plan.todo if cell.labels[0] == model)
         images = [plan.images[cell.labels[1]] for cell in cells]
         job = Job(model, spec, plan.layers[model]["conv2"], plan.settings["conv2"], "s",
-                  tuple(a.name for a in plan.grid.axes), cells, tuple(i.pixels for i in images), tuple(i.sha256 for i in images), (1,) * len(cells))
+                  tuple(a.name for a in plan.grid.axes), cells, tuple(i.pixels for i in images),
+                  tuple(i.sha256 for i in images), (1,) * len(cells))
         store.commit(worker.run(job).rows)
     found = distance_matrix(store, "conv2", "activation", through="a")
     assert found.shape == (2, 2) and (found > 0).all().all() and (found < 2).all().all()
