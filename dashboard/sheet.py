@@ -71,7 +71,7 @@ def draw(catalog: Catalog, state: State) -> Image.Image:
     page = Image.new("RGB", (width, first + max(1, len(grid.rows)) * high + GAP), _PAPER)
     pen = ImageDraw.Draw(page)
     for i, words in enumerate(lines):
-        pen.text((GAP, 6 + 18 * i), words, fill=_INK if i == 0 else _FAINT, font=_font(13))
+        pen.text((GAP, 6 + 18 * i), words.replace("−", "-"), fill=_INK if i == 0 else _FAINT, font=_font(13))
     if across:
         _write(pen, (GAP, top + tile // 2 - 8), "input", heads - GAP)
     for x, name in enumerate(grid.cols):

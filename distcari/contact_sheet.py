@@ -110,6 +110,7 @@ def _tile(image: Image.Image) -> Image.Image:
 
 def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, width: int) -> None:
     """Text as large as fits the width, from 14 pixels down; cut at the front if even 9 is too large."""
+    text = text.replace("−", "-")  # Pillow's font has no minus
     for size in range(14, 8, -1):
         if draw.textlength(text, font=_font(size)) <= width:
             break
