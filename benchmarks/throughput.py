@@ -5,7 +5,7 @@
 
 Same process, threads, models, images and layers, in turn. Seconds are processor seconds of one cell with everything
 that belongs to it (target, steps, 34 measurements of the finished picture; of lucent only its own `render_vis`). With
-one thread that is the time a cell takes on an idle core, whatever else the machine does; two cores carry two such cells.
+one thread that is a cell's time on an idle core, whatever else the machine does; two cores carry two such cells.
 lucent: 128 × 128, 512 steps, at ResNet's layer4 1024, ImageNet normalisation. Its quality is measured in its own frame
 (grey border of 12, best of four shifts), which favours it; ours over the input, by the network in float32.
 --quick times lucent over a few steps, multiplies, and measures no quality of lucent's.
@@ -140,7 +140,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     start = time.perf_counter()
-    print(f"{machine()}; {args.threads} thread(s); resnet50 has seeded weights: its seconds count, its quality is no judge")
+    print(f"{machine()}; {args.threads} thread(s); resnet50 has seeded weights, whose pictures are no judge of quality")
     print("model     layer     lucent steps | lucent: s, robust gain, cosine, hf | distcari auto | distcari float32")
     found: dict[str, list[tuple[float, bool]]] = {"auto": [], "float32": []}
     for image in args.images:
