@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_store import make, picture
+from conftest import config
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
@@ -229,8 +230,6 @@ def test_activation_distance_sees_through_one_network(work):
     from distcari.store import Store
 
     torch.save(tiny.net().state_dict(), work / "a.pt")
-    from conftest import config
-
     models = [{"name": n, "factory": "tiny:net", **more} for n, more in
               (("a", {"checkpoint": "a.pt"}), ("b", {"init_seed": 5}))]
     experiment = Experiment.model_validate(config(models=models, layers=["conv2"], seeds=[0, 1]))
