@@ -22,10 +22,10 @@ from urllib.parse import quote
 import numpy as np
 from flask import Flask, Response, request
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from dashboard.queries import Catalog
-from dashboard.reading import text
+from dashboard.reading import About, text
 from distcari.store.arrays import pixels_sha256
 
 SIZES = (96, 160, 224, 320, 448, 640, 896)
@@ -120,7 +120,7 @@ def register(server: Flask, catalog: Catalog) -> None:
             raise Refused(404, "There is no such input image.")
         sha = _input_sha(catalog, experiment, image)
         return _answer(memory, sha, ("input", experiment, image, kind, size), KINDS[kind],
-                       lambda: encode(about.arrays.input(image), kind, size))
+                       lambda: encode(input_pixels(about, image), kind, size))
 
     def nothing(rest: str) -> Response:
         raise Refused(404, "There is nothing at this address.")
@@ -138,6 +138,17 @@ def to_8_bit(stored: NDArray[Any]) -> NDArray[np.uint8]:
     if stored.dtype == np.uint8:
         return stored
     return np.asarray(np.round(np.clip(np.nan_to_num(stored.astype(np.float32)), 0, 1) * 255), np.uint8)
+
+
+def input_pixels(about: About, image: str) -> NDArray[np.uint8]:
+    """An input image, uint8 (y, x, 3); a grey one that says so where none was kept."""
+    pixels = about.input(image)
+    if pixels is not None:
+        return pixels
+    grey = Image.new("RGB", (224, 224), (128, 128, 128))
+    ImageDraw.Draw(grey).multiline_text((112, 112), "input not kept:\nadopt again\nwith --inputs", (255, 255, 255),
+                                        ImageFont.load_default(18), anchor="mm", align="center")
+    return np.asarray(grey)
 
 
 def coloured(match: NDArray[np.floating[Any]], size: int) -> NDArray[np.uint8]:

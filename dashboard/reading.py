@@ -54,6 +54,12 @@ class About:
         """For each axis: text as shown -> label as stored."""
         return {axis: {text(label): label for label in labels} for axis, labels in self.labels.items()}
 
+    def input(self, image: str) -> NDArray[np.uint8] | None:
+        """An input image, uint8 (y, x, 3); None if it was not kept: old results adopted without their inputs."""
+        pixels = self.arrays.input(image)
+        adopted = self.meta.get("settings", {}).get("compat") == "adopted"
+        return None if adopted and not pixels.any() else pixels
+
     def input_sha(self, image: str) -> str:
         """SHA-256 of an input image, as the description says, else of its pixels; empty for an unknown one."""
         if image not in self._shas and image in self.raw.get("image", {}):

@@ -76,7 +76,8 @@ def read(note: Mapping[str, Any]) -> Run:
         for name, share in models.items() if isinstance(share, dict)
     }
     at_work = _if(list, note.get("running"))
-    numbers: dict[str, Any] = {name: _whole(note.get(name)) for name in ("total", "done", "failed", "skipped", "actors")}
+    counted = ("total", "done", "failed", "skipped", "actors")
+    numbers: dict[str, Any] = {name: _whole(note.get(name)) for name in counted}
     return Run(
         str(note.get("run_id", "")), str(note.get("experiment", "")), known, **numbers,
         rate=_positive(note.get("rate")) or 0.0, left=_positive(note.get("eta")),

@@ -122,7 +122,7 @@ def _inputs(catalog: Catalog, shown: compare.Shown, grid: Facets) -> dict[str, I
         about = catalog.about(experiment)
         for label in wanted:
             if about is not None and label not in found and label in about.raw.get("image", {}):
-                found[label] = Image.fromarray(about.arrays.input(label))
+                found[label] = Image.fromarray(images.input_pixels(about, label))
     return found
 
 

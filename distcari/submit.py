@@ -178,8 +178,7 @@ def _sum_up(
         console.print(f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
                       f"Try them again with: {again} --retry-failed")
         return 1
-    console.print(f"next: python -m distcari.export {store.url} --out pictures   "
-                  f"or   pandas.read_parquet('{store.url}/index')")
+    console.print(f"next: python dashboard/app.py --store {store.url}   or   pandas.read_parquet('{store.url}/index')")
     return 0
 
 

@@ -10,8 +10,8 @@ import pytest
 import ray
 import tiny
 import torch
-from conftest import config, write
 from ray.cluster_utils import Cluster
+from shared import config, write
 
 from distcari.cluster import actor, events, shipping
 from distcari.cluster.crew import fits_nowhere, places, wait_for_room
@@ -47,11 +47,11 @@ def planned(work, **changes):
     return make_plan(experiment, store, path), store
 
 
-SLOW = {"models": [{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.5}}], "layers": ["conv2"]}
-
-
 def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work, monkeypatch):
-    plan, store = planned(work, **SLOW, seeds=[0, 1, 2], resources={"batch": 1, "actors": 3})
+    hold = work / "hold"
+    hold.touch()
+    slow = {"name": "a", "factory": "tiny:slow", "options": {"seconds": 0, "hold": str(hold)}}
+    plan, store = planned(work, models=[slow], layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1, "actors": 3})
     monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     monkeypatch.chdir(work)
@@ -59,13 +59,15 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
 
     def listen(event):
         told.append(event)
-        units = [e for e in told if isinstance(e, events.UnitStarted)]
-        if len({e.worker for e in units}) == 2 and not lost:
+        workers = {e.worker for e in told if isinstance(e, events.UnitStarted)}
+        if len(workers) == 2 and not lost:
             cluster.remove_node(nodes[0], allow_graceful=False)
             lost["at"] = time.monotonic()
         if isinstance(event, events.CellRetried) and "back" not in lost:
             lost["back"] = time.monotonic()
             cluster.add_node(num_cpus=2)
+        if len(workers) == 3:
+            hold.unlink(missing_ok=True)
 
     run = Run(plan, store, listeners=[listen], elastic=True)
     assert run.start() == "finished" and run.done == 6 and not run.failures

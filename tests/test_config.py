@@ -1,5 +1,5 @@
 import pytest
-from conftest import config, write
+from shared import config, write
 
 from distcari.config import load_experiment, main
 from distcari.errors import InputError

@@ -66,3 +66,18 @@ def test_imports_run_one_way():
     for part, others in forbidden.items():
         for path in (package / part).rglob("*.py"):
             assert not re.search(rf"^\s*(from|import) distcari\.({others})\b", path.read_text(), re.M), path
+
+
+def test_links_lead_somewhere():
+    """Every relative link and picture of the documentation exists."""
+    root = Path(__file__).parent.parent
+    for page in [root / "README.md", *root.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text()):
+            assert (page.parent / "".join(target)).exists(), f"{page.name}: {target}"
+
+
+def test_every_guarantee_names_a_test_that_there_is():
+    root = Path(__file__).parent.parent
+    table = (root / "docs/operations.md").read_text().partition("## Guarantees")[2].partition("What is *not*")[0]
+    named = re.findall(r"`(tests/\w+\.py)`", table)
+    assert len(set(named)) >= 9 and all((root / name).exists() for name in named)

@@ -5,7 +5,6 @@ The store is an S3 server on the first node's address. Where namespaces may not 
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import pandas as pd
 import pytest
 import tiny
 import torch
-from conftest import HERE, config, write
+from shared import HERE, config, write
 
 pytestmark = pytest.mark.timeout(400)
 A, B = "10.203.0.1", "10.203.0.2"
@@ -89,25 +88,24 @@ def test_a_grid_on_two_hosts_that_share_nothing(two_hosts, work):
     listens("dca", 5001)
     run("ip", "netns", "exec", "dca", python, "-c", "import urllib.request as u; "
         f"u.urlopen(u.Request('http://{A}:5001/bucket', method='PUT'))")
-    ray = [bin_folder / "ray", "start", "--num-cpus=1", "--disable-usage-stats", "--block", "--resources={\"lab\": 1}",
-           "--object-store-memory=100000000"]
+    ray = [bin_folder / "ray", "start", "--disable-usage-stats", "--block", "--object-store-memory=100000000"]
     sockets = tempfile.mkdtemp(prefix="r", dir="/tmp")  # paths of sockets must be short
     log = (work / "ray.log").open("w")
-    two_hosts("dca", *ray, "--head", f"--node-ip-address={A}", "--port=6399", "--include-dashboard=false",
-              f"--temp-dir={sockets}", env=environment, stdout=log, stderr=log)
+    two_hosts("dca", *ray, "--head", "--num-cpus=0", f"--node-ip-address={A}", "--port=6399",
+              "--include-dashboard=false", f"--temp-dir={sockets}", env=environment, stdout=log, stderr=log)
     listens("dca", 6399)
     # The second host does not see the first one's working folder: it lies behind an empty one.
     hide = f"hostname lab-b && mount -t tmpfs none {work} && exec \"$@\""
-    two_hosts("dcb", "unshare", "-m", "-u", "sh", "-c", hide, "sh", *ray, f"--address={A}:6399",
-              f"--node-ip-address={B}", env=environment, stdout=log, stderr=log, cwd="/")
+    two_hosts("dcb", "unshare", "-m", "-u", "sh", "-c", hide, "sh", *ray, "--num-cpus=2", "--resources={\"lab\": 2}",
+              f"--address={A}:6399", f"--node-ip-address={B}", env=environment, stdout=log, stderr=log, cwd="/")
     submit = ["ip", "netns", "exec", "dca", python, "-m", "distcari.submit", path, "--address", f"{A}:6399"]
-    done = subprocess.run([*submit, "--set", "resources.actors=2"], capture_output=True, text=True, env=environment,
-                          cwd=work)
+    done = subprocess.run([*submit, "--set", "resources.actors=2", "--wait", "120"], capture_output=True, text=True,
+                          env=environment, cwd=work)
     assert done.returncode == 0, done.stdout + done.stderr
     read = "import pandas, sys; pandas.read_parquet('s3://bucket/lab/index', storage_options={'key': 'k', 'secret': " \
         f"'s', 'client_kwargs': {{'endpoint_url': 'http://{A}:5001'}}}}).to_parquet(sys.argv[1])"
     run("ip", "netns", "exec", "dca", python, "-c", read, work / "index.parquet")
     frame = pd.read_parquet(work / "index.parquet")
     assert len(frame) == 12
-    assert set(frame["node"]) == {socket.gethostname(), "lab-b"}  # both hosts had a share in it
+    assert set(frame["node"]) == {"lab-b"}  # the head, where the driver and all files are, has no processor to lend
     shutil.rmtree(sockets, ignore_errors=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import config, write
 from PIL import Image
+from shared import config, write
 
 from distcari.store import open_store
 
@@ -127,6 +127,7 @@ def test_shipped_configs_are_valid(name):
     assert experiment.name == name
 
 
+@pytest.mark.timeout(900)
 def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     from torchvision.models import resnet50
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import config, write
 from PIL import Image
+from shared import config, write
 from test_submit import submit
 
 pytestmark = pytest.mark.timeout(300)
@@ -59,9 +59,14 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     between = pd.read_parquet("store/index")
     assert set(before["key"]) <= set(between["key"]) and 0 < len(between) < 16
 
-    third = started(path)
+    notes = len(list(Path("store/runs").iterdir()))
+    Path("hold").touch()
+    third = subprocess.Popen([sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, text=True)
+    while len(list(Path("store/runs").iterdir())) == notes:
+        time.sleep(0.05)
     third.terminate()
     assert third.wait() == 130
+    Path("hold").unlink()
     code, said = submit(path)
     assert code == 0, said
     after = pd.read_parquet("store/index")

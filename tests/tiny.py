@@ -74,10 +74,11 @@ class Deadly(Net):
         return super().forward(x)
 
 
-def slow(seconds=0.05):
-    """A network of which every pass takes a while: a run of it can be caught in the middle."""
+def slow(seconds=0.05, hold="hold"):
+    """A network of which every pass takes a while, and waits while there is a file `hold`: a run of it can be caught in
+    the middle."""
     model = Slow()
-    model.seconds = seconds
+    model.seconds, model.hold = seconds, hold
     return model.eval()
 
 
@@ -85,6 +86,8 @@ class Slow(Net):
     def forward(self, x):
         if torch.is_grad_enabled():
             time.sleep(self.seconds)
+            while Path(self.hold).exists():
+                time.sleep(0.02)
         return super().forward(x)
 
 

@@ -93,9 +93,10 @@ def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component
         html.Div([
             html.Figure([html.Img(src=seen, alt=f"Input image {image}"),
                          html.Figcaption(["input ", html.B(image)])]),
-            html.Figure([html.Img(src=matched, alt="Cosine of picture and input at each position of the layer"),
-                         html.Figcaption([html.Span("−1"), html.Span(className="scale"), html.Span("1"),
-                                          " match: cosine by position"])]),
+            *([] if row.get("layer_kind") == "adopted" else [html.Figure([
+                html.Img(src=matched, alt="Cosine of picture and input at each position of the layer"),
+                html.Figcaption([html.Span("−1"), html.Span(className="scale"), html.Span("1"),
+                                 " match: cosine by position"])])]),
         ], className="beside"),
         html.Div([
             html.A("PNG", href=picture_url(row, kind="png"), download=f"{_name(at)}.png", className="button"),
@@ -134,6 +135,8 @@ def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
         curve = np.asarray(about.arrays.read("gain_curve", place), float)
     except (KeyError, IndexError, OSError, ValueError):
         return html.P("No curve.", className="quiet")
+    if np.isnan(curve).all():
+        return html.P("Not recorded: this picture was adopted from old results.", className="quiet")
     curve = curve[: int(np.flatnonzero(~np.isnan(curve)).max(initial=-1)) + 1]
     line = go.Scatter(x=np.arange(1, len(curve) + 1), y=curve, mode="lines", line={"width": 1.6},
                       hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, ctx, dcc, html, no_update
 from dash import State as Before
 from dash.development.base_component import Component
@@ -27,6 +28,7 @@ def layout(catalog: Catalog, state: State) -> Component:
     plots = [html.Div(dcc.Graph(id=name, figure=go.Figure(layout=pieces.plot(None)), config=_CONFIG, responsive=True),
                       id=f"{name}-box", className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
     return html.Div([
+        dmc.VisuallyHidden(html.H1(TITLE)),
         html.Nav(_asked(state, ""), id="explore-asked", className="asked", **{"aria-label": "Questions"}),
         html.Div(_tools(catalog, state), id="explore-tools", className="tools"),
         html.P("", id="explore-said", className="said", **{"aria-live": "polite"}),

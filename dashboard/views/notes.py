@@ -26,6 +26,7 @@ MOST_SHOWN = 300
 def layout(catalog: Catalog, state: State) -> Component:
     """The list, and the dialog that edits one of them."""
     return html.Div([
+        dmc.VisuallyHidden(html.H1(TITLE)),
         html.Div([
             html.Span(className="grow"),
             html.A("Markdown", href="/notes.md", download="notes.md", className="button"),

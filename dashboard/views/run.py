@@ -175,7 +175,8 @@ def _newest(catalog: Catalog, state: State, run: Run) -> list[Component]:
     title = "Newest pictures" if run.live else "Its last pictures"
     if not rows:
         return [html.H2(title), html.P("None in the index yet.", className="quiet")]
-    tiles = [pieces.tile(slot(catalog, {str(name): value for name, value in row.items()}), state, size=160, role="listitem", pickable=False) for row in rows]
+    cells = [slot(catalog, {str(name): value for name, value in row.items()}) for row in rows]
+    tiles = [pieces.tile(cell, state, size=160, role="listitem", pickable=False) for cell in cells]
     return [html.H2(title), html.Div(tiles, className="strip-tiles", role="list")]
 
 

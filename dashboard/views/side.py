@@ -35,6 +35,7 @@ def layout(catalog: Catalog, state: State) -> Component:
         size="xs", attributes={"root": {"aria-label": "Colour space of the histograms"}},
     )
     return html.Div([
+        dmc.VisuallyHidden(html.H1(TITLE)),
         html.Div(drawn["cards"], id="side-cards", className="side-cards"),
         html.Div([
             html.Div(drawn["tools"], id="side-tools", className="side-choices"), side_tools.fixed(),

@@ -122,7 +122,8 @@ def _pictures(catalog: Catalog, found: Sequence[Slot]) -> list[tuple[NDArray[Any
             continue
     about = catalog.about(found[0].experiment) if found else None
     image = found[0].labels.get("image", "") if found else ""
-    if about is not None and image in about.raw.get("image", {}) and pictures:
+    known = about is not None and image in about.raw.get("image", {})
+    if about is not None and known and pictures and about.input(image) is not None:
         shape = pictures[0][0].shape
         line = {"mode": "lines", "name": f"input {image}", "line": {"color": INPUT, "width": 1.2}}
         pictures.insert(0, (_input(catalog, found[0].experiment, image, shape[1], shape[0]), line))

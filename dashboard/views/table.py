@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_ag_grid as dag
+import dash_mantine_components as dmc
 import numpy as np
 import pandas as pd
 from dash import ClientsideFunction, Dash, Input, Output, html
@@ -32,7 +33,9 @@ GRID = {
     "rowHeight": 60, "headerHeight": 30, "groupHeaderHeight": 26, "cacheBlockSize": PAGE, "maxBlocksInCache": 20,
     "infiniteInitialRowCount": 20, "animateRows": False, "suppressCellFocus": False, "multiSortKey": "ctrl",
     "rowSelection": {"mode": "multiRow", "headerCheckbox": False, "enableClickSelection": False},
-    "selectionColumnDef": {"width": 38, "pinned": "left"}, "suppressColumnVirtualisation": False,
+    "selectionColumnDef": {"width": 38, "pinned": "left", "headerName": "✓",
+                           "headerTooltip": "Mark two to four to compare them"},
+    "suppressColumnVirtualisation": False,
 }
 
 
@@ -40,6 +43,7 @@ def layout(catalog: Catalog, state: State) -> Component:
     """The grid with the URL's filters and order; its rows come as it asks for them."""
     sort = sort_of(state.own("sort"))
     return html.Div([
+        dmc.VisuallyHidden(html.H1(TITLE)),
         html.Div([
             html.Span("", id="table-counts", **{"aria-live": "polite"}),
             html.Span("", id="table-picks", className="table-picks"),
@@ -158,8 +162,8 @@ def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) ->
             column["sort"], column["sortIndex"] = ordered[name]
         return column | ({"columnGroupShow": "open"} if hidden else {})
 
-    picture = {"field": "picture", "headerName": "", "cellRenderer": "DistcariPicture", "width": 66, "pinned": "left",
-               "sortable": False, "filter": False, "resizable": False}
+    picture = {"field": "picture", "headerName": "picture", "cellRenderer": "DistcariPicture", "width": 70,
+               "pinned": "left", "sortable": False, "filter": False, "resizable": False}
     known = {"key", "experiment", *axes, *MEASURES, *LAYER, *COLOUR, *TEXTURE}
     rest = [name for name in COLUMNS if name not in known and name not in FIRST and name not in
             ("model", "image", "layer", "seed")]
@@ -167,8 +171,11 @@ def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) ->
         ("labels", list(axes), 99), ("measures", [*MEASURES], 4), ("layer", [*LAYER], 99), ("colour", [*COLOUR], 3),
         ("texture", [*TEXTURE], 99), ("where it comes from", [*FIRST, *rest, "key"], len(FIRST)),
     )
-    return [picture, *({"headerName": title, "children": [one(name, i >= first) for i, name in enumerate(names)]}
-                       for title, names, first in groups)]
+    # In a group as the others are: ag-grid's row of group headings must not be empty, or screen readers stumble.
+    return [{"headerName": "cell", "children": [picture]}, *(
+        {"headerName": title, "children": [one(name, i >= first) for i, name in enumerate(names)]}
+        for title, names, first in groups
+    )]
 
 
 def restored(state: State, filters: Mapping[str, Any] | None, asked: Mapping[str, Any] | None) -> tuple[Any, Any]:

@@ -173,21 +173,21 @@ class ObjectFiles:
     or a listing only where the server itself asked for it; those are repeated here.
     """
 
-    def __init__(self, objects: Any) -> None:
-        self.objects = objects
+    def __init__(self, objects: Any, patience: float = PATIENCE) -> None:
+        self.objects, self.patience = objects, patience
 
     def list(self, folder: str) -> list[str]:
         """Names of the objects directly below a prefix, sorted."""
         import obstore
 
-        found = _again(lambda: obstore.list_with_delimiter(self.objects, folder + "/")["objects"])
+        found = _again(lambda: obstore.list_with_delimiter(self.objects, folder + "/")["objects"], self.patience)
         return sorted(entry["path"].rpartition("/")[2] for entry in found)
 
     def read(self, path: str) -> bytes:
         """An object's bytes."""
         import obstore
 
-        return _again(lambda: bytes(obstore.get(self.objects, path).bytes()))
+        return _again(lambda: bytes(obstore.get(self.objects, path).bytes()), self.patience)
 
     def source(self, path: str) -> Any:
         """The object's bytes: parts are read whole, with one request each."""
@@ -197,25 +197,25 @@ class ObjectFiles:
         """One PUT."""
         import obstore
 
-        _again(lambda: obstore.put(self.objects, path, content))
+        _again(lambda: obstore.put(self.objects, path, content), self.patience)
 
     def delete(self, path: str) -> None:
         """Remove an object."""
         import obstore
 
         with contextlib.suppress(FileNotFoundError):
-            _again(lambda: obstore.delete(self.objects, path))
+            _again(lambda: obstore.delete(self.objects, path), self.patience)
 
     def rename(self, path: str, to: str) -> None:
         """A copy on the server, then a deletion: the copy appears whole."""
         import obstore
 
-        _again(lambda: obstore.copy(self.objects, path, to))
+        _again(lambda: obstore.copy(self.objects, path, to), self.patience)
         self.delete(path)
 
     def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
         """A conditional PUT (If-None-Match or If-Match), which S3, GCS and Azure decide atomically."""
-        return _again(lambda: self._swap(path, old, new))
+        return _again(lambda: self._swap(path, old, new), self.patience)
 
     def _swap(self, path: str, old: bytes | None, new: bytes) -> bool:
         import obstore
@@ -251,9 +251,9 @@ class ObjectFiles:
         return contextlib.nullcontext()
 
 
-def _again(action: Callable[[], T]) -> T:
-    """Do it, and again if the line to the object store breaks."""
-    end = time.monotonic() + PATIENCE
+def _again(action: Callable[[], T], patience: float) -> T:
+    """Do it, and again for so many seconds if the line to the object store breaks."""
+    end = time.monotonic() + patience
     for wait in _WAITS:
         try:
             return action()
@@ -358,4 +358,6 @@ def _obstore_options(options: Mapping[str, Any], patience: float) -> dict[str, A
 
 def open_files(url: str, options: Mapping[str, Any], patience: float = PATIENCE) -> Files:
     """The store's small files."""
-    return FolderFiles(local_path(url)) if is_local(url) else ObjectFiles(object_store(url, options, patience))
+    if is_local(url):
+        return FolderFiles(local_path(url))
+    return ObjectFiles(object_store(url, options, patience), patience)

@@ -25,7 +25,7 @@ from distcari.errors import InputError
 from distcari.grid import Grid, Label
 from distcari.store import arrays as zarrays
 from distcari.store.arrays import Arrays
-from distcari.store.files import is_local, local_path, open_files
+from distcari.store.files import is_local, local_path, open_files, told
 from distcari.store.index import Held, failed, finished
 from distcari.store.lease import LeaseLost, take
 
@@ -264,8 +264,22 @@ def _one_line(error: BaseException) -> str:
 def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, writable: bool = False) -> Store:
     """The store at a folder or `s3://bucket/prefix`; opening reads and writes nothing but its format note.
 
-    Raises InputError if it was made by a newer distcari.
+    Raises InputError if it was made by a newer distcari, or cannot be read: an object store that does not answer at all
+    is given 15 s, not the minutes that a run has for it.
     """
     store = Store(url, options, writable=writable)
-    store._check_format(create=False)
+    if is_local(url):
+        store._check_format(create=False)
+        return store
+    looking = Store(url, options)
+    looking.files = open_files(url, store.options, patience=15)
+    try:
+        looking._check_format(create=False)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"store {url}", f"cannot be read: {told(error)}",
+            "See that the endpoint answers and that the credentials (environment or `store_options`) are right.",
+        ) from None
     return store

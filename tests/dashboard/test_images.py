@@ -8,6 +8,8 @@ from PIL import Image
 from dashboard.app import create_app
 from dashboard.images import Memory, coloured, encode, input_url, match_url, npy_url, picture_url
 from dashboard.queries import Catalog
+from distcari.adopt import adopt
+from distcari.store import Store
 
 
 @pytest.fixture
@@ -90,3 +92,21 @@ def test_the_match_scale_is_fixed_and_says_what_is_unknown():
     assert ends[0, 0].tolist() == [33, 102, 172] and ends[0, 1].tolist() == [178, 24, 43]
     assert ends[1, 0].tolist() == [128, 128, 128]
     assert Image.open(io.BytesIO(encode(np.zeros((300, 150, 3), np.uint8), "png", 96))).size == (48, 96)
+
+
+def test_old_results_without_their_inputs_say_so(tmp_path):
+    rng = np.random.default_rng(0)
+    for model in "ab":
+        np.save(tmp_path / f"{model}_layer3_3_cat.npy", rng.random((16, 16, 3), np.float32))
+    store = Store(str(tmp_path / "s"), writable=True)
+    assert adopt(store, tmp_path, "old") == 2
+    client = create_app(store).server.test_client()
+    shown = np.asarray(Image.open(io.BytesIO(client.get("/input/old/cat.png").data)))
+    assert (shown == 128).mean() > 0.5 and (shown == 255).any()
+    about = Catalog(store).about("old")
+    assert about.input("cat") is None
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "inputs.png")
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs.png").rename(tmp_path / "inputs" / "cat.png")
+    assert adopt(store, tmp_path, "old", inputs=tmp_path / "inputs") == 0
+    assert Catalog(store).about("old").input("cat").tolist()[0][0] == [255, 0, 0]
