@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_store import make, picture
-from conftest import config
+from shared import config
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
