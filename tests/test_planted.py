@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import write
+from shared import write
 
 from distcari.analysis import between_within, compare
 
