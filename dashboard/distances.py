@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from dashboard import pictures_diff
 from dashboard.images import Refused
 from dashboard.queries import Catalog
 from dashboard.reading import text
+from distcari.analysis.metrics import SIDE as SIDE
+from distcari.analysis.metrics import mean_delta_e, small_lab
 
-SIDE = 64
 MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40
 KEPT = 4096  # small pictures in memory, 48 KB each as float32 Lab
 
@@ -119,17 +119,13 @@ class Distances:
 
     def _lab(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """A picture in CIELAB, (64, 64, 3) at most; None if it cannot be read now."""
-        from skimage.color import rgb2lab
-
         sha = str(row["pixels_sha256"])
         if sha not in self._small:
             try:
                 stored = pictures_diff.values(self.catalog, row)
             except (Refused, KeyError, OSError, ValueError):
                 return None
-            channels = [Image.fromarray(np.ascontiguousarray(stored[..., i])) for i in range(3)]
-            small = np.stack([np.asarray(c.resize((SIDE, SIDE), Image.Resampling.BOX)) for c in channels], axis=-1)
-            self._small[sha] = np.asarray(rgb2lab(small), np.float32)
+            self._small[sha] = small_lab(stored)
             while len(self._small) > KEPT:
                 self._small.popitem(last=False)
         return self._small[sha]
@@ -141,12 +137,8 @@ def _place(labels: Any) -> Place:
 
 def _between(out: NDArray[np.float64], small: Mapping[int, NDArray[np.float32]]) -> None:
     """Fill in the mean ΔE2000 of each pair of pictures, symmetric; 0 on the diagonal."""
-    from skimage.color import deltaE_ciede2000
-
     for i in small:
         out[i, i] = 0
         others = [j for j in small if j > i]
         if others:
-            first = np.broadcast_to(small[i], (len(others), *small[i].shape))
-            found = deltaE_ciede2000(first, np.stack([small[j] for j in others])).mean(axis=(1, 2))
-            out[i, others] = out[others, i] = found
+            out[i, others] = out[others, i] = mean_delta_e(small[i], np.stack([small[j] for j in others]))

@@ -1,4 +1,4 @@
-"""What the charts of a picture show: how its colours are distributed, and its power over spatial frequency."""
+"""How a picture's colours are distributed, for the charts. Its radial spectrum: `distcari.figures`."""
 
 from typing import Any
 
@@ -30,19 +30,3 @@ def histograms(
         counts, edges = np.histogram(np.clip(values[..., i], low, high), BINS, (low, high))
         found.append((name, (edges[1:] + edges[:-1]) / 2, 100 * counts / counts.sum()))
     return found
-
-
-def spectrum(picture: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies (cycles/pixel, up to 0.5) and the mean power at each, of the grey picture without its mean.
-
-    As `distcari.figures` measures `spectral_slope`, which is the slope of this curve; power is that of a periodogram,
-    |FFT|² / pixels, so that pictures of different size can be compared.
-    """
-    grey = np.clip(picture.astype(np.float64), 0, 1).mean(axis=-1)
-    side = min(grey.shape)
-    power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2 / grey.size
-    f = np.hypot(np.fft.fftfreq(grey.shape[0])[:, None], np.fft.fftfreq(grey.shape[1])[None, :])
-    bands = np.round(f * side).astype(int).ravel()
-    last = side // 2
-    radial = np.bincount(bands, power.ravel())[1 : last + 1] / np.bincount(bands)[1 : last + 1]
-    return np.arange(1, last + 1) / side, radial

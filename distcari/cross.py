@@ -45,7 +45,7 @@ def cross(
     for an experiment whose models cannot be loaded as they were.
     """
     arrays, models = store.arrays(experiment), _models(store, experiment, into)
-    frame = store.table(["key", "experiment", *arrays.axes, "model_sha256", *CROSS])
+    frame = store.table(["key", "experiment", *arrays.axes, "model_sha256", "arithmetic", *CROSS])
     frame = _selected(frame[frame["experiment"] == experiment], arrays.axes, only or {})
     wanted = pd.concat([_seen_by(spec, frame, arrays.meta["layers_of"].get(name)) for name, spec in models.items()])
     at_home = (wanted["model"] == wanted["in_model"]) & (wanted["model_sha256"] == wanted["in_sha256"])
@@ -101,8 +101,9 @@ def _measured(arrays: Arrays, spec: ModelSpec, rows: pd.DataFrame) -> pd.DataFra
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size, device=device)
     found: list[pd.DataFrame] = []
-    for (layer, image), group in rows.groupby(["layer", "image"], sort=False):
-        forward = network.activations(str(layer))
+    rows = rows.assign(arithmetic=rows["arithmetic"].fillna("float32"))
+    for (layer, image, arithmetic), group in rows.groupby(["layer", "image", "arithmetic"], sort=False):
+        forward = network.activations(str(layer), precision=str(arithmetic))  # as in the model that it was made for
         pixels = torch.from_numpy(arrays.input(str(image))).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
             target = forward(see(pixels.to(device), None, network.input_size))

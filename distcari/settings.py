@@ -26,14 +26,14 @@ class RenderSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # an unknown field in a config is an error
 
     size: int = setting(224, "Side of the picture in pixels; one for all cells.", sweep=False, ge=32, le=1024)
-    steps: int = setting(128, "Optimisation steps.", ge=1, le=100_000)
+    steps: int = setting(64, "Optimisation steps.", ge=1, le=100_000)
     cossim_pow: float = setting(
         1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
         "to the input, 0 is the plain dot product.", ge=0, le=10,
     )
-    learning_rate: float = setting(0.1, "Adam's peak learning rate on the Fourier spectrum.", gt=0, le=10)
+    learning_rate: float = setting(0.1, "The optimiser's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
-        "cosine", "`cosine`: warm-up, then decay to zero over the steps; `constant`: the peak rate throughout."
+        "cosine", "`cosine`: warm-up, then a quarter of a cosine down to zero; `constant`: the peak rate throughout."
     )
     rotate: float = setting(5.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
     scale: float = setting(0.05, "Random views: zoom up to ± this share.", ge=0, lt=1)
@@ -41,6 +41,14 @@ class RenderSettings:
     views: Literal["picture", "both"] = setting(
         "picture", "Which side is seen through the random view: only the picture, or the input image as well "
         "(Lucid's notebook)."
+    )
+    plateau: float = setting(
+        0.0, "Stop a cell when the mean gain of its last 16 steps is less than this share above that of the 16 before; "
+        "0 is never. Cells then differ in their steps, which confounds comparing them.", ge=0, lt=1,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, two to four times as "
+        "fast, else float32. Name one where pictures from different kinds of machines are to be compared."
     )
     compat: Literal["none", "lucent"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
@@ -93,4 +101,4 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("lt", lambda v, b: v < b, "less than"),
 )
 
-RENDER_VERSION = 1  # part of every key: raise it when the same settings would give other pixels
+RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels

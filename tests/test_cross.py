@@ -32,7 +32,7 @@ def test_pictures_are_in_another_model_what_they_are(store):
     pair = frame[(frame["model"] == "a − b") & (frame["in_model"] == "b")].set_index("key")
     assert pair.index.size == 4
     for name in CROSS:
-        assert pair[name].to_numpy() == pytest.approx(index.loc[pair.index, f"{name}_in_b"].to_numpy(), rel=1e-4)
+        assert pair[name].to_numpy() == pytest.approx(index.loc[pair.index, f"{name}_in_b"].to_numpy(), rel=2e-3)
 
 
 def test_the_command_writes_a_table_adds_to_it_and_measures_nothing_twice(store, capsys, monkeypatch):

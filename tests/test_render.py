@@ -79,7 +79,9 @@ def test_folding_takes_place_and_spares_the_asked_convolution(network):
     network.activations("head")
     folded, changed = network._folded
     assert isinstance(folded.bn1, torch.nn.Identity) and changed == {"conv1", "conv2"}
-    assert network._model_for(network.layer("conv1")) is network.model
+    spared = network._model_for(network.layer("conv1"), half=False)
+    assert spared.conv1 is network.model.conv1 and spared.conv2 is not network.model.conv2
+    assert spared.conv2.weight is folded.conv2.weight
 
 
 def test_nothing_behind_the_layer_is_computed(network):

@@ -15,13 +15,14 @@ from plotly.subplots import make_subplots
 from dashboard import images, pieces
 from dashboard.facets import Slot
 from dashboard.images import Refused
-from dashboard.picture_profiles import SPACES, histograms, spectrum
+from dashboard.picture_profiles import SPACES, histograms
 from dashboard.pictures_diff import values
 from dashboard.queries import Catalog
 from dashboard.state import SLOTS
 from dashboard.views.side_cards import badge
 from dashboard.views.side_panes import words
 from dashboard.views.side_slots import COLOURS
+from distcari.figures import radial_spectrum
 
 INPUT = "#868e96"
 HEIGHT = 230  # pixels, before and after the curves are there
@@ -79,7 +80,7 @@ def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     """Mean power over frequency, both logarithmic; the input of slot A in grey."""
     figure = go.Figure(layout=pieces.plot(showlegend=False))
     for picture, line in _pictures(catalog, found):
-        frequency, power = spectrum(picture)
+        frequency, power = radial_spectrum(picture)
         figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,
                            hovertemplate="%{x:.3f} cycles/pixel: %{y:.2g}")
     figure.update_xaxes(type="log", title=_title("cycles/pixel"), tickvals=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])

@@ -24,6 +24,7 @@ from distcari.cluster.shipping import unpack
 from distcari.figures import picture_figures
 from distcari.grid import Cell, Label
 from distcari.render import Caricature, LayerInfo, Network, Rival, caricatures
+from distcari.render.memory import cells_at_once
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
 from distcari.store import open_store
@@ -121,6 +122,7 @@ class Worker:
         self.node = socket.gethostname()
         self.meter = Meter(experiment)
         self._resident: dict[str, Network] = {}
+        self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
 
     def __repr__(self) -> str:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
@@ -176,14 +178,14 @@ class Worker:
     def _rendered(
         self, network: Network, render: Renderer, job: Job, members: list[int], result: Result
     ) -> Iterator[Finished]:
-        """Cells as they are finished: all in one batch on a GPU, halved on an error until the bad cell stands alone.
+        """Cells as they are finished: on a GPU as many at once as fit, halved on an error until the bad cell is alone.
 
-        On a CPU one by one, which is as fast (benchmarks/throughput.py) and makes a picture's bits independent of
-        its company.
+        On a CPU one by one, which is as fast (docs/performance.md) and makes a picture's bits independent of its
+        company.
         """
-        if self.device == "cpu" and len(members) > 1:
-            for member in members:
-                yield from self._rendered(network, render, job, [member], result)
+        if len(members) > 1 and len(members) > (most := self._most(network, job)):
+            for first in range(0, len(members), most):
+                yield from self._rendered(network, render, job, members[first : first + most], result)
             return
         started, clock = datetime.now(UTC), time.perf_counter()
         cells = [job.cells[i] for i in members]
@@ -210,6 +212,14 @@ class Worker:
             else:
                 told = "FloatingPointError: the picture has values that are not finite"
                 result.failures.append((job.cells[i], told, ""))
+
+    def _most(self, network: Network, job: Job) -> int:
+        """Cells that are optimised at once, found out when a model's layer is first seen."""
+        place = (job.model.name, job.layer.name, job.settings)
+        if self._fits is None or self._fits[0] != place:
+            fits = cells_at_once(network, job.layer.name, job.settings)
+            self._fits = place, max(1, fits // 2) if job.rival else fits  # a difference keeps two networks' activations
+        return self._fits[1]
 
     def _store(self, job: Job, finished: list[Finished], result: Result) -> None:
         """Write the chunks of these cells, verify them, and only then count the cells as done."""
@@ -245,7 +255,8 @@ class Worker:
             "key": cell.key, "experiment": self.experiment, **job.settings.in_force(),
             **picture_figures(caricature.picture), **caricature.figures, **_whose(job),
             "seconds": finished.seconds, "started_at": finished.started, "finished_at": datetime.now(UTC),
-            "attempt": job.attempts[finished.member],
+            "attempt": job.attempts[finished.member], "steps_taken": len(caricature.gain_curve),
+            "arithmetic": caricature.precision,
             "device": _device_name(self.device), "node": self.node, "run_id": self.run_id,
             "distcari_version": __version__, "settings_hash": job.settings_hash,
             "image_sha256": job.image_sha256[finished.member], "pixels_sha256": sha,

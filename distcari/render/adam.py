@@ -1,7 +1,7 @@
-"""Adam over one tensor (Kingma and Ba 2015), by torch's own function.
+"""The optimisers, over one tensor: `Nadam`, the engine's own, and `Adam`, lucent's.
 
 torch.optim.Adam does the same with the same bits, but its class imports torch's compiler at the first step: seconds at
-the start of every worker.
+the start of every worker. Nothing here waits for a GPU.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch.optim.adam import adam
 
 
 class Adam:
-    """The state of an optimisation of `parameter`, a leaf that takes gradients."""
+    """Adam (Kingma and Ba 2015) by torch's own function; `parameter` is a leaf that takes gradients."""
 
     def __init__(self, parameter: Tensor) -> None:
         self.parameter = parameter
@@ -24,3 +24,27 @@ class Adam:
             adam([self.parameter], [gradient], *self._moments, [], self._steps, foreach=False, capturable=False,
                  differentiable=False, fused=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0,
                  eps=1e-8, maximize=False)
+
+
+class Nadam:
+    """Adam with Nesterov's momentum (Dozat 2016) and short memories, for runs of some dozens of steps.
+
+    Reaches in 64 steps what Adam's usual 0.9, 0.999 reach in 128 (benchmarks/levers.py).
+    """
+
+    def __init__(self, parameter: Tensor, beta1: float = 0.7, beta2: float = 0.99) -> None:
+        self.parameter, self._beta1, self._beta2, self._steps = parameter, beta1, beta2, 0
+        self._mean, self._square = torch.zeros_like(parameter), torch.zeros_like(parameter)
+
+    def minimise(self, loss: Tensor, rate: float) -> None:
+        """One step down the gradient of a scalar, at a learning rate."""
+        (gradient,) = torch.autograd.grad(loss, self.parameter)
+        self._steps += 1
+        b1, b2 = self._beta1, self._beta2
+        unbiased1, unbiased2 = 1 - b1**self._steps, 1 - b2**self._steps
+        with torch.no_grad():
+            self._mean.lerp_(gradient, 1 - b1)
+            self._square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
+            ahead = torch.lerp(gradient, self._mean, b1)
+            spread = self._square.sqrt().mul_(unbiased2**-0.5).add_(1e-8)
+            self.parameter.addcdiv_(ahead, spread, value=-rate / unbiased1)

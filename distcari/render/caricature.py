@@ -8,7 +8,7 @@ batches are no faster. On a GPU the resampling's backward pass adds in no fixed 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from distcari.render.adam import Adam
+from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.measure import high_frequency_share, measure
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.plateau import Plateau
 from distcari.render.rival import Opposition, Rival, response
 from distcari.settings import RenderSettings
 
@@ -36,16 +37,17 @@ WARM_UP = 0.05  # share of the steps in which the learning rate rises
 class Caricature:
     """A finished picture and its figures.
 
-    `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step; `match`
-    float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
+    `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step taken;
+    `match` float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
     objective, target_norm, high_frequency_share; of a difference also gain_in_b, cosine_in_b, robust_gain_in_b,
-    robust_cosine_in_b.
+    robust_cosine_in_b. `precision` is what the network computed in, float32 or bfloat16.
     """
 
     picture: NDArray[np.float32]
     gain_curve: NDArray[np.float32]
     match: NDArray[np.float32]
     figures: dict[str, float]
+    precision: str = "float32"
 
     def image(self) -> Image.Image:
         """The picture as a PIL image."""
@@ -95,18 +97,20 @@ def caricatures(
             raise ValueError("compat: lucent knows no difference caricatures")
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
-    forward, size, device = network.activations(layer), network.input_size, network.device
-    images = images.to(device)
+    precision = network.precision(layer, chosen.precision)
+    forward, size, device = network.activations(layer, precision=precision), network.input_size, network.device
+    images = _to(images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
     draws = generators(seeds)
-    spectra = starts(draws, chosen.size).to(device).requires_grad_(True)
-    views = random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift).to(device)
-    scale = frequency_scale(chosen.size).to(device)
-    optimizer = Adam(spectra)
+    spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
+    views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
+    scale = _to(frequency_scale(chosen.size), device)
+    optimizer, plateau = Nadam(spectra), Plateau(chosen.plateau)
     rival = None if against is None else Opposition(against, images, chosen)
-    gains, t = [], flat(target)
-    for step in range(chosen.steps):
+    gains: list[Tensor] = []
+    t = flat(target)
+    for step in range(chosen.steps):  # nothing in here waits for a GPU
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
@@ -119,9 +123,20 @@ def caricatures(
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)
+        if plateau.all_stopped(gains, spectra):
+            break
     with torch.no_grad():
-        finished = pictures(spectra, scale, chosen.size)
-    return _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
+        finished = pictures(plateau.finished(spectra), scale, chosen.size)
+    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
+    return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))])
+            for i, c in enumerate(done)]
+
+
+def _to(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, from pinned memory and without waiting where that is a GPU."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _measured(
@@ -148,13 +163,13 @@ def _measured(
 
 
 def rate(step: int, steps: int, schedule: str) -> float:
-    """Share of the peak learning rate at a step: a short warm-up, then half a cosine to zero; or constantly 1."""
+    """Share of the peak learning rate at a step: a short warm-up, then a quarter of a cosine to 0; or always 1."""
     if schedule == "constant":
         return 1.0
     warm = max(1, round(steps * WARM_UP))
     if step < warm:
         return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    return math.cos(math.pi / 2 * (step - warm) / max(1, steps - warm))
 
 
 def as_tensor(image: Any, size: int) -> Tensor:

@@ -42,7 +42,7 @@ def lucent_optimise(
         target = forward(see(images.to(device), None, SEEN))
     draws, t = generators(seeds), flat(target)
     spectra = starts(draws, SIZE).to(device).requires_grad_(True)
-    scale = frequency_scale(SIZE).to(device)
+    scale = frequency_scale(SIZE, decay=1.0).to(device)
     optimizer = Adam(spectra)
     gains = []
     for step in range(settings.steps):

@@ -10,6 +10,8 @@ from torch import Tensor
 _START = 0.01  # standard deviation of the first spectrum: nearly grey
 _CONTRAST = 0.25  # lucid's fft_image divides by 4
 
+DECAY = 1.1  # lucid: 1. The low frequencies, colour and contrast, then arrive in half the steps
+
 # Square root of ImageNet's colour covariance (lucid, `color.color_correlation_svd_sqrt`), columns at most of norm 1.
 _COLOUR = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 _COLOUR = _COLOUR / _COLOUR.norm(dim=0).max()
@@ -26,7 +28,7 @@ def starts(draws: Sequence[torch.Generator], size: int) -> Tensor:
     return torch.stack([torch.randn(shape, generator=draw) for draw in draws]) * _START
 
 
-def frequency_scale(size: int, decay: float = 1.0) -> Tensor:
+def frequency_scale(size: int, decay: float = DECAY) -> Tensor:
     """1 / max(f, 1 / size)^decay for every frequency f in cycles/pixel: (size, size // 2 + 1, 1)."""
     f = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])
     scale: Tensor = 1.0 / f.clamp_min(1.0 / size) ** decay

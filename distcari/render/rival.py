@@ -37,7 +37,8 @@ class Opposition:
 
     def __init__(self, rival: Rival, images: Tensor, settings: RenderSettings) -> None:
         self.rival, self.settings = rival, settings
-        self.forward, self.size = rival.network.activations(rival.layer), rival.network.input_size
+        self.forward = rival.network.activations(rival.layer, precision=settings.precision)
+        self.size = rival.network.input_size
         self.images = images.to(rival.network.device)
         self.target = self._seen(None)
 

@@ -7,10 +7,11 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from dashboard import differences, images, pictures_diff
-from dashboard.picture_profiles import histograms, spectrum
+from dashboard.picture_profiles import histograms
 from dashboard.queries import Catalog
 from dashboard.state import State, parse
 from dashboard.views import side, side_charts, side_figures, side_slots
+from distcari.figures import radial_spectrum
 from distcari.grid import Axis, Grid
 from distcari.store import Store
 
@@ -136,13 +137,13 @@ def test_the_scale_that_fits_is_one_step_for_all():
 @pytest.mark.parametrize("cycles", [3, 8, 20])
 def test_the_spectrum_of_a_wave_peaks_at_its_frequency(cycles):
     wave = 0.5 + 0.4 * np.sin(2 * np.pi * cycles * np.arange(64) / 64)
-    frequency, power = spectrum(np.repeat(np.tile(wave, (64, 1))[..., None], 3, -1))
+    frequency, power = radial_spectrum(np.repeat(np.tile(wave, (64, 1))[..., None], 3, -1))
     assert frequency[power.argmax()] == cycles / 64 and frequency[-1] == 0.5
 
 
 def test_white_noise_has_the_same_power_everywhere_whatever_its_size():
     for n in (64, 128):
-        _, power = spectrum(np.repeat(np.random.default_rng(1).random((n, n, 1)), 3, -1))
+        _, power = radial_spectrum(np.repeat(np.random.default_rng(1).random((n, n, 1)), 3, -1))
         assert np.median(power) == pytest.approx(1 / 12, rel=0.15)
 
 

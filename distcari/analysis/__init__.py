@@ -1,0 +1,19 @@
+"""From pictures to evidence: which models differ, in what, by how much, and how surely.
+
+    from distcari.analysis import compare, between_within, distance_matrix
+
+    print(compare("store", "single_texture", "single_camera"))
+    between_within("store", "colour")               # between- against within-model distances, a pandas frame
+    distance_matrix("store", "layer3_3", "spectrum")
+
+`python -m distcari.analysis compare STORE A B --out report.html` writes a page with pictures. Recipes and what may be
+concluded from how many seeds: docs/analysis.md. Needs no torch but for the metric `activation`.
+"""
+
+from distcari.analysis.between import between_within
+from distcari.analysis.comparison import Comparison, compare
+from distcari.analysis.distances import distance_matrix
+from distcari.analysis.metrics import Metric
+from distcari.analysis.study import Study, open_study
+
+__all__ = ["Comparison", "Metric", "Study", "between_within", "compare", "distance_matrix", "open_study"]

@@ -1,0 +1,208 @@
+"""Compare two models, or two groups of trainings: which figures differ, by how much, how surely, and what shows it."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from distcari.analysis.between import between_within
+from distcari.analysis.claims import limits, unmoved
+from distcari.analysis.correction import Method, with_correction
+from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
+from distcari.analysis.intervals import Block, difference_interval, spread
+from distcari.analysis.permutation import Shuffle, blockwise, mean_difference
+from distcari.analysis.showing import show_best
+from distcari.analysis.study import Study, open_study
+from distcari.errors import InputError
+from distcari.figures import FIGURES
+from distcari.store import Store
+from distcari.store.schema import COLUMNS
+
+if TYPE_CHECKING:
+    from distcari.render import Network
+
+STRENGTH = ("robust_gain", "robust_cosine")
+EVERY = (*FIGURES, *STRENGTH)  # the figures that are compared unless some are named
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found, as pandas frames; `str()` is the report as text, and `report.write_html` makes a page of it.
+
+    `figures`: a row for each layer (and swept setting) and figure, over all images that both groups have.
+    `images`: the same for each image alone. `distances`: between- and within-distances by layer and metric, without
+    rows where there was one seed. `pictures`: the cells that show the differences best. `notes`: what can be
+    concluded and what not, a sentence each.
+    """
+
+    a: Group
+    b: Group
+    unit: Unit
+    alpha: float
+    figures: pd.DataFrame
+    images: pd.DataFrame
+    distances: pd.DataFrame
+    pictures: pd.DataFrame
+    notes: list[str]
+
+    def __str__(self) -> str:
+        """The report as text."""
+        from distcari.analysis.text import as_text
+
+        return as_text(self)
+
+
+def compare(
+    store: Store | str | Study, a: Given, b: Given, *, experiment: str | None = None,
+    layers: Sequence[str] | None = None, figures: Sequence[str] | None = None, over: Sequence[str] = ("image",),
+    alpha: float = 0.05, correction: Method = "bh", shuffle: Shuffle = "block",
+    metrics: Sequence[str] = ("colour", "spectrum"), through: "str | Network | None" = None,
+) -> Comparison:
+    """A against B: two models (the seed is the unit), or two lists of trainings (the training is the unit).
+
+    `figures`: columns of the index; default all of colour, texture and robust strength. `over`: axes that the main
+    frame averages over, e.g. `("image", "layer")` for fewer comparisons. p are two-sided permutation p, corrected
+    within each frame; intervals are 95 % bootstrap intervals; see `columns` in each frame's attrs. With one seed
+    (or too few trainings) p and intervals are NaN and `notes` say so. Raises InputError for unknown names, and where
+    the two have no image and layer in common.
+    """
+    study = open_study(store, experiment)
+    one, two = pair(study, a, b)
+    unit = unit_of(one, two)
+    names = _figures(study, figures)
+    rows = study.of([*one.models, *two.models])
+    if layers is not None:
+        rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
+    shared = _shared(study, rows, one, two)
+    known, notes = _known(shared, names)
+    how: Shuffle = shuffle if unit == "seed" else "block"
+    pooled = _frame(study, shared, [axis for axis in study.blocks if axis not in over], known, (one, two), unit, how)
+    single = _frame(study, shared, study.blocks, known, (one, two), unit, how)
+    for frame in (pooled, single):
+        with_correction(frame, correction, alpha)
+        frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
+    notes = limits(pooled, unit, alpha, how, correction) + unmoved(shared, (one, two)) + notes
+    distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
+    pictures = show_best(study, pooled, shared, one, two)
+    for note in notes:
+        if "can be significant" in note:
+            warnings.warn(note, stacklevel=2)
+    return Comparison(one, two, unit, alpha, pooled, single, distances, pictures, notes)
+
+
+MEANINGS = {
+    "a_mean": "mean of A's units", "b_mean": "mean of B's units", "difference": "A less B, in the figure's unit",
+    "low": "lower end of the difference's 95 % bootstrap interval", "high": "its upper end",
+    "effect": "difference in standard deviations of units within group and image (Cohen's d)",
+    "effect_low": "low in the same unit", "effect_high": "high in the same unit",
+    "p": "two-sided permutation p", "p_corrected": "p corrected for all rows of this frame",
+    "significant": "p_corrected is at most alpha", "smallest_p": "the least p that so many units can give",
+    "blocks": "images (and settings) averaged over", "units_a": "A's seeds, or trainings", "units_b": "B's",
+}
+
+
+def _figures(study: Study, given: Sequence[str] | None) -> list[str]:
+    numbers = [name for name, (kind, _, _) in COLUMNS.items() if str(kind) == "double"]
+    for name in given or ():
+        if name not in numbers:
+            near = get_close_matches(name, numbers, n=4, cutoff=0.3) or list(EVERY)
+            raise InputError(f"figure {name!r}", "is not a column of numbers in the index",
+                             f"Nearest: {', '.join(near)}.")
+    return list(given) if given else list(EVERY)
+
+
+def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFrame:
+    """The rows of blocks in which every model has a cell."""
+    wanted = len(a.models) + len(b.models)
+    counts = rows.groupby(study.blocks, observed=True)["model"].transform("nunique")
+    shared = rows[counts == wanted]
+    if shared.empty:
+        raise InputError(f"{a.name} and {b.name}", "have no finished image and layer in common",
+                         "Submit their config again, or compare others.")
+    return shared
+
+
+def _known(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The figures that every row has, and a note on the others."""
+    lacking = [name for name in names if rows[name].isna().any()]
+    if not lacking:
+        return list(names), []
+    known = [name for name in names if name not in lacking]
+    if not known:
+        raise InputError(", ".join(lacking), "is missing in some of the cells", "Compute those anew (--overwrite).")
+    return known, [f"Left out, because cells computed by an older version or adopted lack it: {', '.join(lacking)}."]
+
+
+def _frame(
+    study: Study, rows: pd.DataFrame, by: Sequence[str], names: list[str], groups: tuple[Group, Group], unit: Unit,
+    shuffle: Shuffle,
+) -> pd.DataFrame:
+    """A row for each label on `by` and figure."""
+    made = []
+    for at, part in study.by_block(rows, by) if by else [((), rows)]:
+        blocks = list(_blocks(study, part, names, groups, unit))
+        found = _tested(blocks, shuffle)
+        for i, name in enumerate(names):
+            values = {column: column_values[i] for column, column_values in found.items()}
+            made.append({**dict(zip(by, at, strict=True)), "figure": name, **values,
+                         "blocks": len(part.drop_duplicates(study.blocks)),
+                         "units_a": max(len(block[0]) for block in blocks),
+                         "units_b": max(len(block[1]) for block in blocks)})
+    return pd.DataFrame(made)
+
+
+def _blocks(
+    study: Study, rows: pd.DataFrame, names: list[str], groups: tuple[Group, Group], unit: Unit
+) -> Iterator[Block]:
+    """The values of A's and B's units in each block; trainings are one block: their means over seeds and blocks."""
+    if unit == "seed":
+        for _, part in study.by_block(rows):
+            values = [part[part["model"] == one.models[0]].set_index("seed")[names].sort_index() for one in groups]
+            yield values[0].to_numpy(float), values[1].to_numpy(float)
+        return
+    means = rows.groupby([*study.blocks, "model"], observed=True)[names].mean().groupby("model", observed=True).mean()
+    a, b = (means.loc[list(one.models)].to_numpy(float) for one in groups)
+    yield a, b
+
+
+def _tested(blocks: Sequence[Block], shuffle: Shuffle) -> dict[str, NDArray[Any]]:
+    a, b = (np.mean([block[side].mean(axis=0) for block in blocks], axis=0) for side in (0, 1))
+    same = [len(x) == len(y) for x, y in blocks]
+    how: Shuffle = shuffle if all(same) else "block"
+    tested = blockwise([mean_difference(x, y, how) for x, y in blocks], same, two_sided=True)
+    low, high = difference_interval(blocks)
+    deviation = spread(blocks)
+    lone = all(len(x) == len(y) == 1 for x, y in blocks)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effects = [np.where(deviation > 0, values / deviation, np.nan) for values in (a - b, low, high)]
+    return {
+        "a_mean": a, "b_mean": b, "difference": a - b, "low": low, "high": high, "effect": effects[0],
+        "effect_low": effects[1], "effect_high": effects[2], "p": np.full(len(a), np.nan) if lone else tested.p,
+        "smallest_p": np.full(len(a), 1.0 if lone else tested.smallest),
+    }
+
+
+def _distances(
+    study: Study, a: Group, b: Group, metrics: Sequence[str], layers: Sequence[str] | None, alpha: float,
+    correction: Method, shuffle: Shuffle, through: "str | Network | None", unit: Unit,
+) -> pd.DataFrame:
+    """Between- and within-distances of the two, for each metric; empty where nothing within them can be compared."""
+    rows = study.of([*a.models, *b.models])
+    enough = rows["seed"].nunique() > 1 if unit == "seed" else min(len(a.models), len(b.models)) > 1
+    if not enough:
+        return pd.DataFrame()
+    made = [
+        between_within(study, metric, groups={a.name: list(a.models), b.name: list(b.models)}, layers=layers,
+                       alpha=alpha, correction="none", shuffle=shuffle, through=through).assign(metric=metric)
+        for metric in metrics
+    ]
+    if not made:
+        return pd.DataFrame()
+    frame = pd.concat(made, ignore_index=True).drop(columns=["a", "b"])
+    frame = with_correction(frame.drop(columns=["p_corrected", "significant"]), correction, alpha)
+    return frame[["metric", *[column for column in frame.columns if column != "metric"]]]

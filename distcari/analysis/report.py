@@ -1,0 +1,112 @@
+"""A comparison as one self-contained HTML page: tables, intervals and pictures, readable in light and dark."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isnan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from distcari import __version__
+from distcari.analysis.comparison import MEANINGS, Comparison
+from distcari.analysis.metrics import METRICS
+from distcari.analysis.study import Study
+from distcari.analysis.text import chance, headline, interval, places
+from distcari.store.schema import COLUMNS
+
+Row = Mapping[Any, Any]
+_WIDE = 6.0  # standard deviations at which the drawn intervals end, with an arrow
+
+
+def html(found: Comparison, study: Study, command: str = "") -> str:
+    """The page. `command` is what was typed for it, and stands at its foot."""
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("distcari.analysis", "templates"), autoescape=True,
+                                     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(chance=chance, interval=interval, number=_number, p=_p)
+    template = environment.get_template("report.html")
+    return template.render(
+        found=found, study=study, command=command, version=__version__, made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        sections=list(_sections(found)), shown=list(_shown(found, study)), units={n: c[1] for n, c in COLUMNS.items()},
+        meanings={name: column[2] for name, column in COLUMNS.items()}, columns=MEANINGS, metrics=METRICS,
+        distances=found.distances.to_dict("records"), axes=[a for a in places(found.distances) if a != "metric"],
+        inputs={image: _inline(study.arrays.input(image)) for image in _images_of(found)},
+    )
+
+
+def _sections(found: Comparison) -> Iterator[dict[str, Any]]:
+    """By layer: its figures, the surest first, with drawn intervals; and their differences image by image."""
+    by = places(found.figures)
+    for at, part in found.figures.groupby(by, sort=False) if by else [((), found.figures)]:
+        here = dict(zip(by, at if isinstance(at, tuple) else (at,), strict=True))
+        ordered = part.sort_values("p_corrected", kind="stable")
+        images = found.images
+        for axis, label in here.items():
+            images = images[images[axis] == label]
+        yield {"where": ", ".join(f"{axis} {label}" for axis, label in here.items()) or "All layers",
+               "headline": headline(here, part), "by_image": _by_image(images, list(ordered["figure"])),
+               "rows": [{**row, "line": _line(row)} for row in ordered.to_dict("records")]}
+
+
+def _by_image(images: pd.DataFrame, figures: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Names of the places, and each figure's difference at each."""
+    where = places(images)
+    named = images.assign(_place=[", ".join(map(str, v)) for v in images[where].itertuples(index=False)])
+    if images[where].nunique().drop("image", errors="ignore").max() == 1:
+        named["_place"] = images["image"]
+    table = named.pivot_table(index="figure", columns="_place", values="difference", sort=False)
+    return list(map(str, table.columns)), {f: [f"{v:+.3g}" for v in table.loc[f]] for f in figures if f in table.index}
+
+
+def _line(row: Row) -> dict[str, float] | None:
+    """Where to draw an effect and its interval, in percent of the width; None if there is no interval."""
+    if isnan(row["effect_low"]):
+        return None
+    low, at, high = (50 + 50 * float(np.clip(row[c] / _WIDE, -1, 1)) for c in ("effect_low", "effect", "effect_high"))
+    return {"low": low, "at": at, "high": high, "width": high - low}
+
+
+def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
+    """The pictures that show differences best, A's and B's."""
+    if found.pictures.empty:
+        return
+    for _, part in found.pictures.groupby("rank", sort=True):
+        first = part.iloc[0]
+        where = ", ".join(str(first[axis]) for axis in study.blocks if axis != "image")
+        yield {
+            "figure": first["figure"], "significant": bool(first["significant"]), "image": first["image"],
+            "where": where,
+            "sides": [(name, [{**row, "src": _inline(_as_8_bit(study.picture(str(row["key"]))))}
+                              for row in part[part["side"] == side].to_dict("records")])
+                      for side, name in (("a", found.a.name), ("b", found.b.name))],
+        }
+
+
+def _images_of(found: Comparison) -> list[str]:
+    return sorted(set(found.pictures["image"])) if len(found.pictures) else []
+
+
+def _as_8_bit(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def _inline(pixels: NDArray[np.uint8]) -> str:
+    """A picture as a data URL; small ones without loss, others as good JPEG."""
+    small = pixels.shape[0] <= 96
+    sink = io.BytesIO()
+    Image.fromarray(pixels).save(sink, "PNG" if small else "JPEG", quality=92)
+    return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(sink.getvalue()).decode()}"
+
+
+def _number(value: float) -> str:
+    return "–" if isnan(value) else f"{value:.3g}"
+
+
+def _p(value: float) -> str:
+    return "–" if isnan(value) else ("< 0.0001" if value < 1e-4 else f"{value:.2g}")

@@ -1,0 +1,98 @@
+"""What the analysis finds in the planted differences: python analyse.py [STORE] [--pictures FOLDER]
+
+Prints every figure of docs/evidence.md; --pictures draws its two pictures.
+"""
+
+import argparse
+import warnings
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scenes import VARIANTS, dataset
+
+from distcari.analysis import Study, compare, distance_matrix, open_study
+
+TRAININGS = 6
+GROUPS = {variant: [f"{variant}_{i}" for i in range(TRAININGS)] for variant in VARIANTS}
+PLANNED = (  # the predecessor's sentences, and the control: (A, B, figure)
+    ("one_texture", "all_vary", "colour_uniformity"), ("one_texture", "all_vary", "small_circles"),
+    ("one_texture", "one_camera", "small_circles"), ("grey", "all_vary", "colourfulness"),
+)
+
+
+def main() -> None:
+    """Print the findings."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", nargs="?", default="store")
+    parser.add_argument("--pictures", type=Path)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)
+    study = open_study(args.store, "planted")
+    planned(study)
+    everything(study)
+    nothing(study)
+    if args.pictures:
+        draw(study, args.pictures)
+
+
+def planned(study: Study) -> None:
+    """The sentences, averaged over layers and images; four comparisons."""
+    print("planned: A, B, figure; A and B's mean, difference with interval, SD, p (uncorrected; four comparisons)")
+    for a, b, figure in PLANNED:
+        found = compare(study, GROUPS[a], GROUPS[b], figures=[figure], over=("image", "layer"), correction="none",
+                        metrics=())
+        row = found.figures.iloc[0]
+        print(f"  {a:12s} {b:10s} {figure:18s} {row['a_mean']:.3g} {row['b_mean']:.3g}  {row['difference']:+.3g} "
+              f"({row['low']:+.3g} … {row['high']:+.3g})  {row['effect']:+.1f} SD  p {row['p']:.2g}")
+
+
+def everything(study: Study) -> None:
+    """Each variant against all_vary, all figures at all layers."""
+    for variant in [name for name in VARIANTS if name != "all_vary"]:
+        found = compare(study, GROUPS[variant], GROUPS["all_vary"])
+        sure = found.figures[found.figures["significant"]]
+        print(f"\n{variant} against all_vary: {len(sure)} of {len(found.figures)} differ (corrected p ≤ 0.05)")
+        for layer, part in sure.groupby("layer"):
+            told = [f"{r['figure']} {r['difference']:+.2g} ({r['effect']:+.1f} SD)" for r in part.to_dict("records")]
+            print(f"  {layer}: {', '.join(told)}")
+        apart = found.distances[found.distances["metric"] == "colour"]
+        print("  colour, between / within: " + ", ".join(
+            f"{r['layer']} {r['ratio']:.2f}{'*' if r['significant'] else ''}" for r in apart.to_dict("records")))
+        for note in found.notes:
+            if "one colour" in note:
+                print("  " + note)
+
+
+def nothing(study: Study) -> None:
+    """Trainings of one variant against each other: as groups, and as networks."""
+    halves = [h for h in combinations(GROUPS["all_vary"], 3) if GROUPS["all_vary"][0] in h]
+    found = [compare(study, h, [m for m in GROUPS["all_vary"] if m not in h], metrics=()).figures for h in halves]
+    share = np.mean([(frame["p"] <= 0.1).mean() for frame in found])
+    sure = sum(frame["significant"].sum() for frame in found)
+    print(f"\nall_vary, three trainings against the other three, {len(halves)} ways: p ≤ 0.1, the smallest that these "
+          f"can give, in {share:.1%} of {sum(map(len, found))} comparisons; significant: {sure}")
+    one = compare(study, "all_vary_0", "all_vary_1")
+    print(f"all_vary_0 against all_vary_1, by seeds: {one.figures['significant'].sum()} of {len(one.figures)} differ")
+    matrix = distance_matrix(study, "block3", models=[g[i] for g in GROUPS.values() for i in (0, 1)])
+    print("\ncolour distance at block3, ΔE2000 (diagonal: one network, other seeds)\n" + matrix.round(1).to_string())
+
+
+def draw(study: Study, folder: Path) -> None:
+    """Scenes of each variant; and caricatures of one image by the six trainings of each."""
+    rows = [np.concatenate(list(dataset(variant, 12, 3)[0]), axis=1) for variant in VARIANTS]
+    scenes = Image.fromarray(np.concatenate(rows))
+    scenes.resize((scenes.width * 2, scenes.height * 2), Image.Resampling.NEAREST).save(folder / "planted_scenes.png")
+    rows = []
+    for models in GROUPS.values():
+        for layer in ("block3",):
+            cells = [study.of([m], layer=layer, image=image, seed=0)["key"].iloc[0] for image in ("star", "chelsea")
+                     for m in models]
+            rows.append(np.concatenate([study.picture(str(key)) for key in cells], axis=1))
+    sheet = np.round(np.concatenate(rows) * 255).astype(np.uint8)
+    Image.fromarray(sheet).save(folder / "planted.jpg", quality=90)
+
+
+if __name__ == "__main__":
+    main()
