@@ -252,7 +252,7 @@ class Worker:
         cell, caricature = job.cells[finished.member], finished.caricature
         labels: dict[str, Label] = dict(zip(job.axes, cell.labels, strict=True))
         return {
-            "key": cell.key, "experiment": self.experiment, **job.settings.in_force(), **labels,
+            "key": cell.key, "experiment": self.experiment, **job.settings.in_force(),
             **picture_figures(caricature.picture), **caricature.figures, **_whose(job),
             "seconds": finished.seconds, "started_at": finished.started, "finished_at": datetime.now(UTC),
             "attempt": job.attempts[finished.member], "steps_taken": len(caricature.gain_curve),
@@ -261,6 +261,7 @@ class Worker:
             "distcari_version": __version__, "settings_hash": job.settings_hash,
             "image_sha256": job.image_sha256[finished.member], "pixels_sha256": sha,
             "layer_depth": job.layer.depth, "layer_kind": job.layer.kind,
+            **labels,  # last: they are the cell's place, whatever else has the name of a swept setting
         }
 
 
