@@ -65,11 +65,8 @@ def _trial(plan: Plan) -> float:
     ended: list[float] = []
     caricatures(network, image, str(labels["layer"]), [0], settings,
                 on_step=lambda _: ended.append(time.perf_counter()))
-<<<<<<< HEAD
-    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.2 * (1 + len(others))
-=======
-    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.3  # the picture's measurement is a quarter of the steps
->>>>>>> speed
+    # The picture's measurement is a quarter of the steps; a difference computes two networks.
+    return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.3 * (1 + len(others))
 
 
 def _bytes(plan: Plan, model: str) -> float:
