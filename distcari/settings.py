@@ -47,8 +47,8 @@ class RenderSettings:
         "0 is never. Cells then differ in their steps, which confounds comparing them.", ge=0, lt=1,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, two to four times as "
-        "fast, else float32. Name one where pictures from different kinds of machines are to be compared."
+        "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
+        "else float32. Name one where pictures from different kinds of machines are to be compared."
     )
     compat: Literal["none", "lucent"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
