@@ -81,6 +81,7 @@ def nothing(study: Study) -> None:
 
 def draw(study: Study, folder: Path) -> None:
     """Scenes of each variant; and caricatures of one image by the six trainings of each."""
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [np.concatenate(list(dataset(variant, 12, 3)[0]), axis=1) for variant in VARIANTS]
     scenes = Image.fromarray(np.concatenate(rows))
     scenes.resize((scenes.width * 2, scenes.height * 2), Image.Resampling.NEAREST).save(folder / "planted_scenes.png")
