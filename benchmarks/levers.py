@@ -8,7 +8,10 @@ The second renders EfficientNet-Lite0 by other optimisers, schedules, resolution
 
 import argparse
 import copy
+import itertools
 import math
+import statistics
+import time
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -16,7 +19,7 @@ import torch
 from networks import LAYERS, cpu_seconds, image_of, in_turn, machine, model_of, network_of
 from torch import Tensor, nn
 
-from distcari.render import Network
+from distcari.render import Network, caricatures
 from distcari.render.adam import Adam, Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.convolution import FrozenConvolutions
@@ -24,6 +27,7 @@ from distcari.render.measure import high_frequency_share, measure
 from distcari.render.network import fold_batch_norms, in_bfloat16, run_to
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.settings import RenderSettings
 
 warnings.filterwarnings("ignore")
 
@@ -76,6 +80,25 @@ def passes(name: str, layer: str, compiled: bool) -> dict[str, Callable[[], obje
         for label, model, dtype in (("float32", last, torch.float32), ("bfloat16", half, bf16)):
             works[f"torch.compile, {label}"] = compile_to(model, info.path, dtype)
     return works
+
+
+def threads() -> None:
+    """Wall milliseconds of a step by the defaults with one thread and with two, in turn."""
+    image, settings = image_of("chelsea"), RenderSettings(steps=8)
+    for name, layers in LAYERS.items():
+        network = network_of(name)
+        for layer in layers:
+            took: dict[int, list[float]] = {1: [], 2: []}
+            for n in (1, 2, 1, 2, 1, 2):
+                torch.set_num_threads(n)
+                ends: list[float] = []
+                caricatures(network, image[None], layer, [0], settings,
+                            on_step=lambda _, ends=ends: ends.append(time.perf_counter()))  # type: ignore[misc]
+                took[n] += [b - a for a, b in itertools.pairwise(ends)]
+            one, two = (statistics.median(took[n]) * 1e3 for n in (1, 2))
+            print(f"{name} {layer}: a step {one:.1f} ms of wall time with one thread, {two:.1f} with two "
+                  f"(longest {max(took[1]) * 1e3:.0f}, {max(took[2]) * 1e3:.0f})", flush=True)
+    torch.set_num_threads(1)
 
 
 def compile_to(model: nn.Module, path: str, dtype: torch.dtype) -> Callable[[], None]:
@@ -149,6 +172,7 @@ def main() -> None:
             for lever, took in seconds.items():
                 each = took / 4 if "four" in lever else took
                 print(f"    {lever:<46} {each * 1e3:7.1f}  × {first / each:5.2f}", flush=True)
+    threads()
     network = network_of("lite0")
     for path in args.images:
         image = image_of(path)

@@ -53,6 +53,7 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     before = pd.read_parquet("store/index")
 
     second = started(path)  # takes the dead one's lease over at once
+    Path("hold").touch()  # or it might end before the signal arrives
     second.send_signal(signal.SIGINT)
     said = second.stdout.read()
     assert second.wait() == 130 and "nothing done is lost" in said and f"submit {path}" in said
@@ -60,7 +61,6 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     assert set(before["key"]) <= set(between["key"]) and 0 < len(between) < 16
 
     notes = len(list(Path("store/runs").iterdir()))
-    Path("hold").touch()
     third = subprocess.Popen([sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, text=True)
     while len(list(Path("store/runs").iterdir())) == notes:
         time.sleep(0.05)

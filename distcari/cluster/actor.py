@@ -214,10 +214,18 @@ class Worker:
                 result.failures.append((job.cells[i], told, ""))
 
     def _most(self, network: Network, job: Job) -> int:
-        """Cells that are optimised at once, found out when a model's layer is first seen."""
+        """Cells that are optimised at once: one on a CPU, on a GPU what its free memory holds, else the unit."""
+        if self.device == "cpu":
+            return 1
         place = (job.model.name, job.layer.name, job.settings)
         if self._fits is None or self._fits[0] != place:
-            fits = cells_at_once(network, job.layer.name, job.settings)
+            fits = len(job.cells)
+            if self.device.startswith("cuda"):
+                try:
+                    fits = cells_at_once(network, job.layer.name, job.settings)
+                except Exception as error:  # the cells themselves will tell
+                    _free(error)
+                    fits = 1
             self._fits = place, max(1, fits // 2) if job.rival else fits  # a difference keeps two networks' activations
         return self._fits[1]
 

@@ -6,6 +6,7 @@ and packed once: the same sums in another order. Measured in docs/performance.md
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -83,20 +84,24 @@ class Frozen:
         self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: _Pair, padding: _Pair, groups: int
     ) -> None:
         self.output = _packed(x.shape, weight, bias, stride, padding, groups)
+        self._convolution = x.shape, weight, stride, padding, groups
+
+    @cached_property
+    def gradient(self) -> _Map:
+        """Made when first asked for: pictures are measured without."""
+        shape, weight, stride, padding, groups = self._convolution
         kernel = (weight.shape[2], weight.shape[3])
         inner = (kernel[0] - 1 - padding[0], kernel[1] - 1 - padding[1])
-        depthwise = groups == weight.shape[0] == x.shape[1] > 1
+        depthwise = groups == weight.shape[0] == shape[1] > 1
         if stride == (1, 1) and min(inner) >= 0:
-            after = _after(x.shape, weight, padding)
-            self.gradient = _packed(after, _turned(weight, groups), None, (1, 1), inner, groups)
-        elif kernel == (1, 1) and padding == (0, 0):
-            self.gradient = _sparse(x.shape, weight, stride, groups)
-        elif depthwise and min(inner) >= 0:
-            self.gradient = _spread(x.shape, weight, stride, padding, inner, groups)
-        elif x.shape[1] * stride[0] * stride[1] <= _FEW and stride[0] == stride[1] and groups == 1:
-            self.gradient = _phases(x.shape, weight, stride[0], padding)
-        else:
-            self.gradient = _torchs(x.shape, weight, stride, padding, groups)
+            return _packed(_after(shape, weight, padding), _turned(weight, groups), None, (1, 1), inner, groups)
+        if kernel == (1, 1) and padding == (0, 0):
+            return _sparse(shape, weight, stride, groups)
+        if depthwise and min(inner) >= 0:
+            return _spread(shape, weight, stride, padding, inner, groups)
+        if shape[1] * stride[0] * stride[1] <= _FEW and stride[0] == stride[1] and groups == 1:
+            return _phases(shape, weight, stride[0], padding)
+        return _torchs(shape, weight, stride, padding, groups)
 
 
 def _after(shape: Sequence[int], weight: Tensor, padding: _Pair, stride: _Pair = (1, 1)) -> list[int]:
