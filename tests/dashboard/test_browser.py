@@ -227,7 +227,8 @@ def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
     # Its own profile: the other store's server is another port.
-    page = context.browser.new_context().new_page()
+    profile = context.browser.new_context()
+    page = profile.new_page()
     page.goto(f"http://127.0.0.1:{server.effective_port}/")
     page.wait_for_selector("text=python -m distcari.submit configs/demo.yaml")
     g = grid(images=("cat",), seeds=(0,))
@@ -237,6 +238,7 @@ def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     page.wait_for_selector(".tile.done img", timeout=30_000)
     finish(store, arrays, g, cells[1:], first=1)
     page.wait_for_function("document.querySelectorAll('.tile.done').length === 6", timeout=30_000)
+    profile.close()  # or its page would go on asking
     server.close()
 
 
