@@ -19,8 +19,9 @@ demo: $(STAMP)
 dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
 
+# Two files at a time: most of the suite waits for processes to start.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
 chaos: $(STAMP)

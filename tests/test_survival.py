@@ -34,7 +34,7 @@ def parts():
 
 def slow_config(**changes):
     return config(
-        models=[{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.2}}], layers=["conv1", "conv2"],
+        models=[{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}], layers=["conv1", "conv2"],
         seeds=[0, 1, 2, 3], render={"size": 32, "steps": 12}, resources={"batch": 2}, **changes,
     )
 
@@ -46,14 +46,16 @@ def files(store="store"):
 def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     path = write(work / "c.yaml", slow_config())
     first = started(path)
+    Path("hold").touch()  # or it might end before it is killed
     code, said = submit(path)
     assert code == 2 and "store lease 'small'" in said and f"process {first.pid}" in said and "stop it" in said
     first.kill()
     first.wait()
+    Path("hold").unlink()
     before = pd.read_parquet("store/index")
 
     second = started(path)  # takes the dead one's lease over at once
-    Path("hold").touch()  # or it might end before the signal arrives
+    Path("hold").touch()
     second.send_signal(signal.SIGINT)
     said = second.stdout.read()
     assert second.wait() == 130 and "nothing done is lost" in said and f"submit {path}" in said
