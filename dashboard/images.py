@@ -199,7 +199,7 @@ def _size() -> int | None:
 
 
 def _row(catalog: Catalog, key: str) -> Mapping[str, Any]:
-    row = catalog.row(key) if _KEY.fullmatch(key) else None
+    row = catalog.place(key) if _KEY.fullmatch(key) else None
     if row is None:
         raise Refused(404, "There is no finished cell with this key.")
     return row

@@ -106,6 +106,14 @@ class Catalog:
         at = now.positions.get(key)
         return None if at is None else {str(k): v for k, v in now.frame.iloc[at].items()}
 
+    def place(self, key: str) -> dict[str, Any] | None:
+        """Of a finished cell only what finds its pixels: experiment, labels, pixels_sha256; None if unknown."""
+        now = self.now()
+        if (at := now.positions.get(key)) is None:
+            return None
+        axes = now.about[name].axes if (name := now.value("experiment", at)) in now.about else ()
+        return {"key": key, **{column: now.value(column, at) for column in ("experiment", "pixels_sha256", *axes)}}
+
     def slot(self, experiment: str, labels: Labels) -> Slot:
         """One place of an experiment; an axis that is missing in `labels` takes its first label."""
         axes = self.axes([experiment])
