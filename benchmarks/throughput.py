@@ -2,6 +2,7 @@
 
     pip install -e '.[bench]'
     python benchmarks/throughput.py [--quick] [--threads 1] [IMAGE …]      # default image: scikit-image's chelsea
+    python benchmarks/throughput.py --set learning_rate=0.17               # other settings of ours, lucent's the same
 
 Same process, threads, models, images and layers, in turn. Seconds are processor seconds of one cell with everything
 that belongs to it (target, steps, 34 measurements of the finished picture; of lucent only its own `render_vis`). With
@@ -18,6 +19,7 @@ import warnings
 
 import numpy as np
 import torch
+import yaml
 from networks import IMAGENET, LAYERS, cpu_seconds, geometric_mean, image_of, machine, model_of, network_of
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -75,10 +77,11 @@ def _lucents(network: Network, image: Tensor, layer: str):  # type: ignore[no-un
         return forward, forward(image[None])
 
 
-def ours(network: Network, image: Tensor, layer: str, precision: str) -> tuple[tuple[float, float, float], float]:
-    """Our quality and the processor seconds of a cell by the defaults."""
+def ours(
+    network: Network, image: Tensor, layer: str, settings: RenderSettings
+) -> tuple[tuple[float, float, float], float]:
+    """Our quality and the processor seconds of a cell."""
     cells = []
-    settings = RenderSettings(precision=precision)  # type: ignore[arg-type]
     seconds = cpu_seconds(lambda: cells.extend(caricatures(network, image[None], layer, [0], settings)))
     exact, picture = network.activations(layer), cells[0].picture
     with torch.no_grad():
@@ -86,13 +89,16 @@ def ours(network: Network, image: Tensor, layer: str, precision: str) -> tuple[t
     return (float(m["robust_gain"]), float(m["robust_cosine"]), high_frequency_share(picture)), seconds
 
 
-def compare(name: str, image: Tensor, layer: str, quick: bool) -> dict[str, tuple[float, bool]]:
+def compare(
+    name: str, image: Tensor, layer: str, quick: bool, settings: RenderSettings
+) -> dict[str, tuple[float, bool]]:
     """Print one line; (ratio of cells per hour, whether it counts) for each precision."""
     network, model = network_of(name), model_of(name)
     _, target = _lucents(network, image, layer)
     steps, precisions = lucent_steps(layer), ("auto", "float32")
-    caricatures(network, image[None], layer, [0], RenderSettings(steps=1))  # weights are packed once for a model
-    caricatures(network, image[None], layer, [0], RenderSettings(steps=1, precision="float32"))
+    ask = {p: settings.with_(precision=p) for p in precisions}
+    for p in precisions:  # weights are packed once for a model
+        caricatures(network, image[None], layer, [0], ask[p].with_(steps=1))
     taken: dict[str, list[float]] = {p: [] for p in ("lucent", *precisions)}
     quality: dict[str, tuple[float, float, float]] = {}
     if quick:
@@ -100,12 +106,12 @@ def compare(name: str, image: Tensor, layer: str, quick: bool) -> dict[str, tupl
         for _ in range(2):
             taken["lucent"].append(lucent(model, target, layer, 8)[1] / 8 * steps)
             for p in precisions:
-                quality[p], seconds = ours(network, image, layer, p)
+                quality[p], seconds = ours(network, image, layer, ask[p])
                 taken[p].append(seconds)
     else:
         for part in range(2):  # half of ours before, half behind
             for p in precisions:
-                quality[p], seconds = ours(network, image, layer, p)
+                quality[p], seconds = ours(network, image, layer, ask[p])
                 taken[p].append(seconds)
             if part == 0:
                 picture, seconds = lucent(model, target, layer, steps)
@@ -137,17 +143,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fits in ten minutes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--models", nargs="+", default=list(LAYERS), choices=list(LAYERS))
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a render setting of ours")
     args = parser.parse_args()
+    changes = {name: yaml.safe_load(value) for name, _, value in (line.partition("=") for line in args.set)}
+    settings = RenderSettings().with_(**changes)
     torch.set_num_threads(args.threads)
     start = time.perf_counter()
     print(f"{machine()}; {args.threads} thread(s); resnet50 has seeded weights, whose pictures are no judge of quality")
+    print(f"ours: {changes or 'the defaults'}")
     print("model     layer     lucent steps | lucent: s, robust gain, cosine, hf | distcari auto | distcari float32")
     found: dict[str, list[tuple[float, bool]]] = {"auto": [], "float32": []}
     for image in args.images:
         print(f"image {image}")
         for name in args.models:
             for layer in LAYERS[name]:
-                for p, result in compare(name, image_of(image), layer, args.quick).items():
+                for p, result in compare(name, image_of(image), layer, args.quick, settings).items():
                     found[p].append(result)
     for p, results in found.items():
         ratios = [ratio for ratio, _ in results]
