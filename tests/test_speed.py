@@ -1,5 +1,6 @@
 """What makes it fast leaves the picture what it is: folding, truncation, packed convolutions, bfloat16, batches."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,42 @@ def test_activations_and_gradients_are_those_of_the_plain_network(network):
         hook.remove()
         got = value_and_gradient(fast.activations(layer), x)
         assert near(got[0], expected[0], 1e-4) and near(got[1], expected[1], 1e-3), layer
+
+
+class Padding(nn.Conv2d):
+    """A convolution whose submodule pads for it, as in TensorFlow's networks."""
+
+    def __init__(self, c, k, padding, **options):
+        super().__init__(c, k, 3, **options)
+        self.static_padding = nn.ZeroPad2d(padding)
+
+    def forward(self, x):
+        return super().forward(self.static_padding(x))
+
+
+def test_convolutions_pad_by_themselves_where_both_sides_are_alike():
+    torch.manual_seed(0)
+    odd = Padding(6, 6, (0, 1, 0, 1), stride=2, groups=6)
+    plain = nn.Sequential(Padding(3, 6, (1, 1, 2, 2)), nn.ReLU(), odd, nn.Conv2d(6, 4, 1))
+    fast, x = Network(copy.deepcopy(plain), input_size=32), torch.rand(2, 3, 32, 32)
+    seen = (x - fast.mean) / fast.std
+    for layer, end in (("0", 1), ("2", 3), ("3", 4)):
+        assert near(fast.activations(layer)(x), plain[:end](seen), 1e-5), layer
+    folded, changed = fast._folded
+    assert folded[0].padding == (2, 1) and isinstance(folded[0].static_padding, nn.Identity)
+    assert folded[2].padding == (0, 0) and changed == {"0.static_padding"}
+    assert fast.model[0].padding == (0, 0), "the user's own model stays as it is"
+    assert torch.equal(fast.activations("0_static_padding")(x), plain[0].static_padding(seen))
+
+
+def test_padding_that_is_not_what_it_seems_is_left_alone():
+    class Twice(Padding):
+        def forward(self, x):
+            return super().forward(self.static_padding(x))
+
+    fast = Network(nn.Sequential(Twice(3, 4, (1, 1, 1, 1))), input_size=32)
+    assert fast.activations("0")(torch.rand(1, 3, 32, 32)).shape[-1] == 34
+    assert fast._folded == (fast.model, frozenset())
 
 
 def test_bfloat16_reaches_the_gain_of_float32(network):

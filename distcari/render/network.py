@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from distcari.errors import InputError
 from distcari.render.convolution import FrozenConvolutions, packing_works
 from distcari.render.layers import LayerInfo, describe_layers, find_layers, nearest_layers
+from distcari.render.padding import fold_paddings
 from distcari.render.precision import native
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -105,7 +106,9 @@ class Network:
         model, changed = self.model, frozenset[str]()
         if self._fold:
             if self._folded is None:
-                self._folded = fold_batch_norms(self.model, self.input_size)
+                folded, norms = fold_batch_norms(self.model, self.input_size)
+                padded, paddings = fold_paddings(folded, _noise(self.model, self.input_size))
+                self._folded = padded, norms | paddings
             model, changed = self._folded
         if half:
             if self._half is None:
