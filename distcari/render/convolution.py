@@ -40,7 +40,8 @@ class FrozenConvolutions(TorchFunctionMode):
         name = (weight.data_ptr(), x.shape, x.dtype, stride, padding)
         if name not in self._known:
             plain = isinstance(padding, str) or dilation != (1, 1) or weight.requires_grad or x.ndim != 4
-            self._known[name] = weight, None if plain else Frozen(x, weight, bias, stride, padding, groups)
+            frozen = None if plain or not packs(x.dtype) else Frozen(x, weight, bias, stride, padding, groups)
+            self._known[name] = weight, frozen
         frozen = self._known[name][1]
         return func(*args, **(kwargs or {})) if frozen is None else _Apply.apply(x, frozen)
 
@@ -49,6 +50,13 @@ def packing_works() -> bool:
     """Whether this torch has oneDNN and the operators that pack weights for it."""
     names = ("_reorder_convolution_weight", "_convolution_pointwise")
     return torch._C._has_mkldnn and all(hasattr(torch.ops.mkldnn, name) for name in names)
+
+
+def packs(dtype: torch.dtype) -> bool:
+    """Whether this processor takes packed weights of that type: for bfloat16 it needs AVX512 or AVX-NE-CONVERT."""
+    if dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.float32
 
 
 def _arguments(
