@@ -25,7 +25,7 @@ test: $(STAMP)
 
 # Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
 chaos: $(STAMP)
-	cd tests && ../$(BIN)/python -m chaos --kills $(or $(KILLS),300)
+	cd tests && ../$(BIN)/python -m system.chaos --kills $(or $(KILLS),300)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -21,8 +21,8 @@ from networks import machine
 
 from distcari.cluster import events as e
 from distcari.cluster.driver import Run
-from distcari.cluster.plan import make_plan
-from distcari.config import load_experiment
+from distcari.config.load import load_experiment
+from distcari.planning.plan import make_plan
 from distcari.store import open_store
 
 LAYERS = ["_blocks_4", "_blocks_6", "_blocks_8", "_blocks_10", "_blocks_14"]

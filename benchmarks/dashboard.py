@@ -26,11 +26,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not this folder: its dashboard.py would stand for the package
 
-from dashboard import grouping  # noqa: E402
-from dashboard.queries import FIGURES, Catalog  # noqa: E402
-from dashboard.state import State, parse  # noqa: E402
-from dashboard.table_rows import Rows  # noqa: E402
-from dashboard.views import compare, explore_plots, table  # noqa: E402
+from distcari.dashboard.data import grouping  # noqa: E402
+from distcari.dashboard.data.catalog import FIGURES, Catalog  # noqa: E402
+from distcari.dashboard.data.state import State, parse  # noqa: E402
+from distcari.dashboard.views import compare  # noqa: E402
+from distcari.dashboard.views.explore import plots as explore_plots  # noqa: E402
+from distcari.dashboard.views.table import view as table  # noqa: E402
+from distcari.dashboard.views.table.rows import Rows  # noqa: E402
 from distcari.grid import Axis, Grid  # noqa: E402
 from distcari.store import Store  # noqa: E402
 

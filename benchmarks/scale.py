@@ -75,8 +75,8 @@ def apart(what: str, config: Path) -> dict[str, Any]:
 def measure(what: str, config: str) -> dict[str, Any]:
     """Plan; or plan, and do under the lease what a run does before its first unit."""
     from distcari.cluster.driver import Run
-    from distcari.cluster.plan import make_plan
-    from distcari.config import load_experiment
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
     from distcari.store.lease import take
 
@@ -98,8 +98,8 @@ def measure(what: str, config: str) -> dict[str, Any]:
 def fill(config: Path) -> None:
     """Let 900,000 cells look done: rows in 180 parts, and empty files where their chunks would be."""
     sys.path.insert(0, str(HERE))
-    from distcari.cluster.plan import make_plan
-    from distcari.config import load_experiment
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
     from distcari.store.schema import INDEX
 
@@ -153,9 +153,9 @@ def overhead(cells: int = 4000) -> None:
 
     from distcari.cluster.driver import Run
     from distcari.cluster.events import CellDone
-    from distcari.cluster.plan import make_plan
     from distcari.cluster.queue import Queue
-    from distcari.config import load_experiment
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
 
     with tempfile.TemporaryDirectory(prefix="scale") as folder:

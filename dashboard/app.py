@@ -11,11 +11,18 @@ if __package__ in (None, ""):  # python dashboard/app.py: import from the reposi
 
 from dash import Dash, html
 
-from dashboard import images, note_box, pictures_diff, sheet, shell
-from dashboard.queries import Catalog
-from dashboard.state import State
-from dashboard.views import cell, compare, explore, notes, run, side, table
-from distcari.arguments import options_of
+from distcari.cli.options import options_of
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import State
+from distcari.dashboard.page import note_drawer as note_box
+from distcari.dashboard.page import shell
+from distcari.dashboard.pictures import differences as pictures_diff
+from distcari.dashboard.pictures import images, sheet
+from distcari.dashboard.views import cell, compare, notes
+from distcari.dashboard.views.explore import view as explore
+from distcari.dashboard.views.run import view as run
+from distcari.dashboard.views.side import view as side
+from distcari.dashboard.views.table import view as table
 from distcari.errors import InputError
 from distcari.store import Store
 

@@ -11,12 +11,12 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from plotly import graph_objects as go
 
-from dashboard import pieces
-from dashboard.facets import Slot
-from dashboard.images import input_url, match_url, npy_url, picture_url
-from dashboard.queries import OF_DIFFERENCES, Catalog
-from dashboard.reading import text
-from dashboard.state import Labels, State, parse
+from distcari.dashboard.data.catalog import OF_DIFFERENCES, Catalog
+from distcari.dashboard.data.facets import Slot
+from distcari.dashboard.data.reading import text
+from distcari.dashboard.data.state import Labels, State, parse
+from distcari.dashboard.page import components as pieces
+from distcari.dashboard.pictures.images import input_url, match_url, npy_url, picture_url
 from distcari.figures import FIGURES
 from distcari.grid import BASE_AXES
 from distcari.store.schema import SETTINGS

@@ -10,11 +10,11 @@ from dash import State as Before
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import pieces
-from dashboard.facets import Facets
-from dashboard.images import input_url
-from dashboard.queries import FIGURES, Catalog
-from dashboard.state import Labels, State, parse
+from distcari.dashboard.data.catalog import FIGURES, Catalog
+from distcari.dashboard.data.facets import Facets
+from distcari.dashboard.data.state import Labels, State, parse
+from distcari.dashboard.page import components as pieces
+from distcari.dashboard.pictures.images import input_url
 
 NAME, TITLE = "compare", "Compare"
 MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on

@@ -13,11 +13,11 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from flask import Response, request
 
-from dashboard import pieces
-from dashboard.note_box import stamp
-from dashboard.notes_file import Note, Refused
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.notes import Note, Refused
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.page import components as pieces
+from distcari.dashboard.page.note_drawer import stamp
 
 NAME, TITLE = "notes", "Notes"
 MOST_SHOWN = 300

@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.between import between_within
-from distcari.analysis.claims import limits, unmoved
+from distcari.analysis.caveats import limits, unmoved
 from distcari.analysis.correction import Method, with_correction
+from distcari.analysis.examples import show_best
 from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
 from distcari.analysis.intervals import Block, difference_interval, spread
 from distcari.analysis.permutation import Shuffle, blockwise, mean_difference
-from distcari.analysis.showing import show_best
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
 from distcari.figures import FIGURES

@@ -21,14 +21,14 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from distcari.cluster import events as e
-from distcari.cluster.actor import Job, Result, RivalJob, StoreTrouble, Worker
-from distcari.cluster.crew import Crew, Task, places, what_is_free
-from distcari.cluster.note import close_notes
-from distcari.cluster.plan import Plan, settings_hash
+from distcari.cluster.pool import Crew, Task, places, what_is_free
 from distcari.cluster.queue import Queue
+from distcari.cluster.run_note import close_notes
 from distcari.cluster.shipping import Depot
+from distcari.cluster.worker import Job, Result, RivalJob, StoreTrouble, Worker
 from distcari.errors import InputError
 from distcari.grid import Cell, WorkUnit
+from distcari.planning.plan import Plan, settings_hash
 from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distcari.cluster.plan import Plan
 from distcari.grid import WorkUnit
+from distcari.planning.plan import Plan
 
 
 @dataclass(frozen=True)

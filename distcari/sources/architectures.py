@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from distcari.config.experiment import ModelSource
 from distcari.errors import InputError
-from distcari.experiment import ModelSource
 from distcari.sources.published import wants_published
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from distcari.config.experiment import Experiment, ImageSource
 from distcari.errors import InputError
-from distcari.experiment import Experiment, ImageSource
 from distcari.sources.download import download
 from distcari.sources.globs import expand, has_magic
 

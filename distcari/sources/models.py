@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from distcari.config.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
 from distcari.errors import InputError
-from distcari.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
 from distcari.sources import architectures, published
 from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
 from distcari.sources.conversions import convert

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import torch
 
+from distcari.config.experiment import ModelSource
 from distcari.errors import InputError
-from distcari.experiment import ModelSource
 
 Preprocessing = tuple[tuple[float, float, float], tuple[float, float, float], int]
 

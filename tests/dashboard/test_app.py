@@ -2,19 +2,17 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from made import finish, grid, prepare
-from test_compare import follow
+from support.dashboard_store import finish, grid, prepare
+from support.pages import follow
+from support.shared import ROOT
 
-from dashboard.app import VIEWS, create_app, main, unusable
-from dashboard.queries import Catalog
-from dashboard.state import State
-from dashboard.views import cell
+from distcari.dashboard.app import VIEWS, create_app, main, unusable
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import State
+from distcari.dashboard.views import cell
 from distcari.store import Store
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_taken_port_is_said_with_a_remedy(capsys):

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from made import fail, finish, grid, prepare
 from PIL import Image
+from support.dashboard_store import fail, finish, grid, prepare
+from support.shared import ROOT
 from waitress.server import create_server
 
-from dashboard.app import VIEWS, create_app
-from dashboard.images import to_8_bit
+from distcari.dashboard.app import VIEWS, create_app
+from distcari.dashboard.pictures.images import to_8_bit
 from distcari.store import Store
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
 
 

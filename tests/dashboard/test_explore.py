@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
-from made import fail, finish, grid, prepare
-from test_compare import follow, walk
+from support.dashboard_store import fail, finish, grid, prepare
+from support.pages import follow, walk
 
-from dashboard import grouping
-from dashboard.app import create_app
-from dashboard.distances import Distances
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import explore, explore_plots, explore_state, explore_strip
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import grouping
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views.explore import plots as explore_plots
+from distcari.dashboard.views.explore import state as explore_state
+from distcari.dashboard.views.explore import strip as explore_strip
+from distcari.dashboard.views.explore import view as explore
 
 
 @pytest.fixture
@@ -112,7 +115,7 @@ def test_distances_lead_into_side_by_side(wide):
 
 
 def test_distances_are_bounded_and_kept(wide, monkeypatch):
-    from dashboard import distances
+    from distcari.dashboard.data import distances
 
     catalog = Catalog(wide)
     kept = Distances(catalog)

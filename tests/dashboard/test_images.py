@@ -2,13 +2,13 @@ import io
 
 import numpy as np
 import pytest
-from made import SIDE
 from PIL import Image
+from support.dashboard_store import SIDE
 
-from dashboard.app import create_app
-from dashboard.images import Memory, coloured, encode, input_url, match_url, npy_url, picture_url
-from dashboard.queries import Catalog
-from distcari.adopt import adopt
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.pictures.images import Memory, coloured, encode, input_url, match_url, npy_url, picture_url
+from distcari.exchange.adopt import adopt
 from distcari.store import Store
 
 

@@ -5,15 +5,15 @@ import threading
 import pytest
 from dash._callback_context import context_value
 from dash._utils import AttributeDict
-from made import grid, prepare
-from test_compare import follow
+from support.dashboard_store import grid, prepare
+from support.pages import follow
 
-from dashboard import note_box
-from dashboard.app import create_app, main
-from dashboard.notes_file import PATH, Notes, Refused, canonical
-from dashboard.queries import Catalog
-from dashboard.state import parse
-from dashboard.views import notes as view
+from distcari.dashboard.app import create_app, main
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.notes import PATH, Notes, Refused, canonical
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.page import note_drawer as note_box
+from distcari.dashboard.views import notes as view
 from distcari.store import Store
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from made import finish, grid, note, prepare
+from support.dashboard_store import finish, grid, note, prepare
 
-from dashboard.queries import Catalog
-from dashboard.state import State
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import State
 from distcari.store import Store
 
 

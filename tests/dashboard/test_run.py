@@ -4,15 +4,15 @@ import pytest
 import yaml
 from dash import no_update
 from dash.exceptions import PreventUpdate
-from made import fail, finish, grid, note, prepare
-from test_compare import follow
+from support.dashboard_store import fail, finish, grid, note, prepare
+from support.pages import follow
 
-from dashboard import run_notes
-from dashboard.app import create_app
-from dashboard.queries import Catalog
-from dashboard.run_notes import duration, read
-from dashboard.state import parse
-from dashboard.views import run
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import runs as run_notes
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.runs import duration, read
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.views.run import view as run
 
 MODELS = {"m": {"total": 12, "done": 2, "failed": 1}, "n": {"total": 12, "done": 1, "failed": 0}}
 FULL = {"total": 24, "done": 3, "failed": 1, "skipped": 5, "actors": 2, "rate": 0.5, "eta": 40.0, "models": MODELS}

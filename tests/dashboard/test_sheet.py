@@ -2,14 +2,14 @@ import io
 
 import numpy as np
 import pytest
-from made import finish, grid, picture, prepare
 from PIL import Image
+from support.dashboard_store import finish, grid, picture, prepare
 
-from dashboard import sheet
-from dashboard.app import create_app
-from dashboard.images import to_8_bit
-from dashboard.queries import Catalog
-from dashboard.state import parse
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.pictures import sheet
+from distcari.dashboard.pictures.images import to_8_bit
 from distcari.store import Store
 
 

@@ -5,46 +5,23 @@ import pytest
 from dash import no_update
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
+from support.side_store import side_catalog
 
-from dashboard import differences, images, pictures_diff
-from dashboard.picture_profiles import histograms
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import side, side_charts, side_figures, side_slots
+from distcari.dashboard.data import differences
+from distcari.dashboard.data.histograms import histograms
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.pictures import differences as pictures_diff
+from distcari.dashboard.pictures import images
+from distcari.dashboard.views.side import charts as side_charts
+from distcari.dashboard.views.side import figures as side_figures
+from distcari.dashboard.views.side import slots as side_slots
+from distcari.dashboard.views.side import view as side
 from distcari.figures import radial_spectrum
-from distcari.grid import Axis, Grid
-from distcari.store import Store
-
-SIDE = 32
-AXES = {"model": ("m", "n", "o"), "image": ("cat", "cup"), "layer": ("x", "y"), "seed": (0, 1)}
-
-
-def grid():
-    return Grid("e", "s", tuple(Axis(n, {label: str(label) for label in labels}) for n, labels in AXES.items()))
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory):
-    """Model m and n are done, o at x failed, o at y is pending."""
-    store = Store(str(tmp_path_factory.mktemp("s")), writable=True)
-    meta = {"settings": {}, "steps": {"x": 4, "y": 4}, "models": {}, "images": {}, "layers_of": {}}
-    arrays = store.prepare(grid(), meta, size=SIDE, input_size=16, steps=4, dtype="float32")
-    rows, random = [], np.random.default_rng(0)
-    for cell in grid().cells():
-        at = dict(zip(arrays.axes, cell.labels, strict=True))
-        if at["model"] == "o":
-            continue
-        picture = random.random((SIDE, SIDE, 3)).astype(np.float32)
-        curve, match = np.linspace(0, 1, 4), np.zeros((56, 56))
-        sha = arrays.write(arrays.place(cell.labels), picture, curve, match)
-        rows.append({"key": cell.key, "experiment": "e", **at, "gain": 0.5, "cosine": 0.25, "pixels_sha256": sha})
-    store.commit(rows)
-    store.failed.append([
-        {"key": cell.key, "experiment": "e", **at, "error": "RuntimeError: no memory", "attempt": 3}
-            for cell in grid().cells()
-        if (at := dict(zip(AXES, cell.labels, strict=True)))["model"] == "o" and at["layer"] == "x"
-    ])
-    return Catalog(store)
+    return side_catalog(tmp_path_factory.mktemp("s"))
 
 
 @pytest.fixture(scope="module")

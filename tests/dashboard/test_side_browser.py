@@ -4,15 +4,20 @@ import threading
 
 import numpy as np
 import pytest
-from test_side import catalog  # noqa: F401 - a fixture
+from support.side_store import side_catalog
 from werkzeug.serving import make_server
 
-from dashboard.app import create_app
-from dashboard.state import parse
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.state import parse
 
 
 @pytest.fixture(scope="module")
-def address(catalog):  # noqa: F811
+def catalog(tmp_path_factory):
+    return side_catalog(tmp_path_factory.mktemp("s"))
+
+
+@pytest.fixture(scope="module")
+def address(catalog):
     server = make_server("127.0.0.1", 0, create_app(catalog.store).server, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
@@ -64,7 +69,7 @@ def shown(page, slot):
     return np.array(data).reshape(32, 32, 4)[..., :3]
 
 
-def test_the_panes_hold_the_stored_pixels(page, catalog):  # noqa: F811
+def test_the_panes_hold_the_stored_pixels(page, catalog):
     page.open("?view=side")
     for slot, model in (("a", "m"), ("b", "n")):
         stored = catalog.store.picture(catalog.slot("e", {"model": model}).key)

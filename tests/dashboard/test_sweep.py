@@ -3,16 +3,20 @@
 import io
 
 import pytest
-from made import finish, grid, note, prepare
 from PIL import Image
-from test_compare import follow
+from support.dashboard_store import finish, grid, note, prepare
+from support.pages import follow
 
-from dashboard import grouping
-from dashboard.app import create_app
-from dashboard.distances import Distances
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import cell, compare, explore, notes, run, side_slots, table
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import grouping
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views import cell, compare, notes
+from distcari.dashboard.views.explore import view as explore
+from distcari.dashboard.views.run import view as run
+from distcari.dashboard.views.side import slots as side_slots
+from distcari.dashboard.views.table import view as table
 from distcari.grid import Axis, Grid
 
 PAIR = "m − n"

@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from dash.exceptions import PreventUpdate
-from made import finish, grid, prepare
-from test_compare import follow
+from support.dashboard_store import finish, grid, prepare
+from support.pages import follow
 
-from dashboard.app import create_app
-from dashboard.queries import Catalog
-from dashboard.state import parse
-from dashboard.table_rows import Rows, filters_of, passing, sort_of
-from dashboard.views import table
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.views.table import view as table
+from distcari.dashboard.views.table.rows import Rows, filters_of, passing, sort_of
 from distcari.store.schema import COLUMNS
 
 

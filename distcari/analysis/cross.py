@@ -1,0 +1,172 @@
+"""Show finished pictures to the other models of their experiment: python -m distcari.cross STORE EXPERIMENT
+
+Each picture is measured in every model at the layer of the same name: does that model see in it what it sees in the
+input? One row for each picture and model goes into `cross/<experiment>.parquet` in the store; what is there already is
+not measured again. Checkpoints are looked for where the config says, so run it where the config runs.
+
+    frame = pandas.read_parquet("store/cross/demo.parquet")
+    frame.pivot_table(index="model", columns="in_model", values="robust_gain")
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+
+from distcari.cli.options import add_store, only_of, store_of
+from distcari.config.experiment import Experiment
+from distcari.errors import InputError
+from distcari.grid import Label, label_text
+from distcari.render.augment import see
+from distcari.render.measure import measure
+from distcari.render.network import Network
+from distcari.render.rival import CROSS
+from distcari.sources.models import ModelSpec, expand_models, load_model
+from distcari.store import Store
+from distcari.store.arrays import Arrays
+
+BATCH = 16
+_SAME = ["key", "in_model", "in_sha256"]  # a measurement that need not be repeated
+
+
+def cross(
+    store: Store, experiment: str, into: Collection[str] = (), only: Mapping[str, Collection[Label]] | None = None,
+    known: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Gain and cosine, plain and robust, of an experiment's pictures in its models: a row for each picture and model.
+
+    Columns: key, the axes, in_model, in_sha256 (of that model's weights), gain, cosine, robust_gain, robust_cosine
+    (units as in the index). `into`: only these models; `only`: pictures with these labels of an axis; `known`: an
+    earlier result, whose rows are taken over. A picture's figures in its own model are the index's. Raises InputError
+    for an experiment whose models cannot be loaded as they were.
+    """
+    arrays, models = store.arrays(experiment), _models(store, experiment, into)
+    frame = store.table(["key", "experiment", *arrays.axes, "model_sha256", "arithmetic", *CROSS])
+    frame = _selected(frame[frame["experiment"] == experiment], arrays.axes, only or {})
+    wanted = pd.concat([_seen_by(spec, frame, arrays.meta["layers_of"].get(name)) for name, spec in models.items()])
+    at_home = (wanted["model"] == wanted["in_model"]) & (wanted["model_sha256"] == wanted["in_sha256"])
+    own, others = wanted[at_home], wanted[~at_home].drop(columns=list(CROSS))
+    done = others.merge(known[[*_SAME, *CROSS]], on=_SAME) if known is not None else others[:0]
+    rest = others[~_names(others).isin(_names(done))]
+    parts = [own, done]
+    parts += [_measured(arrays, models[str(name)], rows) for name, rows in rest.groupby("in_model", sort=False)]
+    order = ["key", *arrays.axes, "in_model", "in_sha256", *CROSS]
+    return pd.concat([part[order] for part in parts if len(part)] or [own[order]], ignore_index=True)
+
+
+def _models(store: Store, experiment: str, into: Collection[str]) -> dict[str, ModelSpec]:
+    """The experiment's models as they were when its pictures were made."""
+    meta = store.arrays(experiment).meta
+    where = f"experiment {experiment}"
+    if not meta.get("config"):
+        raise InputError(where, "was adopted: its models are not known", "Cross an experiment that distcari computed.")
+    config = Experiment.model_validate(meta["config"])
+    if config.render.compat == "lucent":
+        raise InputError(where, "was made with compat: lucent, whose figures are of lucent's own frame",
+                         "Cross an experiment that was made without.")
+    specs = {spec.name: spec for spec in expand_models(config, where)}
+    if unknown := [name for name in into if name not in specs]:
+        raise InputError(f"--in {unknown[0]}", "no such model", f"There are: {', '.join(specs)}.")
+    for spec in specs.values():
+        if spec.sha256 != meta["models"][spec.name]["sha256"]:
+            raise InputError(spec.where, f"the weights of {spec.name} are not those that its pictures were made with",
+                             "Put the checkpoint of that time back.")
+    return {name: spec for name, spec in specs.items() if not into or name in into}
+
+
+def _selected(frame: pd.DataFrame, axes: Sequence[str], only: Mapping[str, Collection[Label]]) -> pd.DataFrame:
+    for axis, labels in only.items():
+        if axis not in axes:
+            raise InputError(f"--only {axis}", "no such axis", f"Axes: {', '.join(axes)}. Example: --only layer=conv2")
+        frame = frame[frame[axis].map(label_text).isin([str(label) for label in labels])]
+    return frame
+
+
+def _seen_by(spec: ModelSpec, frame: pd.DataFrame, layers: Collection[str] | None) -> pd.DataFrame:
+    """The pictures at layers that a model has (None: all)."""
+    seen = frame if layers is None else frame[frame["layer"].isin(list(layers))]
+    return seen.assign(in_model=spec.name, in_sha256=spec.sha256)
+
+
+def _names(frame: pd.DataFrame) -> pd.Series:
+    return frame[_SAME].agg(" ".join, axis=1) if len(frame) else pd.Series(dtype=str)
+
+
+def _measured(arrays: Arrays, spec: ModelSpec, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their figures in one model."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size, device=device)
+    found: list[pd.DataFrame] = []
+    rows = rows.assign(arithmetic=rows["arithmetic"].fillna("float32"))
+    for (layer, image, arithmetic), group in rows.groupby(["layer", "image", "arithmetic"], sort=False):
+        forward = network.activations(str(layer), precision=str(arithmetic))  # as in the model that it was made for
+        pixels = torch.from_numpy(arrays.input(str(image))).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            target = forward(see(pixels.to(device), None, network.input_size))
+        for start in range(0, len(group), BATCH):
+            part = group.iloc[start : start + BATCH]
+            pictures = torch.stack(list(_pictures(arrays, part))).to(device)
+            figures = measure(forward, pictures, target.expand(len(part), *target.shape[1:]), network.input_size)
+            found.append(part.assign(**{name: figures[name].double().cpu().numpy() for name in CROSS}))
+    return pd.concat(found)
+
+
+def _pictures(arrays: Arrays, rows: pd.DataFrame) -> Iterator[torch.Tensor]:
+    for labels in rows[arrays.axes].itertuples(index=False):
+        yield torch.from_numpy(arrays.picture(arrays.place(tuple(labels)))).permute(2, 0, 1)
+
+
+def path_of(experiment: str) -> str:
+    """Where in the store the result lies."""
+    return f"cross/{experiment}.parquet"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m distcari.cross", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_store(parser)
+    parser.add_argument("experiment", help="its name in the store")
+    parser.add_argument("--in", dest="into", action="append", default=[], metavar="MODEL",
+                        help="only in this model (repeatable)")
+    parser.add_argument("--only", metavar="AXIS=A,B", action="append", default=[],
+                        help="only pictures with these labels of an axis, e.g. model=lite0 (repeatable)")
+    args = parser.parse_args(argv)
+    try:
+        print(_cross(args))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _cross(args: argparse.Namespace) -> str:
+    store = store_of(args, writable=True)
+    if args.experiment not in store.experiments():
+        raise InputError(f"experiment {args.experiment}", "there is none of that name in the store",
+                         f"There are: {', '.join(store.experiments())}.")
+    known = _earlier(store, args.experiment)
+    found = cross(store, args.experiment, args.into, only_of(args.only), known)
+    merged = pd.concat([known, found]) if known is not None else found
+    current = merged.drop_duplicates(["key", "in_model"], keep="last", ignore_index=True)
+    buffer = io.BytesIO()
+    current.to_parquet(buffer, index=False)
+    store.files.write(path_of(args.experiment), buffer.getvalue())
+    table: Any = found.pivot_table(index="model", columns="in_model", values="robust_gain", sort=False)
+    return f"mean robust gain of pictures of (rows) in (columns)\n{table.round(3).to_string()}\n" \
+        f"{len(found)} rows, {len(current)} in all, in {store.url.rstrip('/')}/{path_of(args.experiment)}"
+
+
+def _earlier(store: Store, experiment: str) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(io.BytesIO(store.files.read(path_of(experiment))))
+    except FileNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
