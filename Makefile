@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/distcari submit configs/demo.yaml
+	$(BIN)/distcari demo
 
 dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
