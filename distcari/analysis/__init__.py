@@ -6,14 +6,15 @@
     between_within("store", "colour")               # between- against within-model distances, a pandas frame
     distance_matrix("store", "layer3_3", "spectrum")
 
-`python -m distcari.analysis compare STORE A B --out report.html` writes a page with pictures. Recipes and what may be
+`distcari compare STORE A B --out report.html` writes a page with pictures. Recipes and what may be
 concluded from how many seeds: docs/analysis.md. Needs no torch but for the metric `activation`.
 """
 
 from distcari.analysis.between import between_within
-from distcari.analysis.comparison import Comparison, compare
+from distcari.analysis.comparison import compare
 from distcari.analysis.distances import distance_matrix
 from distcari.analysis.metrics import Metric
+from distcari.analysis.result import Comparison
 from distcari.analysis.study import Study, open_study
 
 __all__ = ["Comparison", "Metric", "Study", "between_within", "compare", "distance_matrix", "open_study"]
