@@ -146,7 +146,7 @@ def _roundness(picture: NDArray[np.float32], radius: float) -> NDArray[np.float6
                   for y, x in ((0, 2), (2, 0), (1, 1)))
     laplacian, determinant = ((xx + yy) ** 2).sum(axis=0), (xx * yy - xy**2).sum(axis=0)
     wide = _gaussian(height, 1.6 * sigma, 0), _gaussian(width, 1.6 * sigma, 0)
-    centred = picture - picture.mean(axis=(1, 2), keepdims=True)  # the variance is a difference: small numbers lose less
+    centred = picture - picture.mean(axis=(1, 2), keepdims=True)  # so that the variance loses no digits
     mean, square = _along(centred, *wide), _along((centred**2).sum(axis=0), *wide)
     variance = np.maximum(square - (mean**2).sum(axis=0), 0)
     isotropy = np.clip(4 * determinant / (laplacian + 1e-12), 0, 1)
