@@ -39,7 +39,7 @@ def wrong(model, size=24):
     bad = []
     for info in network.layers:
         seen = []
-        hook = plain.get_submodule(info.path).register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out))
+        hook = plain.get_submodule(info.path).register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out + 0))
         with torch.no_grad():
             plain((x - network.mean) / network.std)
             got = network.activations(info.name)(x)
