@@ -14,7 +14,7 @@ from distcari.errors import InputError
 def bare(model: nn.Module) -> nn.Module:
     """The model inside what torch.compile, DataParallel and DistributedDataParallel make of one."""
     while True:
-        inner = model._modules.get("_orig_mod")  # torch.compile; asked by name, since its class imports the compiler
+        inner = getattr(model, "_orig_mod", None)  # torch.compile's; its class would import the compiler
         if inner is None and isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             inner = model.module
         if inner is None:
