@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from distcari import __version__
-from distcari.analysis.comparison import MEANINGS, Comparison
 from distcari.analysis.metrics import METRICS
+from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
 from distcari.analysis.study import Study
-from distcari.analysis.text import chance, headline, interval, places
 from distcari.store.schema import COLUMNS
 
 Row = Mapping[Any, Any]
