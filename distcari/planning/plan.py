@@ -20,7 +20,7 @@ from distcari.planning.layers import chosen_layers, describe_models
 from distcari.render import LayerInfo
 from distcari.settings import RENDER_VERSION, RenderSettings
 from distcari.sources.images import LoadedImage, load_images
-from distcari.sources.models import ModelSpec, check_model, expand_models
+from distcari.sources.models import ModelSpec, expand_models
 from distcari.store import Store
 
 
@@ -97,8 +97,6 @@ def make_plan(
     store.check_writable()
     images = {image.name: image for image in load_images(experiment, where)}
     models = {spec.name: spec for spec in expand_models(experiment, where)}
-    for spec in models.values():
-        check_model(spec)
     differences = expand_differences(experiment, models, where)
     infos = describe_models(models)
     layers = chosen_layers(experiment, infos, where)
