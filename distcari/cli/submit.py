@@ -153,7 +153,7 @@ def _sum_up(
     seconds: float, console: Console,
 ) -> int:
     """Say what was done, where it is and what to type next; the exit code."""
-    from distcari.cluster.progress import duration
+    from distcari.planning.durations import duration
 
     table = store.table(["key", "experiment", "model", "layer", "robust_gain", "robust_cosine", "seconds"])
     mine = table[table["experiment"] == experiment.name]

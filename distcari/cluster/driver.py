@@ -28,7 +28,8 @@ from distcari.cluster.shipping import Depot
 from distcari.cluster.worker import Job, Result, RivalJob, StoreTrouble, Worker
 from distcari.errors import InputError
 from distcari.grid import Cell, WorkUnit
-from distcari.planning.plan import Plan, settings_hash
+from distcari.planning.description import settings_hash
+from distcari.planning.plan import Plan
 from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path
@@ -224,7 +225,7 @@ class Run:
             attempts=tuple(self._attempts[cell.key] + 1 for cell in unit.cells),
             parcel=self._depot.parcel(model),
             rival=RivalJob(
-                others[0], plan.rivals[unit.model][unit.layer], plan.differences[unit.model].contrast,
+                others[0], plan.counterparts[unit.model][unit.layer], plan.differences[unit.model].contrast,
                 self._depot.parcel(others[0]),
             ) if others else None,
         )

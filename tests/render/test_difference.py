@@ -121,7 +121,7 @@ def test_layers_are_paired_by_name_or_by_the_mapping(work):
     models = [config()["models"][0], OTHER]
     pair = {"a": "a", "b": "r", "layers": {"conv2": "layer1.0.conv2"}}
     plan, _ = planned(work, config(models=models, layers=["conv[12]", "head*", "layer1*"], differences=[pair]))
-    assert {label: info.path for label, info in plan.rivals["a − r"].items()} == \
+    assert {label: info.path for label, info in plan.counterparts["a − r"].items()} == \
         {"conv1": "conv1", "conv2": "layer1.0.conv2"}  # of head there is none in r
     cells = {cell.labels[2] for cell in plan.grid.cells() if cell.labels[0] == "a − r"}
     assert cells == {"conv1", "conv2"}
