@@ -222,15 +222,18 @@ class Store:
             ) from None
 
     def _check_format(self, create: bool) -> None:
+        """Raise InputError if the store was made by a newer distcari, or its note `distcari.json` says nothing."""
         try:
             made = json.loads(self.files.read(_NOTE))
+            known = int(made["format"]) <= FORMAT
         except FileNotFoundError:
             if create:
                 self.files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
             return
-        except NotADirectoryError:
-            raise InputError(f"store {self.url}", "is a file, not a folder", "Give a folder.") from None
-        if made.get("format", 0) > FORMAT:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            raise InputError(f"store {self.url}", f"its {_NOTE} is damaged",
+                             f"If it is a store of distcari, delete {_NOTE}: the next run writes it again.") from None
+        if not known:
             raise InputError(
                 f"store {self.url}",
                 f"has format {made['format']} (distcari {made.get('distcari')}); this {__version__} knows {FORMAT}",
