@@ -292,7 +292,7 @@ class Run:
                 self._commit()
                 break
             except LeaseLost as error:
-                raise RunStopped(str(error), "The other run does the rest.") from None
+                raise RunStopped(str(error), error.remedy) from None
             except Exception as error:  # an object store's errors are no OSError
                 full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
                 if full or wait is None:
