@@ -1,8 +1,7 @@
 """Checkpoints for nodes that do not share a disk with the driver: shipped once through Ray's object store.
 
-Ray is imported only where bytes are shipped.
 A worker takes the file at its path if it is there with the right content, or one that it was sent earlier; only else
-does it fetch the bytes, into a cache by their SHA-256.
+does it fetch the bytes, into a cache by their SHA-256. Ray is imported only where bytes are shipped.
 """
 
 import os
