@@ -13,6 +13,9 @@ from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Label = str | int | float
 BASE_AXES = ("model", "image", "layer", "seed")  # of every experiment; further ones are swept settings
 _TOGETHER = ("image", "seed")  # cells that differ in these alone can be optimised in one batch
@@ -151,6 +154,11 @@ class Grid:
 def digest(*parts: Any) -> str:
     """SHA-256 (hex) of any JSON-able parts, the same on every machine."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def image_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 (hex) of an input image, uint8 (y, x, 3): its shape and its pixels."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def select(cells: Iterable[Cell], axes: Sequence[Axis], only: Mapping[str, Collection[Label]]) -> list[Cell]:

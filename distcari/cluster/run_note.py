@@ -46,7 +46,7 @@ class RunNote:
         self.note = {
             "run_id": event.run_id, "experiment": plan.experiment.name, "state": "running",
             "started_at": datetime.now(UTC).isoformat(), "total": len(plan.todo), "skipped": plan.done,
-            "actors": event.actors,
+            "actors": event.workers,
             "models": {m: {"total": n, "done": 0, "failed": 0} for m, n in plan.by_model().items()},
         }
 

@@ -1,6 +1,5 @@
 """Is what the index promises there? Every part, every row, every chunk is read and held against its checksum."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from distcari.grid import image_digest
 from distcari.store.arrays import Arrays, pixels_sha256
 from distcari.store.lease import take
 from distcari.store.store import Store
@@ -116,5 +116,5 @@ def _inputs(arrays: Arrays, experiment: str, rows: Sequence[Mapping[str, Any]]) 
         except Exception as error:
             yield Finding(where, f"cannot be read: {type(error).__name__}: {error}", (a_cell[label],))
             continue
-        if hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest() != image["sha256"]:
+        if image_digest(pixels) != image["sha256"]:
             yield Finding(where, "is not the image that was written", (a_cell[label],))

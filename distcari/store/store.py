@@ -21,11 +21,11 @@ import zarr
 from numpy.typing import NDArray
 
 from distcari import __version__
-from distcari.errors import InputError
+from distcari.errors import InputError, one_line
 from distcari.grid import Grid, Label
 from distcari.store import arrays as zarrays
 from distcari.store.arrays import Arrays
-from distcari.store.files import is_local, local_path, open_files, told
+from distcari.store.files import is_local, local_path, open_files, summary
 from distcari.store.index import Held, failed, finished
 from distcari.store.lease import LeaseLost, take
 
@@ -215,22 +215,25 @@ class Store:
                 raise PermissionError(f"no right to write in {there}")
         except Exception as error:
             raise InputError(
-                f"store {self.url}", f"cannot be written: {_one_line(error)}",
+                f"store {self.url}", f"cannot be written: {one_line(error)}",
                 "Give another place with `store:` in the config or --set store=DIR, or mend its permissions."
                 if is_local(self.url) else
                 "See that the bucket exists and that the credentials (environment or `store_options`) may write to it.",
             ) from None
 
     def _check_format(self, create: bool) -> None:
+        """Raise InputError if the store was made by a newer distcari, or its note `distcari.json` says nothing."""
         try:
             made = json.loads(self.files.read(_NOTE))
+            known = int(made["format"]) <= FORMAT
         except FileNotFoundError:
             if create:
                 self.files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
             return
-        except NotADirectoryError:
-            raise InputError(f"store {self.url}", "is a file, not a folder", "Give a folder.") from None
-        if made.get("format", 0) > FORMAT:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            raise InputError(f"store {self.url}", f"its {_NOTE} is damaged",
+                             f"If it is a store of distcari, delete {_NOTE}: the next run writes it again.") from None
+        if not known:
             raise InputError(
                 f"store {self.url}",
                 f"has format {made['format']} (distcari {made.get('distcari')}); this {__version__} knows {FORMAT}",
@@ -257,10 +260,6 @@ def _same(array: Any, place: int, wanted: NDArray[np.uint8]) -> bool:
         return False
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
-
-
 def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, writable: bool = False) -> Store:
     """The store at a folder or `s3://bucket/prefix`; opening reads and writes nothing but its format note.
 
@@ -279,7 +278,7 @@ def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, 
         raise
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be read: {told(error)}",
+            f"store {url}", f"cannot be read: {summary(error)}",
             "See that the endpoint answers and that the credentials (environment or `store_options`) are right.",
         ) from None
     return store

@@ -1,0 +1,169 @@
+"""What the store keeps about an experiment, and whether a new run agrees with it.
+
+A place in the store has one meaning for good: what a name stood for when its first picture was made.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from distcari import __version__
+from distcari.config.experiment import Experiment
+from distcari.errors import InputError
+from distcari.grid import BASE_AXES, Axis, Grid, digest, label_text
+from distcari.planning.differences import Difference
+from distcari.settings import RENDER_VERSION, RenderSettings
+from distcari.sources.images import LoadedImage
+from distcari.sources.models import ModelSpec
+
+FIXED = ("size", "input_size", "picture_dtype", "shard", "compat")  # what the store's arrays are made for
+
+
+def axes_of(
+    experiment: Experiment, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage], labels: Sequence[str],
+) -> tuple[Axis, ...]:
+    """The grid's axes: each label with a digest of what it stands for; `labels` are those of layers."""
+    return (
+        Axis("model", {
+            **{name: _model_digest(spec) for name, spec in models.items()},
+            **{name: _difference_digest(pair) for name, pair in differences.items()},
+        }),
+        Axis("image", {name: image.sha256 for name, image in images.items()}),
+        Axis("layer", {label: f"{label}:{own_steps(experiment, label)}" for label in labels}),
+        Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
+        *(Axis(name, {value: f"{name}={label_text(value)}" for value in values})
+          for name, values in experiment.sweeps.items()),
+    )
+
+
+def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
+    """Hash of the render settings; the steps are each layer's own, so they are not in it, nor what is swept."""
+    settings = {name: value for name, value in render.as_dict().items() if name != "steps" and name not in without}
+    return digest(settings, RENDER_VERSION)
+
+
+def own_steps(experiment: Experiment, label: str) -> int | None:
+    """A layer's steps; None where they are swept."""
+    return None if "steps" in experiment.sweeps else steps_at(experiment, label)
+
+
+def steps_at(experiment: Experiment, label: str) -> int:
+    """A layer's steps; the last pattern that matches it decides."""
+    steps = experiment.render.steps
+    for pattern, n in experiment.steps_by_layer.items():
+        if fnmatchcase(label, pattern.replace(".", "_")):
+            steps = n
+    return steps
+
+
+def describe(
+    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage], settings: Mapping[str, RenderSettings],
+) -> dict[str, Any]:
+    """What the store keeps about the experiment, for readers and for the next run."""
+    fixed = {
+        **experiment.render.as_dict(), "input_size": experiment.input_size,
+        "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
+    }
+    for name in {"steps", *experiment.sweeps}:
+        del fixed[name]
+    return {
+        "axes": [axis.name for axis in grid.axes],
+        "description": experiment.description,
+        "settings": fixed,
+        "settings_hash": grid.settings_hash,
+        "steps": {label: own_steps(experiment, label) for label in settings},
+        "models": {
+            name: {
+                "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
+                "std": list(spec.std), "input_size": spec.input_size, "num_classes": spec.num_classes,
+                "source": spec.source.model_dump(mode="json", exclude_defaults=True),
+            }
+            for name, spec in models.items()
+        } | {
+            name: {
+                "digest": grid.axis("model").digests[name], "sha256": pair.sha256,
+                "difference": {"a": pair.a.name, "b": pair.b.name, "contrast": pair.contrast, "layers": pair.layers},
+            }
+            for name, pair in differences.items()
+        },
+        "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
+        "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
+        "config": experiment.model_dump(mode="json", exclude={"store_options"}),
+        "distcari_version": __version__,
+    }
+
+
+def merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
+    """The stored description with what is new added; refuses what would put two meanings under one name."""
+    _same_axes(earlier["axes"], now["axes"], where)
+    before = {"shard": 1, **earlier.get("settings", {})}
+    changes = _changes(before, earlier, now)
+    fixed = [name for name in FIXED if before.get(name) != now["settings"][name]]
+    if changes and (fixed or not overwrite):
+        raise InputError(
+            f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(changes),
+            "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
+            + (" (not with a changed size or type: those need another name)." if fixed else "."),
+        )
+    both = {**now}
+    for part in ("steps", "models", "images"):
+        both[part] = {**earlier.get(part, {}), **now[part]}
+    both["layers_of"] = _layers_of(earlier, now)
+    return both
+
+
+def _changes(before: Mapping[str, Any], earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not now as it is in the store, a line each; `before` are the stored settings."""
+    settings = [
+        f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
+        for name, old in before.items() if now["settings"].get(name) != old
+    ]
+    steps = [
+        f"steps at {label}: {old} in the store, {now['steps'][label]} now"
+        for label, old in earlier.get("steps", {}).items() if now["steps"].get(label, old) != old
+    ]
+    contents = [
+        f"{kind[:-1]} {label}: its content has changed ({old[content][:12]}… in the store, "
+        f"{now[kind][label][content][:12]}… now)"
+        for kind, content in (("models", "digest"), ("images", "sha256"))
+        for label, old in earlier.get(kind, {}).items()
+        if label in now[kind] and now[kind][label][content] != old[content]
+    ]
+    return settings + steps + contents
+
+
+def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
+    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
+    if list(earlier) == list(now):
+        return
+    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
+    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
+                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
+                     "another name (--set name=…).")
+
+
+def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
+    """Which layers each model has, where some model lacks one: the union of both runs."""
+    def has(meta: dict[str, Any], model: str) -> list[str]:
+        if model not in meta["models"]:
+            return []
+        return list(meta["layers_of"].get(model, meta["steps"]))
+
+    labels = {**earlier["steps"], **now["steps"]}
+    both = {
+        model: list(dict.fromkeys([*has(earlier, model), *has(now, model)]))
+        for model in {**earlier["models"], **now["models"]}
+    }
+    return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
+
+
+def _model_digest(spec: ModelSpec) -> str:
+    source = spec.source
+    architecture = [source.torchvision, source.timm, source.factory, source.options, source.args, spec.num_classes]
+    return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
+
+
+def _difference_digest(pair: Difference) -> str:
+    return digest("difference", _model_digest(pair.a), _model_digest(pair.b), pair.contrast, dict(pair.layers))
