@@ -23,7 +23,6 @@ from ray.exceptions import RayError, RayTaskError
 from distcari.cluster import events as e
 from distcari.cluster.pool import Crew, Task, places, what_is_free
 from distcari.cluster.queue import Queue
-from distcari.cluster.run_note import close_notes
 from distcari.cluster.shipping import Depot
 from distcari.cluster.worker import Job, Result, RivalJob, StoreTrouble, Worker
 from distcari.errors import InputError
@@ -33,6 +32,7 @@ from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.files import is_local, local_path
 from distcari.store.lease import LeaseLost, take
+from distcari.store.runs import close_notes
 
 log = logging.getLogger("distcari.driver")
 TRIES = 3

@@ -14,7 +14,7 @@ from typing import Any
 from distcari import __version__
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
-from distcari.grid import BASE_AXES, Axis, Cell, Grid, Label, digest, label_text, select
+from distcari.grid import Axis, Cell, Grid, Label, digest, label_text, select
 from distcari.planning.differences import Difference, expand_differences, rival_layers
 from distcari.planning.layers import chosen_layers, describe_models
 from distcari.render import LayerInfo
@@ -22,6 +22,7 @@ from distcari.settings import RENDER_VERSION, RenderSettings
 from distcari.sources.images import LoadedImage, load_images
 from distcari.sources.models import ModelSpec, check_model, expand_models
 from distcari.store import Store
+from distcari.store.description import Description
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,12 @@ def make_plan(
     wanted = _selected(cells, grid, only or {})
     earlier = _earlier(store, experiment.name)
     if earlier is not None:
-        meta = _merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
+        everything = overwrite and len(wanted) == len(cells)
+        meta = earlier.merged(Description.of(meta), overwrite=everything, where=where).as_json()
     stale = _stale(store, grid, wanted) if overwrite else ()
     with _no_collections():
         lost = store.lost(experiment.name)
+        lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
         experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
@@ -245,69 +248,12 @@ def _meta(
     }
 
 
-def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
-    if experiment not in store.experiments():
+def _earlier(store: Store, experiment: str) -> Description | None:
+    """What the store says of the experiment; None if it has none of that name."""
+    try:
+        return store.arrays(experiment).description
+    except KeyError:
         return None
-    return store.arrays(experiment).meta or None
-
-
-def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
-    """The stored description with what is new added; refuses what would put two meanings under one name."""
-    _same_axes(earlier["axes"], now["axes"], where)
-    before = {"shard": 1, **earlier.get("settings", {})}
-    differences = [
-        f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
-        for name, old in before.items() if now["settings"].get(name) != old
-    ]
-    differences += [
-        f"steps at {label}: {old} in the store, {now['steps'][label]} now"
-        for label, old in earlier.get("steps", {}).items() if now["steps"].get(label, old) != old
-    ]
-    for kind, content in (("models", "digest"), ("images", "sha256")):
-        differences += [
-            f"{kind[:-1]} {label}: its content has changed ({old[content][:12]}… in the store, "
-            f"{now[kind][label][content][:12]}… now)"
-            for label, old in earlier.get(kind, {}).items()
-            if label in now[kind] and now[kind][label][content] != old[content]
-        ]
-    fixed = [name for name in ("size", "input_size", "picture_dtype", "shard", "compat")
-             if before.get(name) != now["settings"][name]]
-    if differences and (fixed or not overwrite):
-        raise InputError(
-            f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(differences),
-            "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
-            + (" (not with a changed size or type: those need another name)." if fixed else "."),
-        )
-    merged = {**now}
-    for part in ("steps", "models", "images"):
-        merged[part] = {**earlier.get(part, {}), **now[part]}
-    merged["layers_of"] = _layers_of(earlier, now)
-    return merged
-
-
-def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
-    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
-    if list(earlier) == list(now):
-        return
-    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
-    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
-                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
-                     "another name (--set name=…).")
-
-
-def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
-    """Which layers each model has, where some model lacks one: the union of both runs."""
-    def has(meta: dict[str, Any], model: str) -> list[str]:
-        if model not in meta["models"]:
-            return []
-        return list(meta["layers_of"].get(model, meta["steps"]))
-
-    labels = {**earlier["steps"], **now["steps"]}
-    both = {
-        model: list(dict.fromkeys([*has(earlier, model), *has(now, model)]))
-        for model in {**earlier["models"], **now["models"]}
-    }
-    return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
 
 
 def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:
