@@ -101,9 +101,11 @@ def _run(
     """Start or join Ray and run the plan; (state, failures)."""
     import ray
 
-    from distcari.cluster.driver import Run, RunStopped
+    from distcari.cluster.executors.ray import RayExecutor
+    from distcari.cluster.ledger import RunStopped
     from distcari.cluster.progress import Bar, Lines
     from distcari.cluster.run_note import RunNote
+    from distcari.cluster.start import run_plan
 
     embedded = address is None and "RAY_ADDRESS" not in os.environ
     _connect(address, embedded)
@@ -116,9 +118,9 @@ def _run(
                              "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
                              "themselves, wait for them with --wait 600.")
         shown = Bar(console) if sys.stdout.isatty() else Lines(sys.stdout)
-        run = Run(plan, store, listeners=[shown, RunNote(store.files)], elastic=not embedded)
         try:
-            return run.start(), run.failures
+            run = run_plan(plan, store, RayExecutor(elastic=not embedded), [shown, RunNote(store.files)])
+            return run.state, run.failures
         except RunStopped as error:
             raise InputError(f"run of {plan.experiment.name}", str(error), error.remedy) from None
     finally:
@@ -127,7 +129,7 @@ def _run(
 
 def _wait_for_room(plan: "Plan", seconds: float) -> str | None:
     """Why no node can hold a worker after waiting for one, or None."""
-    from distcari.cluster.pool import fits_nowhere, wait_for_room
+    from distcari.cluster.room import fits_nowhere, wait_for_room
 
     return wait_for_room(plan.experiment.resources, seconds) if seconds else fits_nowhere(plan.experiment.resources)
 
@@ -153,7 +155,7 @@ def _sum_up(
     seconds: float, console: Console,
 ) -> int:
     """Say what was done, where it is and what to type next; the exit code."""
-    from distcari.cluster.progress import duration
+    from distcari.planning.durations import duration
 
     table = store.table(["key", "experiment", "model", "layer", "robust_gain", "robust_cosine", "seconds"])
     mine = table[table["experiment"] == experiment.name]

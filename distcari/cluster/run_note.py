@@ -49,7 +49,7 @@ class RunNote:
         self.tally = Tally(len(plan.todo))
         self.note = runs.RunNote(
             event.run_id, plan.experiment.name, started_at=datetime.now(UTC), total=len(plan.todo), skipped=plan.done,
-            actors=event.actors, models={model: runs.Share(n) for model, n in plan.by_model().items()},
+            actors=event.workers, models={model: runs.Share(n) for model, n in plan.by_model().items()},
         )
 
     def _write(self) -> None:
