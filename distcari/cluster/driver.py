@@ -15,7 +15,6 @@ from distcari.cluster import events as e
 from distcari.cluster.jobs import Job, Result, make_job
 from distcari.cluster.ledger import Ledger, RunStopped
 from distcari.cluster.queue import Queue
-from distcari.cluster.run_note import close_notes
 from distcari.errors import InputError
 from distcari.grid import WorkUnit
 from distcari.planning.plan import Plan
@@ -23,6 +22,7 @@ from distcari.sources.models import ModelSpec
 from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.lease import Lease, take
+from distcari.store.runs import close_notes
 
 MANY_PARTS, SMALL_PART = 200, 50_000
 
@@ -85,7 +85,10 @@ class Run:
             self.tell(e.RunStarted(self.plan, self.run_id, min(self.executor.workers(self.plan), len(self.plan.todo))))
             self.state = "stopped"
             try:
-                self.state = self._compute()
+                state = self._compute()
+                if state == "finished":
+                    self._compare()
+                self.state = state
             finally:
                 self.tell(e.RunEnded(self.state))
             if len(self.store.index.parts()) > MANY_PARTS:
@@ -140,6 +143,16 @@ class Run:
             raise
         self.ledger.flush(self.lease)
         return state
+
+
+    def _compare(self) -> None:
+        """Hold the store against the plan. Raises RunStopped where somebody deleted meanwhile what was computed."""
+        given_up = set(self.store.failures()["key"])
+        wanted = {cell.key for cell in self.plan.wanted} - given_up
+        if missing := self.store.missing(self.plan.experiment.name, wanted):
+            raise RunStopped(f"{len(missing)} of {len(wanted)} cells that were computed are not in the store "
+                             f"{self.store.url} any more: parts of it were deleted during the run",
+                             "Give the same command again: it computes them.")
 
 
 def _shards(arrays: Arrays) -> dict[Any, int] | None:

@@ -1,4 +1,4 @@
-"""What the store keeps about an experiment, and whether a new run agrees with it.
+"""What the store is to keep about an experiment (`store/description.py` joins it to what it knows), and cells' digests.
 
 A place in the store has one meaning for good: what a name stood for when its first picture was made.
 """
@@ -9,14 +9,11 @@ from typing import Any
 
 from distcari import __version__
 from distcari.config.experiment import Experiment
-from distcari.errors import InputError
-from distcari.grid import BASE_AXES, Axis, Grid, digest, label_text
+from distcari.grid import Axis, Grid, digest, label_text
 from distcari.planning.differences import Difference
 from distcari.settings import RENDER_VERSION, RenderSettings
 from distcari.sources.images import LoadedImage
 from distcari.sources.models import ModelSpec
-
-FIXED = ("size", "input_size", "picture_dtype", "shard", "compat")  # what the store's arrays are made for
 
 
 def axes_of(
@@ -93,70 +90,6 @@ def describe(
         "config": experiment.model_dump(mode="json", exclude={"store_options"}),
         "distcari_version": __version__,
     }
-
-
-def merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
-    """The stored description with what is new added; refuses what would put two meanings under one name."""
-    _same_axes(earlier["axes"], now["axes"], where)
-    before = {"shard": 1, **earlier.get("settings", {})}
-    changes = _changes(before, earlier, now)
-    fixed = [name for name in FIXED if before.get(name) != now["settings"][name]]
-    if changes and (fixed or not overwrite):
-        raise InputError(
-            f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(changes),
-            "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
-            + (" (not with a changed size or type: those need another name)." if fixed else "."),
-        )
-    both = {**now}
-    for part in ("steps", "models", "images"):
-        both[part] = {**earlier.get(part, {}), **now[part]}
-    both["layers_of"] = _layers_of(earlier, now)
-    return both
-
-
-def _changes(before: Mapping[str, Any], earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not now as it is in the store, a line each; `before` are the stored settings."""
-    settings = [
-        f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
-        for name, old in before.items() if now["settings"].get(name) != old
-    ]
-    steps = [
-        f"steps at {label}: {old} in the store, {now['steps'][label]} now"
-        for label, old in earlier.get("steps", {}).items() if now["steps"].get(label, old) != old
-    ]
-    contents = [
-        f"{kind[:-1]} {label}: its content has changed ({old[content][:12]}… in the store, "
-        f"{now[kind][label][content][:12]}… now)"
-        for kind, content in (("models", "digest"), ("images", "sha256"))
-        for label, old in earlier.get(kind, {}).items()
-        if label in now[kind] and now[kind][label][content] != old[content]
-    ]
-    return settings + steps + contents
-
-
-def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
-    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
-    if list(earlier) == list(now):
-        return
-    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
-    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
-                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
-                     "another name (--set name=…).")
-
-
-def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
-    """Which layers each model has, where some model lacks one: the union of both runs."""
-    def has(meta: dict[str, Any], model: str) -> list[str]:
-        if model not in meta["models"]:
-            return []
-        return list(meta["layers_of"].get(model, meta["steps"]))
-
-    labels = {**earlier["steps"], **now["steps"]}
-    both = {
-        model: list(dict.fromkeys([*has(earlier, model), *has(now, model)]))
-        for model in {**earlier["models"], **now["models"]}
-    }
-    return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
 
 
 def _model_digest(spec: ModelSpec) -> str:

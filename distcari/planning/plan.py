@@ -13,7 +13,7 @@ from typing import Any
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.grid import Cell, Grid, Label, label_text, select
-from distcari.planning.description import axes_of, describe, merged, settings_hash, steps_at
+from distcari.planning.description import axes_of, describe, settings_hash, steps_at
 from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
 from distcari.render import LayerInfo
@@ -21,6 +21,7 @@ from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage, load_images
 from distcari.sources.models import ModelSpec, expand_models
 from distcari.store import Store
+from distcari.store.description import Description
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,12 @@ def make_plan(
     wanted = _selected(cells, grid, only or {})
     earlier = _earlier(store, experiment.name)
     if earlier is not None:
-        meta = merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
+        everything = overwrite and len(wanted) == len(cells)
+        meta = earlier.merged(Description.of(meta), overwrite=everything, where=where).as_json()
     stale = _stale(store, grid, wanted) if overwrite else ()
     with _no_collections():
         lost = store.lost(experiment.name)
+        lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
         experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
@@ -165,10 +168,12 @@ def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[L
     return select(cells, grid.axes, only)
 
 
-def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
-    if experiment not in store.experiments():
+def _earlier(store: Store, experiment: str) -> Description | None:
+    """What the store says of the experiment; None if it has none of that name."""
+    try:
+        return store.arrays(experiment).description
+    except KeyError:
         return None
-    return store.arrays(experiment).meta or None
 
 
 def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -162,15 +162,8 @@ class FolderFiles:
         finally:
             lock.release()
 
-    @contextlib.contextmanager
-    def _sound(self, path: str) -> Iterator[None]:
-        """Turn what no folder of a store does (a file in a folder's place, a name too long) into an InputError."""
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            if isinstance(error, ValueError) or error.errno in _NO_STORE:
-                raise misplaced(self.root / path, error) from None
-            raise
+    def _sound(self, path: str) -> contextlib.AbstractContextManager[None]:
+        return sound_path(self.root / path)
 
     def _alive(self, path: str, made_by: re.Match[str] | None) -> bool:
         if made_by is None:
@@ -307,16 +300,26 @@ def summary(error: BaseException) -> str:
     return f"the server says {code[1]} ({type(error).__name__})" if code else text.partition(" Debug source:")[0][:300]
 
 
-def misplaced(path: Path | str, error: Exception) -> InputError:
-    """The InputError for a path of a store that no store has: what lies there, and what to do."""
-    number = getattr(error, "errno", None)
+@contextlib.contextmanager
+def sound_path(path: Path) -> Iterator[None]:
+    """Turn what no folder of a store does (a file in a folder's place, a name too long) into an InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if "null" in str(error) if isinstance(error, ValueError) else error.errno in _NO_STORE:
+            raise _misplaced(path, error) from None
+        raise
+
+
+def _misplaced(path: Path, error: Exception) -> InputError:
+    path = Path(getattr(error, "filename", None) or path)
     problem = {
         errno.ENOTDIR: "is a file where a folder should be, or lies below one",
         errno.EEXIST: "is a file where a folder should be",
         errno.EISDIR: "is a folder where a file should be", errno.ENOTEMPTY: "is a folder where a file should be",
         errno.ELOOP: "is a loop of symbolic links", errno.ENAMETOOLONG: "has a name that is too long",
         errno.EACCES: "may not be read or written by this user", errno.EPERM: "may not be read or written by this user",
-    }.get(number or 0, f"is no path of a file: {one_line(error)}")
+    }.get(getattr(error, "errno", 0), f"is no path of a file: {one_line(error)}")
     shown = str(path).replace("\0", "\\0")
     return InputError(f"store {shown[:300]}", problem, "Move it away or mend it, or give another place for the store.")
 
