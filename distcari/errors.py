@@ -1,5 +1,7 @@
 """The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
 
+from importlib.util import find_spec
+
 
 class InputError(Exception):
     """Something the user gave cannot be used: a config field, a checkpoint, an image, a store.
@@ -15,3 +17,10 @@ class InputError(Exception):
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
         """Survive pickling between Ray processes with all three parts."""
         return type(self), (self.where, self.problem, self.remedy)
+
+
+def needs(extra: str, *modules: str) -> None:
+    """Raise InputError unless these modules are installed, which come with an extra of the package; loads none."""
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise InputError(f"package {missing[0]}", f"is not installed; it comes with the extra `{extra}`",
+                         f"pip install 'distcari[{extra}]'")

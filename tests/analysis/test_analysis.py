@@ -13,7 +13,7 @@ from support.shared import config
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
 from distcari.analysis.metrics import COLOUR, METRICS, SPECTRUM
-from distcari.cli.compare import main
+from distcari.cli.main import main
 from distcari.errors import InputError
 from distcari.figures import FIGURES
 
