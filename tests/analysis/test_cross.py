@@ -7,6 +7,7 @@ from support.serial import compute
 from support.shared import config
 
 from distcari.analysis import cross
+from distcari.cli.main import main
 from distcari.errors import InputError
 from distcari.render.rival import CROSS
 from distcari.store import open_store
