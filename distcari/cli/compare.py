@@ -18,7 +18,7 @@ from distcari.cli.options import (
     names,
     study_of,
 )
-from distcari.errors import InputError
+from distcari.errors import InputError, needs
 
 if TYPE_CHECKING:
     from distcari.analysis.groups import Given
@@ -62,6 +62,7 @@ def compare(
     if out is None:
         typer.echo("\nWith pictures: --out report.html")
         return
+    needs("analysis", "jinja2")
     from distcari.analysis.report import html
 
     typed = "distcari " + shlex.join(context.obj or [])

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from distcari.cli.options import Only, StoreOptions, StorePlace, only_of, store_of
+from distcari.cli.options import Only, StoreOptions, StorePlace, needs_models, only_of, store_of
 
 
 def cross(
@@ -26,6 +26,7 @@ def cross(
       distcari cross store demo
       distcari cross store demo --in lite1 --only model=lite0
     """
+    needs_models()
     opened = store_of(store, options, writable=True)
     from distcari.analysis.cross import path_of, update
 

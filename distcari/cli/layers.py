@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from distcari.cli.options import ConfigFile, Overrides
+from distcari.cli.options import ConfigFile, Overrides, needs_models
 from distcari.errors import InputError
 
 Rows = list[tuple[Any, bool]]  # a layer, and whether the config asks for it
@@ -44,6 +44,7 @@ def layers(
 
 def _found(config: str, overrides: list[str] | None, only: str | None, kinds: set[str] | None) -> dict[str, Rows]:
     """The layers of each model."""
+    needs_models()
     from distcari.config.load import load_experiment
 
     experiment = load_experiment(config, overrides or ())

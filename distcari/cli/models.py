@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from distcari.cli.options import ConfigFile, Overrides, console
+from distcari.cli.options import ConfigFile, Overrides, console, needs_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +25,7 @@ def models(config: ConfigFile, overrides: Overrides = None) -> None:
       distcari models configs/demo.yaml
       distcari models configs/finetune.yaml --set input_size=160
     """
+    needs_models()
     from rich.table import Table
 
     from distcari.config.load import load_experiment

@@ -53,10 +53,14 @@ def store_of(place: str, options: Sequence[str] | None = None, *, writable: bool
     return store
 
 
+def needs_models() -> None:
+    """Raise InputError unless what reads architectures and checkpoints is installed."""
+    needs("cluster", "torchvision", "timm", "safetensors")
+
+
 def study_of(place: str, options: Sequence[str] | None, experiment: str | None) -> "Study":
     """An experiment of a store, for the analysis. Raises InputError where it is not clear which."""
     opened = store_of(place, options)
-    needs("analysis", "pandas", "scipy")
     import warnings
 
     from distcari.analysis.study import open_study
@@ -67,7 +71,7 @@ def study_of(place: str, options: Sequence[str] | None, experiment: str | None) 
 
 def needs_store() -> None:
     """Raise InputError unless what reads and writes stores is installed."""
-    needs("cluster", "zarr", "pyarrow", "pandas", "obstore")
+    needs("store", "zarr", "pyarrow", "pandas", "obstore")
 
 
 def options_of(texts: Sequence[str] | None) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def config_page() -> str:
     from distcari.config.reference import reference as table
 
     return "\n".join([
-        "# Config fields", "", "Made from the config's own description; `distcari config schema` prints it.", "",
-        table(), ""])
+        "# Configuration", "", "Every field of an experiment's YAML file, from the code that reads it "
+        "(`distcari config schema`). What they are for: [Experiments](../experiments.md).", "", table(), ""])
 
 
 def _helps(command: object, name: str, parent: object) -> list[tuple[str, str]]:

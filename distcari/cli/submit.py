@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distcari.cli.options import ConfigFile, Only, Overrides, console, needs_store, only_of
+from distcari.cli.options import ConfigFile, Only, Overrides, console, needs_models, needs_store, only_of
 from distcari.cli.process import deaf_to_closed_pipes, ended_by_sigterm
 from distcari.errors import InputError, needs
 
@@ -76,6 +76,7 @@ def compute(
 ) -> None:
     """Plan, run, sum up. `again` is the command that goes on with it. Raises typer.Exit unless all is done."""
     needs_store()
+    needs_models()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     from distcari.config.load import load_experiment
 
