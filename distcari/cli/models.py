@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from distcari.cli.options import ConfigFile, Overrides, console, needs_models
+from distcari.cli.options import ConfigFile, Overrides, needs_models, print_table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ def models(config: ConfigFile, overrides: Overrides = None) -> None:
     specs = expand_models(experiment, config)
     for spec in specs:
         table.add_row(*_row(spec))
-    console().print(table, crop=False, no_wrap=True, width=10_000)  # whole names, however narrow the terminal
+    print_table(table)
     typer.echo(f"{len(specs)} model{'s' if len(specs) != 1 else ''}. Their layers: distcari layers {config}")
 
 

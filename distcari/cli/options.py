@@ -10,6 +10,7 @@ from distcari.errors import InputError, needs
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from distcari.analysis.study import Study
     from distcari.grid import Label
@@ -106,8 +107,13 @@ def names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def console() -> "Console":
+def console(width: int | None = None) -> "Console":
     """Where commands print: names as they are, never as markup; no colours and no line breaks of its own in a pipe."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty(), width=width)
+
+
+def print_table(table: "Table") -> None:
+    """Print a table with its names whole, in any log and however narrow the terminal."""
+    console(width=10_000).print(table)

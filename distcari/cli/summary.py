@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from distcari.cli.options import print_table
 from distcari.grid import BASE_AXES, label_text
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _show_means(frame: "pd.DataFrame", console: "Console") -> None:
     models = frame.groupby("model", sort=False)[["robust_gain", "robust_cosine"]].agg(["size", "mean"])
     for model, row in models.head(MOST_MODELS).iterrows():
         table.add_row(str(model), f"{row.iloc[0]:.0f}", f"{row.iloc[1]:.2f}", f"{row.iloc[3]:.2f}")
-    console.print(table, crop=False, no_wrap=True, width=10_000)  # names are never cut, in no log and no terminal
+    print_table(table)
     if len(models) > MOST_MODELS:
         console.print(f"… and {len(models) - MOST_MODELS} models more")
 

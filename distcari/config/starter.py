@@ -1,6 +1,6 @@
 """A config to begin with: from a few answers to commented YAML that is valid before anybody sees it."""
 
-import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,6 +105,16 @@ def _scalar(value: Any) -> str:
     """A value on one line of YAML: plain where YAML reads it back as it is, else quoted."""
     if isinstance(value, list):
         return f"[{', '.join(_scalar(one) for one in value)}]"
-    if isinstance(value, str) and (value == "" or any(c in value for c in "\n\r\t,[]{}")):
-        return json.dumps(value)
-    return yaml.safe_dump(value, width=10**6, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+    if isinstance(value, str) and not _reads_back(value):
+        return yaml.safe_dump(value, default_style='"', width=10**6).removesuffix("\n")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reads_back(text: str) -> bool:
+    """Whether plain text needs no quotes, neither as a field's value nor in a list."""
+    if not re.fullmatch(r"[\w./][\w./*:=@-]*", text, re.ASCII):
+        return False
+    try:
+        return bool(yaml.safe_load(f"[{text}]") == [text] and yaml.safe_load(f"k: {text}") == {"k": text})
+    except yaml.YAMLError:
+        return False

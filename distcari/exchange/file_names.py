@@ -1,14 +1,13 @@
 """File names out of labels: as near to them as every file system allows, none like another, none that leads away."""
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 LONGEST = 200  # bytes; file systems allow 255, and an ending still follows
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff\u2028\u2029]|^[.\s]|\s$')
+_UNSAFE = frozenset('/\\:*?"<>|')
 
 
 def file_names(labels: Sequence[Sequence[str]]) -> list[str]:
@@ -27,13 +26,14 @@ def file_names(labels: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    clean = _UNSAFE.sub("-", text) or "-"
+    clean = "".join("-" if c in _UNSAFE or not c.isprintable() else c for c in text.strip()) or "-"
+    clean = re.sub(r"^\.+", "-", clean)
     return clean.encode()[:LONGEST].decode(errors="ignore")
 
 
 def _marked(name: str, labels: Sequence[str], taken: set[str]) -> str:
     """The name with so much of the labels' hash that nobody else has it, which is then taken."""
-    digest = hashlib.sha256(json.dumps(list(labels)).encode()).hexdigest()
+    digest = hashlib.sha256(ascii(tuple(labels)).encode()).hexdigest()
     for length in range(8, 65, 8):
         if _folded(marked := f"{name}-{digest[:length]}") not in taken:
             taken.add(_folded(marked))

@@ -67,7 +67,7 @@ def test_init_says_which_flag_is_missing_where_nobody_answers(work):
 TEXT = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(lambda t: t.strip())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TEXT, min_size=1, max_size=3), st.lists(TEXT, min_size=1, max_size=3))
 def test_any_layer_and_file_comes_back_as_it_was_given(layers, files):
     try:

@@ -17,7 +17,7 @@ LABEL = st.one_of(
 GROUPS = st.lists(st.tuples(LABEL, LABEL, LABEL), max_size=12, unique=True)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(GROUPS)
 @example([("a_b", "c", "d"), ("a", "b_c", "d"), ("a", "b", "c_d")])
 @example([("..", "", ""), ("../up", "l", "i"), ("/", "l", "i")])
@@ -28,8 +28,7 @@ def test_names_are_safe_unique_and_the_same_again(groups):
     folded = {unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold()) for name in names}
     assert len(folded) == len(groups)
     for name in names:
-        assert 0 < len(name.encode()) <= LONGEST + 65 <= 255 - len(".npy") + LONGEST
-        assert len(f"{name}.npy".encode()) <= 255 or name.count("-") > 0
+        assert 0 < len(name.encode()) <= LONGEST + 17
         assert not set(name) & set('/\\:*?"<>|\x00\n\r\t') and not name.startswith(".") and name.isprintable()
 
 
