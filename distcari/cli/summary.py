@@ -1,5 +1,6 @@
 """What `distcari submit` says of a plan before the run, and of the store after it."""
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,8 @@ def show_end(
     for row in failed[:5]:
         console.print(Text.assemble(("failed", "red"), f" {_place(row, axes)}: {row['error']}"))
     if len(mine):
-        _show_means(mine, console)
-        _show_worst(mine, axes, console)
+        show_means(mine, console)
+        show_worst(mine, axes, console)
         console.print(f"contact sheet: {_sheet(store, plan.experiment.name, new=bool(plan.todo))}")
     if state == "interrupted":
         console.print(f"interrupted; nothing done is lost. Go on with: {again}")
@@ -57,11 +58,12 @@ def show_end(
         console.print(f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
                       f"Try them again with: {again} --retry-failed")
         return 1
-    console.print(f"next: distcari dashboard --store {store.url}   or   pandas.read_parquet('{store.url}/index')")
+    console.print(f"next: distcari dashboard --store {shlex.quote(store.url)}   or   "
+                  f"pandas.read_parquet('{store.url}/index')")
     return 0
 
 
-def _show_means(frame: "pd.DataFrame", console: "Console") -> None:
+def show_means(frame: "pd.DataFrame", console: "Console") -> None:
     """Each model's means over all its cells, with its whole name."""
     table = Table(title="means of each model", title_justify="left", box=None, pad_edge=False)
     table.add_column("model")
@@ -75,7 +77,7 @@ def _show_means(frame: "pd.DataFrame", console: "Console") -> None:
         console.print(f"… and {len(models) - MOST_MODELS} models more")
 
 
-def _show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -> None:
+def show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -> None:
     """The cells that show least of what they were to show, by robust cosine: it has one scale at all layers."""
     for row in frame.dropna(subset=["robust_cosine"]).nsmallest(WORST, "robust_cosine").to_dict("records"):
         console.print(f"lowest robust cosine: {row['robust_cosine']:.2f} (gain {row['robust_gain']:.2f}) at "

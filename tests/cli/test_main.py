@@ -124,7 +124,7 @@ def test_models_are_listed_with_what_was_found(work, capsys):
                                 "input"]
     a, b = (line.split() for line in lines[1:3])
     assert a[:2] == ["a", "net"] and "init_seed 1" in lines[2] and a[-2:] == ["imagenet", "32"]
-    assert a[-4] == b[-4] == "10" and a[-5] != b[-5], "as many classes, other weights"
+    assert a[-4] == b[-4] == "5" and a[-5] != b[-5], "as many classes, other weights"
 
 
 @pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {}])
