@@ -13,8 +13,12 @@ concluded from how many seeds: docs/analysis.md. Needs no torch but for the metr
 from distcari.analysis.between import between_within
 from distcari.analysis.comparison import compare
 from distcari.analysis.distances import distance_matrix
+from distcari.analysis.judge import Judge, open_judge
+from distcari.analysis.matching import match_groups, match_inputs
 from distcari.analysis.metrics import Metric
 from distcari.analysis.result import Comparison
+from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
 
-__all__ = ["Comparison", "Metric", "Study", "between_within", "compare", "distance_matrix", "open_study"]
+__all__ = ["Comparison", "Judge", "Metric", "Study", "agreement", "between_within", "compare", "distance_matrix",
+           "match_groups", "match_inputs", "open_judge", "open_study", "similarity"]
