@@ -7,6 +7,7 @@ import typer
 
 
 def reference(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
 ) -> None:
     """Write the generated pages of the documentation: cli.md and config.md.
@@ -16,21 +17,19 @@ def reference(
       distcari reference docs/reference
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    for name, text in pages(context.find_root().command).items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def pages() -> dict[str, str]:
-    """The pages by file name."""
-    return {"cli.md": cli_page(), "config.md": config_page()}
+def pages(command: object) -> dict[str, str]:
+    """The pages by file name; `command` is the whole of `distcari`."""
+    return {"cli.md": cli_page(command), "config.md": config_page()}
 
 
-def cli_page() -> str:
-    """Every command's help, in Markdown."""
-    from distcari.cli.main import app
-
+def cli_page(command: object) -> str:
+    """The help of a command and of all below it, in Markdown."""
     parts = ["# Command line", "", "Made from the commands' own help (`distcari reference docs/reference`)."]
-    for path, text in _helps(typer.main.get_command(app), "distcari", None):
+    for path, text in _helps(command, "distcari", None):
         parts += ["", f"## {path}", "", "```text", text, "```"]
     return "\n".join(parts) + "\n"
 
