@@ -1,6 +1,7 @@
 """The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
 
 import errno
+from importlib.util import find_spec
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -34,3 +35,10 @@ def typed_line(error: BaseException | None, most: int = 300) -> str:
 def is_full(error: BaseException) -> bool:
     """Whether a place takes no more writes (no room, quota used up, read-only), so that trying again is vain."""
     return isinstance(error, OSError) and error.errno in _FULL
+
+
+def needs(extra: str, *modules: str) -> None:
+    """Raise InputError unless these modules are installed, which come with an extra of the package; loads none."""
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise InputError(f"package {missing[0]}", f"is not installed; it comes with the extra `{extra}`",
+                         f"pip install 'distcari[{extra}]'")

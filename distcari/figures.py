@@ -1,6 +1,6 @@
 """Colour and texture figures of a finished picture, each with unit, meaning and source. No torch.
 
-Rows written before a figure was thought of have null in its column; `python -m distcari.compact` keeps it so.
+Rows written before a figure was thought of have null in its column; `distcari compact` keeps it so.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 from distcari.cluster import events as e
 from distcari.grid import label_text
@@ -81,7 +82,7 @@ class Bar:
         self.axes: list[str] = []
         self.bar = Progress(
             TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[summary]}"),
-            TextColumn("[dim]{task.fields[now]}"), console=console,
+            TextColumn("{task.fields[now]}", style="dim", markup=False), console=console,
         )
 
     def __call__(self, event: e.Event) -> None:
@@ -97,9 +98,9 @@ class Bar:
         elif isinstance(event, e.CellFailed):
             row = event.row
             place = " / ".join(label_text(row[axis]) for axis in self.axes)
-            self.bar.console.print(f"[red]failed[/] {place}: {row['error']}")
+            self.bar.console.print(Text.assemble(("failed", "red"), f" {place}: {row['error']}"))
         elif isinstance(event, e.Stalled):
-            self.bar.console.print(f"[yellow]waiting[/] {event.reason}")
+            self.bar.console.print(Text.assemble(("waiting", "yellow"), f" {event.reason}"))
         elif isinstance(event, e.RunEnded):
             self.bar.update(self.task, now="")
         self.bar.update(self.task, completed=self.tally.done + self.tally.failed, summary=self.tally.summary())

@@ -37,14 +37,14 @@ def chosen_layers(
                 raise InputError(
                     f"{where}: layers[{i}]", f"model {name} has no layer {pattern!r}",
                     f"Nearest: {', '.join(nearest_layers(described, pattern))}. "
-                    f"All layers: python -m distcari.models {where}",
+                    f"All layers: distcari layers {where}",
                 )
             found[name].update({info.name: info for info in matches})
     for i, pattern in enumerate(experiment.layers):
         if is_pattern(pattern) and not any(find_layers(described, pattern) for described in infos.values()):
             raise InputError(
                 f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
-                f"All layers: python -m distcari.models {where}",
+                f"All layers: distcari layers {where}",
             )
     return found
 

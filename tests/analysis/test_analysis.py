@@ -13,7 +13,7 @@ from support.shared import config
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
 from distcari.analysis.metrics import COLOUR, METRICS, SPECTRUM
-from distcari.cli.compare import main
+from distcari.cli.main import main
 from distcari.errors import InputError
 from distcari.figures import FIGURES
 
@@ -213,7 +213,7 @@ def test_frames_survive_parquet(store, tmp_path):
 
 
 def test_no_torch_is_loaded():
-    code = "import sys, distcari.analysis, distcari.analysis.report, distcari.analysis.__main__; " \
+    code = "import sys, distcari.analysis, distcari.analysis.report, distcari.cli.compare; " \
         "print([m for m in ('torch', 'ray') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
