@@ -1,5 +1,8 @@
 """The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(Exception):
     """Something the user gave cannot be used: a config field, a checkpoint, an image, a store.
@@ -15,3 +18,24 @@ class InputError(Exception):
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
         """Survive pickling between Ray processes with all three parts."""
         return type(self), (self.where, self.problem, self.remedy)
+
+
+def typed_line(error: BaseException, most: int = 300) -> str:
+    """An error's type and message in one printable line."""
+    text = " ".join(str(error).split())[:most]
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+@contextmanager
+def last_resort(where: str, problem: str, remedy: str) -> Iterator[None]:
+    """Turn whatever bad input raises, and nobody foresaw, into an InputError: the place, the cause, a remedy.
+
+    That includes a `sys.exit` in code that a config names. The error itself stays its `__cause__`.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(where, f"{problem}: {typed_line(error)}", remedy) from error

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from distcari.config.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
-from distcari.errors import InputError
+from distcari.config.experiment import Experiment, ModelSource, Normalization
+from distcari.errors import InputError, last_resort
+from distcari.grid import alike, check_label
+from distcari.settings import NORMALIZATIONS, Triple
 from distcari.sources import architectures, published
 from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
 from distcari.sources.conversions import convert
 from distcari.sources.globs import expand, has_magic
-
-Triple = tuple[float, float, float]
+from distcari.sources.validation import check_file, check_kinds, user_path
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,30 @@ class ModelSpec:
 
 def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSpec]:
     """One specification for each model, globs expanded. Raises InputError for whatever cannot be found."""
-    specs = [
-        spec
-        for i, source in enumerate(experiment.models)
-        for spec in _expand(source, f"{where}: models[{i}]", experiment.input_size)
-    ]
+    specs: list[ModelSpec] = []
+    for i, source in enumerate(experiment.models):
+        here = f"{where}: models[{i}]"
+        with last_resort(here, "the model cannot be read", "Check its options and its weights."):
+            specs += _expand(source, here, experiment.input_size)
     seen: dict[str, ModelSpec] = {}
     for spec in specs:
         if spec.name in seen:
             raise InputError(spec.where, f"duplicate model name {spec.name!r} (also {seen[spec.name].where})",
                              "Give each model a name of its own; in a group use {stem}.")
         seen[spec.name] = spec
+    _check_names(seen, where)
     return specs
+
+
+def _check_names(models: Mapping[str, ModelSpec], where: str) -> None:
+    for name, spec in models.items():
+        try:
+            check_label(name)
+        except ValueError as error:
+            raise InputError(spec.where, str(error), "Give the model a `name` of its own.") from None
+    if pair := alike(models):
+        raise InputError(f"{where}: models", f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+                         "Give one of the models another `name`.")
 
 
 def load_model(spec: ModelSpec) -> nn.Module:
@@ -60,6 +73,7 @@ def load_model(spec: ModelSpec) -> nn.Module:
     if state is not None:
         state = convert(state, model, spec.source)
         check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
+        check_kinds(state, model.state_dict(), spec.file or spec.name, spec.where)
         model.load_state_dict(state, strict=False)
     return model.eval()
 
@@ -72,6 +86,7 @@ def check_model(spec: ModelSpec) -> None:
     model = _outline(spec)
     state = convert(state, model, spec.source)
     check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
+    check_kinds(state, model.state_dict(), spec.file or spec.name, spec.where)
 
 
 def _outline(spec: ModelSpec) -> nn.Module:
@@ -102,6 +117,7 @@ def _spec(source: ModelSource, where: str, default_size: int, file: Path | None,
     mean, std, size = _preprocessing(source, where, default_size)
     spec = ModelSpec(name, source, str(file) if file else None, "", mean, std, size, None, where)
     if file is not None:
+        check_file(file, where)
         return replace(spec, sha256=file_sha256(file), num_classes=_num_classes(spec))
     state = _state(spec)
     if state is None:
@@ -157,14 +173,15 @@ def _checkpoints(source: ModelSource, where: str) -> list[Path]:
     patterns = [source.checkpoint] if isinstance(source.checkpoint, str) else list(source.checkpoint or ())
     found: list[Path] = []
     for pattern in patterns:
-        if has_magic(pattern):
-            matches = [p for p in expand(pattern) if p.name.endswith(SUFFIXES)]
+        path = user_path(pattern, f"{where}.checkpoint")
+        if has_magic(pattern) and not path.exists():
+            matches = [p for p in expand(str(path)) if p.name.endswith(SUFFIXES)]
             matches = [p for p in matches if not any(_excluded(p, e) for e in source.exclude)]
             if not matches:
                 raise InputError(f"{where}.checkpoint", f"nothing matches {pattern}", _put_it(Path(pattern)))
             found += matches
         else:
-            found.append(_one_file(Path(pattern).expanduser(), f"{where}.checkpoint"))
+            found.append(_one_file(path, f"{where}.checkpoint"))
     return [path.absolute() for path in dict.fromkeys(found)]
 
 
