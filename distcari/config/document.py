@@ -98,8 +98,8 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConstructorError(None, None, "a key that is no text", key.start_mark)
             if (earlier := first.get((key.tag, key.value))) is not None:
-                raise ConstructorError(None, None, f"the key {key.value[:80]!r} a second time (first in line {earlier})",
-                                       key.start_mark)
+                raise ConstructorError(None, None, f"the key {key.value[:80]!r} a second time (first in line "
+                                       f"{earlier})", key.start_mark)
             first[key.tag, key.value] = key.start_mark.line + 1
             yield value
 

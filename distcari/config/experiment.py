@@ -188,8 +188,8 @@ class Resources(Part):
     num_gpus: Real = Field(0, ge=0, le=4096, description="GPUs of an actor; fractions share one GPU.")
     custom: dict[str, Real] = Field(default_factory=dict, description="Custom Ray resources of an actor.")
     batch: Whole = Field(
-        4, ge=1, le=4096, description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises them "
-        "together, a CPU one after another (as fast, and bit for bit reproducible)."
+        4, ge=1, le=4096, description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises "
+        "them together, a CPU one after another (as fast, and bit for bit reproducible)."
     )
     timeout: Real | None = Field(
         None, gt=0, le=10_000_000, description="Seconds after which a work unit is taken from a worker that hangs. "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from distcari.config.experiment import Experiment, ImageSource
-from distcari.errors import InputError, typed_line, last_resort
+from distcari.errors import InputError, last_resort, typed_line
 from distcari.grid import alike, check_label
 from distcari.sources.download import download
 from distcari.sources.globs import expand, has_magic
