@@ -113,7 +113,7 @@ def check_fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path
         for k in expected if k in state and state[k].shape != expected[k].shape
     ]
     told = [
-        f"{len(keys)} {what}: {', '.join(keys[:3])}{' …' if len(keys) > 3 else ''}"
+        f"{len(keys)} {what}: {', '.join(key[:200] for key in keys[:3])}{' …' if len(keys) > 3 else ''}"
         for keys, what in ((missing, "keys missing"), (extra, "keys unexpected"), (shapes, "shapes differ")) if keys
     ]
     if told:
