@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +42,12 @@ def check_network(model: nn.Module, name: str, where: str) -> None:
 def probed(model: nn.Module, infos: Sequence[LayerInfo], size: int) -> list[LayerInfo]:
     """The layers, as UnfitLayer those whose output a picture cannot be optimised for. One pass of one noisy picture."""
     reasons: dict[str, str | None] = {}
+    follow: dict[Any, bool] = {}
     modules = dict(model.named_modules())
 
     def record(path: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            reasons[path] = _flaw(output)
+            reasons[path] = _flaw(output, noise, follow)
 
         return hook
 
@@ -65,19 +67,35 @@ def probed(model: nn.Module, infos: Sequence[LayerInfo], size: int) -> list[Laye
     return [_marked(info, reasons.get(info.path)) for info in infos]
 
 
-def _flaw(output: object) -> str | None:
-    """Why a picture cannot be optimised for this output, None if it can."""
+def _flaw(output: object, picture: Tensor, follow: dict[Any, bool]) -> str | None:
+    """Why the picture cannot be optimised for this output, None if it can."""
     if not isinstance(output, Tensor):
         return "gives no tensor"
     if not output.is_floating_point():
         return f"gives {str(output.dtype).removeprefix('torch.')}, which has no gradient"
     if not output.numel():
         return f"gives nothing: its shape is {tuple(output.shape[1:])}"
-    if not output.requires_grad:
+    if not _follows(output.grad_fn, picture, follow):
         return "does not follow the picture: it is constant, or computed without a gradient"
     if not torch.isfinite(output.detach()).all():
         return "gives values that are not finite"
     return None
+
+
+def _follows(node: Any, picture: Tensor, known: dict[Any, bool]) -> bool:
+    """Whether a node of the backward graph leads to the picture; `known` are those that were asked for before."""
+    waiting, seen = [node], set()
+    while waiting:
+        here = waiting.pop()
+        if here is None or here in seen or known.get(here) is False:
+            continue
+        if known.get(here) or getattr(here, "variable", None) is picture:
+            known[node] = True
+            return True
+        seen.add(here)
+        waiting += [before for before, _ in here.next_functions]
+    known.update(dict.fromkeys(seen, False))
+    return False
 
 
 def _marked(info: LayerInfo, reason: str | None) -> LayerInfo:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from distcari.errors import InputError, last_resort
-from distcari.sources.validation import check_plain
+from distcari.sources.validation import check_unpacked
 
 SUFFIXES = (".safetensors", ".pth.tar", ".pt.tar", ".pt", ".pth", ".tar", ".ckpt", ".bin")
 # Where trainers nest the weights; averaged ones only where there are no others.
@@ -36,7 +36,7 @@ def read_state(path: Path, where: str) -> State:
         raise InputError(where, f"no checkpoint at {path}", "Put the file there, or correct the path.")
     if path.suffix == ".safetensors":
         state = _read_safetensors(path, where)
-        check_plain(state, path, where)
+        check_unpacked(state, path, where)
         return strip_prefixes(state)
     try:
         with warnings.catch_warnings():
@@ -50,7 +50,7 @@ def read_state(path: Path, where: str) -> State:
         state = find_state(loaded)  # of a file that may hold itself
     if not state:
         raise InputError(where, f"{path} holds no weights", "Save it as torch.save(model.state_dict(), path).")
-    check_plain(state, path, where)
+    check_unpacked(state, path, where)
     return strip_prefixes(state)
 
 

@@ -16,7 +16,7 @@ from distcari.sources import architectures, published
 from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
 from distcari.sources.conversions import convert
 from distcari.sources.globs import expand, has_magic
-from distcari.sources.validation import check_file, check_kinds, user_path
+from distcari.sources.validation import check_file, check_kinds, check_plain, user_path
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def _spec(source: ModelSource, where: str, default_size: int, file: Path | None,
     state = _state(spec)
     if state is None:
         state = architectures.build(source, where).state_dict()
+        check_plain(state, f"model {name}", where)
     return replace(spec, sha256=state_sha256(state))
 
 

@@ -59,24 +59,30 @@ def open_file(path: Path, where: str) -> BinaryIO:
     return file
 
 
-def check_plain(state: Mapping[str, Tensor], path: Path | str, where: str) -> None:
-    """Raise InputError unless every weight is a dense tensor in memory, and finite."""
-    size = Path(path).stat().st_size
-    if sum(value.numel() for value in state.values()) > 64 * size + 2**20:
+def check_unpacked(state: Mapping[str, Tensor], path: Path, where: str) -> None:
+    """Raise InputError as `check_plain`, and for a file that unpacks to far more than it holds."""
+    if sum(value.numel() for value in state.values()) > 64 * path.stat().st_size + 2**20:
         raise InputError(where, f"{path} unpacks to far more weights than it holds bytes", _PLAIN)
+    check_plain(state, str(path), where)
+
+
+def check_plain(state: Mapping[str, Tensor], owner: str, where: str) -> None:
+    """Raise InputError unless every weight is a dense tensor in memory, and finite. `owner` is a file or a model."""
     for name, value in state.items():
         if kind := _unusual(value):
-            raise InputError(where, f"{path} holds {kind}: {name[:100]}", _PLAIN)
+            raise InputError(where, f"{owner} holds {kind}: {name[:100]}", _PLAIN)
         if _numbers(value) and not _finite(value) and not (_is_mask(name) and not value.isnan().any()):
-            raise InputError(where, f"{path} holds weights that are not finite (NaN or inf): {name[:100]}",
+            raise InputError(where, f"{owner} holds weights that are not finite (NaN or inf): {name[:100]}",
                              "The training diverged, or the file is damaged: give an earlier checkpoint.")
 
 
 _PLAIN = "Save plain weights where it was made: torch.save(model.float().state_dict(), 'weights.pt')."
 
 
-def _unusual(value: Tensor) -> str | None:
-    """What a tensor is instead of a plain one, None if it is one."""
+def _unusual(value: object) -> str | None:
+    """What a weight is instead of a plain tensor, None if it is one."""
+    if not isinstance(value, Tensor):
+        return f"a weight packed in a {type(value).__name__} (quantised)"
     if value.is_meta:
         return "a weight without values (on the meta device)"
     if value.is_quantized:
