@@ -6,6 +6,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -40,6 +41,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"is {value}, but must be finite")
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError(f"is a {type(value).__name__}, but must be text, a number, true, false, null, or lists of them")

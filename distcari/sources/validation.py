@@ -102,8 +102,8 @@ def _is_mask(name: str) -> bool:
 
 
 def _finite(value: Tensor) -> bool:
-    """Whether all values are finite. The sum tells in one pass; where it overflows, each value is looked at."""
-    if value.dtype.itemsize == 1:  # float8 has few operations
+    """Whether all values are finite in float32. The sum tells in one pass; where it overflows, each is looked at."""
+    if value.dtype == torch.float64 or value.dtype.itemsize == 1:  # float8 has few operations
         value = value.float()
     summed = value.sum(dtype=None if value.is_complex() else torch.promote_types(value.dtype, torch.float32))
     return bool(torch.isfinite(summed)) or bool(torch.isfinite(value).all())
