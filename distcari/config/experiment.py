@@ -48,8 +48,9 @@ def _plain(value: Any) -> Any:
     raise ValueError(f"is a {type(value).__name__}, but must be text, a number, true, false, null, or lists of them")
 
 
-Whole = Annotated[int, BeforeValidator(_no_truth)]
-Real = Annotated[float, BeforeValidator(_no_truth), Field(allow_inf_nan=False)]
+NoTruth = BeforeValidator(_no_truth)
+Whole = Annotated[int, NoTruth]
+Real = Annotated[float, NoTruth, Field(allow_inf_nan=False)]
 Seed = Annotated[int, Field(strict=True)]
 Channels = tuple[Real, Real, Real]
 Label = Annotated[str, AfterValidator(check_label)]
@@ -119,8 +120,8 @@ class ModelSource(Part):
         None, description="What the network was trained with: `imagenet`, `half` (mean = std = 0.5), `none`, or "
         "`{mean: […], std: […]}`. Default: that of the published weights, else `imagenet`."
     )
-    input_size: Whole | None = Field(
-        None, ge=16, le=2048, description="Side of the network's input in pixels. Default: that of the published "
+    input_size: Annotated[int, Field(ge=16, le=2048), NoTruth] | None = Field(
+        None, description="Side of the network's input in pixels. Default: that of the published "
         "weights, else the experiment's `input_size`."
     )
 
@@ -186,7 +187,9 @@ class ImageSource(Part):
 class Resources(Part):
     """What an actor asks Ray for, and how many actors there may be."""
 
-    actors: Whole | None = Field(None, ge=1, le=100_000, description="Most actors at once. Default: as many as fit.")
+    actors: Annotated[int, Field(ge=1, le=100_000), NoTruth] | None = Field(
+        None, description="Most actors at once. Default: as many as fit."
+    )
     num_cpus: Real = Field(1, gt=0, le=4096, description="CPUs of an actor; also its number of threads.")
     num_gpus: Real = Field(0, ge=0, le=4096, description="GPUs of an actor; fractions share one GPU.")
     custom: dict[str, Real] = Field(default_factory=dict, description="Custom Ray resources of an actor.")
@@ -194,8 +197,8 @@ class Resources(Part):
         4, ge=1, le=4096, description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises "
         "them together, a CPU one after another (as fast, and bit for bit reproducible)."
     )
-    timeout: Real | None = Field(
-        None, gt=0, le=10_000_000, description="Seconds after which a work unit is taken from a worker that hangs. "
+    timeout: Annotated[float, Field(gt=0, le=10_000_000), NoTruth] | None = Field(
+        None, description="Seconds after which a work unit is taken from a worker that hangs. "
         "Default: never."
     )
 

@@ -85,7 +85,7 @@ def test_any_mutation_of_an_image_file(work, kind, data):
 @attempts(40)
 @given(st.binary(max_size=300), st.sampled_from(ENDINGS),
        st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"GIF89a", b"RIFF",
-                        b"P6 ", b"%!PS-Adobe", b"\0\0\x01\0", b"8BPS", b"SIMPLE  =", b"\0\0\0\x0cjP  ", b"qoif", b"DDS "]))
+                        b"P6 ", b"%!PS-Adobe", b"\0\0\x01\0", b"8BPS", b"SIMPLE  =", b"qoif", b"DDS "]))
 def test_any_bytes_as_an_image(work, content, ending, magic):
     path = work / f"x{ending}"
     path.write_bytes(magic + content)
@@ -152,7 +152,7 @@ things = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(
 def test_any_kind_of_weights(work, types, others, prefix, nest, value):
     state = Net().state_dict()
     for name, dtype in types.items():
-        state[name] = torch.full(state[name].shape, value).to(dtype)
+        state[name] = torch.full(state[name].shape, value, dtype=torch.float64).to(dtype)
     state = {prefix + name: tensor for name, tensor in state.items()} | others
     torch.save({nest: state} if nest else state, work / "x.pt")
     model_or_message(work / "x.pt")
