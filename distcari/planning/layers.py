@@ -6,8 +6,9 @@ from distcari.config.experiment import Experiment
 from distcari.errors import InputError, last_resort
 from distcari.grid import check_label, digest
 from distcari.planning.probe import UnfitLayer, check_network, probed
-from distcari.render import LayerInfo, describe_layers, find_layers
-from distcari.render.layers import nearest_layers
+from distcari.render import LayerInfo, find_layers
+from distcari.render.layers import describe, nearest_layers
+from distcari.render.replica import replica
 from distcari.sources import architectures
 from distcari.sources.models import ModelSpec
 
@@ -29,15 +30,19 @@ def describe_models(models: Mapping[str, ModelSpec]) -> dict[str, list[LayerInfo
 
 
 def _described(spec: ModelSpec) -> list[LayerInfo]:
+    """All layers of an architecture, those that cannot be rendered as UnfitLayer. Raises InputError for its network."""
     size = spec.input_size
-    model = architectures.build(spec.source, spec.where, spec.num_classes)  # shapes hang on no weights
+    with last_resort(spec.where, f"model {spec.name} cannot be built", "Mend the code that makes it."):
+        model = architectures.build(spec.source, spec.where, spec.num_classes)  # shapes hang on no weights
     check_network(model, spec.name, spec.where)
-    with last_resort(
-        spec.where, f"model {spec.name} cannot take an RGB picture of {size} × {size} pixels",
-        "It must take float32 batches (N, 3, y, x). If it wants another size, give the model its `input_size`; if "
-        "other channels, let a factory put a layer in front.",
-    ):
-        return probed(model, describe_layers(model, size), size)
+    with last_resort(spec.where, f"model {spec.name} cannot be rendered", "Mend its forward pass."):
+        try:
+            copy = replica(model)
+            found = describe(copy, size)
+            unfit = [UnfitLayer(name, name, "other", (), 0.0, reason=why) for name, why in found.unusable.items()]
+            return [*probed(copy, found.layers, size, found.channels), *unfit]
+        except InputError as error:  # the engine does not know the config
+            raise InputError(spec.where, f"model {spec.name} ({error.where}) {error.problem}", error.remedy) from None
 
 
 def chosen_layers(

@@ -19,7 +19,7 @@ class UnfitLayer(LayerInfo):
 
 
 def check_network(model: nn.Module, name: str, where: str) -> None:
-    """Raise InputError for a network whose kind cannot be rendered: no parameters, not float32, mixing its batch."""
+    """Raise InputError for a network whose kind cannot be rendered: no parameters, no values, mixing its batch."""
     parameters = list(model.parameters())
     if not parameters:
         raise InputError(where, f"model {name} has no parameters", "Let its weights be torch.nn.Parameter.")
@@ -27,10 +27,6 @@ def check_network(model: nn.Module, name: str, where: str) -> None:
         if parameter.is_meta:
             raise InputError(where, f"model {name} has weights without values (on the meta device)",
                              "Let the factory give them values, or give a `checkpoint`.")
-        if (parameter.is_floating_point() and parameter.dtype != torch.float32) or parameter.is_complex():
-            kind = str(parameter.dtype).removeprefix("torch.")
-            raise InputError(where, f"model {name} has weights in {kind}, but pictures are float32",
-                             "Let the factory return model.float(); `render.precision` chooses the arithmetic.")
     for path, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_var is None:
             raise InputError(
@@ -39,7 +35,7 @@ def check_network(model: nn.Module, name: str, where: str) -> None:
             )
 
 
-def probed(model: nn.Module, infos: Sequence[LayerInfo], size: int) -> list[LayerInfo]:
+def probed(model: nn.Module, infos: Sequence[LayerInfo], size: int, channels: int = 3) -> list[LayerInfo]:
     """The layers, as UnfitLayer those whose output a picture cannot be optimised for. One pass of one noisy picture."""
     reasons: dict[str, str | None] = {}
     follow: dict[Any, bool] = {}
@@ -53,7 +49,7 @@ def probed(model: nn.Module, infos: Sequence[LayerInfo], size: int) -> list[Laye
 
     frozen = [parameter for parameter in model.parameters() if parameter.requires_grad]
     hooks = [modules[info.path].register_forward_hook(record(info.path)) for info in infos]
-    noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)) - 0.5
+    noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0)) - 0.5
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)

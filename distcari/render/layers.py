@@ -126,10 +126,12 @@ def _unfit(output: Tensor) -> str:
     """Why an output cannot be the aim of a picture; "" if it can."""
     if not output.is_floating_point():
         return f"gives {str(output.dtype).removeprefix('torch.')} values, which have no gradient"
+    if output.ndim and not output.numel():
+        return f"gives nothing: its shape is {tuple(output.shape[1:])}"
     if not 2 <= output.ndim <= 4 or len(output) == 0 or output.numel() == 0:
         return f"gives a tensor of shape {tuple(output.shape)}, not of 2 to 4 dims with the batch first"
     if not output.requires_grad:
-        return "does not depend on the picture, or is detached from it: no gradient leads back"
+        return "does not follow the picture: it is constant, or detached, computed without a gradient"
     return ""
 
 

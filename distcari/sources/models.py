@@ -86,7 +86,10 @@ def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
     try:
         files = dict.fromkeys(spec.file for spec in specs if spec.file is not None)
         hashes = {file: pool.submit(file_sha256, Path(file)) for file in files}
-        inspected = [_inspect(spec, outlines) for spec in specs]
+        inspected = []
+        for spec in specs:
+            with last_resort(spec.where, "the model cannot be read", "Check its options and its weights."):
+                inspected.append(_inspect(spec, outlines))
         return [spec if spec.file is None else replace(spec, sha256=hashes[spec.file].result()) for spec in inspected]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
