@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from distcari.errors import InputError, typed_line
 from distcari.grid import image_digest
-from distcari.store.arrays import Arrays, Damaged, pixels_sha256
+from distcari.store.arrays import Arrays, pixels_sha256
+from distcari.store.layout import Damaged
 from distcari.store.lease import take
 from distcari.store.store import Store
 

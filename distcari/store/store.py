@@ -25,11 +25,13 @@ from distcari import __version__
 from distcari.errors import InputError, one_line
 from distcari.grid import Grid, Label, name_problem
 from distcari.store import growth
-from distcari.store.arrays import Arrays, Damaged, open_arrays
+from distcari.store.arrays import Arrays, open_arrays
 from distcari.store.description import Description
-from distcari.store.files import is_local, local_path, open_files, sound_path, summary
+from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
+from distcari.store.layout import Damaged
 from distcari.store.lease import LeaseLost, take
+from distcari.store.object_files import summary
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
 FORMAT = 1
