@@ -152,7 +152,10 @@ class Arrays:
         return tuple(images if axis == image else i for axis, i in enumerate(run[0]))
 
     def absent(self, places: Sequence[Place]) -> list[bool]:
-        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
+        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False.
+
+        Raises Damaged where a folder lies in a chunk's place: nothing could be written there.
+        """
         if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return [False] * len(places)
         middles = [self._middle(place) for place in places]
@@ -165,8 +168,15 @@ class Arrays:
                 here = [f"{start}{middle}{tail}" in names for middle in middles]
             else:
                 here = [Path(f"{head}{middle}{tail}").is_file() for middle in middles]
+            for middle in (middle for middle, found in zip(middles, here, strict=True) if not found):
+                self._refuse_folder(f"{head}{middle}{tail}")
             gone = [g or not h for g, h in zip(gone, here, strict=True)]
         return gone
+
+    def _refuse_folder(self, path: str) -> None:
+        if Path(path).is_dir():
+            store = self.group.store_path.store
+            raise damaged(store, str(Path(path).relative_to(store.root)), "is a folder where a chunk should be")
 
     def gaps(self) -> list[str]:
         """Names of those arrays without which no cell can be read that are gone: somebody deleted them."""
@@ -180,9 +190,12 @@ class Arrays:
         if self._find("input") is None:
             return list(images)
         array, at = self._array("input"), {label: i for i, label in enumerate(self.labels("image"))}
-        path = f"{store.root}/{array.path}/{{}}"
-        return [image for image in images if image not in at
-                or not Path(path.format(array.metadata.encode_chunk_key((at[image], 0, 0, 0)))).is_file()]
+        chunks = {image: f"{store.root}/{array.path}/{array.metadata.encode_chunk_key((at[image], 0, 0, 0))}"
+                  for image in images if image in at}
+        gone = [image for image in images if image not in chunks or not Path(chunks[image]).is_file()]
+        for image in set(gone) & chunks.keys():
+            self._refuse_folder(chunks[image])
+        return gone
 
     def sweep(self, places: Sequence[Place]) -> None:
         """Remove the `.partial` files that killed writers left where these cells, or the descriptions, lie."""
