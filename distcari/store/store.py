@@ -309,11 +309,12 @@ class Store:
     def _made_root(self) -> zarr.Group:
         """The arrays' root group, made if it is not there, and anew if it is damaged: it holds nothing of its own."""
         store = self._zarr_store(read_only=False)
-        try:
-            return zarr.open_group(store, mode="a", zarr_format=3)
-        except DAMAGE:
-            self.files.delete(f"{FOLDER}/zarr.json")
-            return zarr.open_group(store, mode="a", zarr_format=3)
+        with self._sound_arrays():
+            try:
+                return zarr.open_group(store, mode="a", zarr_format=3)
+            except DAMAGE:
+                self.files.delete(f"{FOLDER}/zarr.json")
+                return zarr.open_group(store, mode="a", zarr_format=3)
 
     def _sound_arrays(self) -> contextlib.AbstractContextManager[None]:
         return sound_path(local_path(self.url) / FOLDER) if is_local(self.url) else contextlib.nullcontext()
