@@ -15,37 +15,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from distcari.errors import InputError, typed_line
 from distcari.grid import BASE_AXES, Label
-from distcari.settings import sweepable
 from distcari.store.description import Description
 from distcari.store.files import sync_folder
+from distcari.store.layout import PER_CELL, Place, check_array, damaged
 from distcari.store.schema import COLUMNS
-from distcari.store.zarr_store import DAMAGE, FOLDER
-
-MATCH_SIZE = 56
-PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
-Place = tuple[int, ...]
-# Types of the axes' coordinates, and what stands in one that is not yet written; it is no label.
-_KINDS: dict[type, tuple[str, Label]] = {
-    str: ("string", ""), int: ("int64", -(2**63)), float: ("float64", float("-inf"))
-}
-
-_TYPES = {"caricature": ("float32", "float16", "uint8"), "gain_curve": ("float32",), "match": ("float32",),
-          "input": ("uint8",)}
-
-
-class Damaged(InputError):
-    """A document or a chunk of the arrays that is not as it was written; `file` is its path in the store."""
-
-    def __init__(self, root: str, file: str, problem: str) -> None:
-        super().__init__(
-            f"store {root}/{file}", problem, "Put it back from a copy of the store. Or give `distcari verify STORE "
-            "--requeue`: it puts it aside, and the next run computes again what depended on it.")
-        self.root, self.file = root, file
-
-    def __reduce__(self) -> tuple[type["Damaged"], tuple[str, str, str]]:
-        return type(self), (self.root, self.file, self.problem)
+from distcari.store.zarr_store import DAMAGE
 
 
 def open_arrays(store: Any, experiment: str, mode: str) -> "Arrays | None":
@@ -64,13 +39,7 @@ def open_arrays(store: Any, experiment: str, mode: str) -> "Arrays | None":
     except FileNotFoundError:
         return None
     except DAMAGE as error:
-        raise _damaged(store, f"{experiment}/zarr.json", error) from None
-
-
-def _damaged(store: Any, path: str, problem: Exception | str) -> Damaged:
-    local = isinstance(store, zarr.storage.LocalStore)
-    said = problem if isinstance(problem, str) else f"is damaged: {typed_line(problem)}"
-    return Damaged(str(Path(store.root).parent) if local else "", f"{FOLDER}/{path}", said)
+        raise damaged(store, f"{experiment}/zarr.json", error) from None
 
 
 class Arrays:
@@ -116,7 +85,7 @@ class Arrays:
             try:
                 values = [v.item() if isinstance(v, np.generic) else v for v in coordinate[:]]
             except DAMAGE as error:
-                raise _damaged(self.group.store_path.store, f"{coordinate.path}/c/0", error) from None
+                raise damaged(self.group.store_path.store, f"{coordinate.path}/c/0", error) from None
             fill = coordinate.fill_value
             unwritten = fill.item() if isinstance(fill, np.generic) else fill
             self._labels[axis] = values[: values.index(unwritten)] if unwritten in values else values
@@ -183,7 +152,10 @@ class Arrays:
         return tuple(images if axis == image else i for axis, i in enumerate(run[0]))
 
     def absent(self, places: Sequence[Place]) -> list[bool]:
-        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
+        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False.
+
+        Raises Damaged where a folder lies in a chunk's place: nothing could be written there.
+        """
         if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return [False] * len(places)
         middles = [self._middle(place) for place in places]
@@ -196,8 +168,15 @@ class Arrays:
                 here = [f"{start}{middle}{tail}" in names for middle in middles]
             else:
                 here = [Path(f"{head}{middle}{tail}").is_file() for middle in middles]
+            for middle in (middle for middle, found in zip(middles, here, strict=True) if not found):
+                self._refuse_folder(f"{head}{middle}{tail}")
             gone = [g or not h for g, h in zip(gone, here, strict=True)]
         return gone
+
+    def _refuse_folder(self, path: str) -> None:
+        if Path(path).is_dir():
+            store = self.group.store_path.store
+            raise damaged(store, str(Path(path).relative_to(store.root)), "is a folder where a chunk should be")
 
     def gaps(self) -> list[str]:
         """Names of those arrays without which no cell can be read that are gone: somebody deleted them."""
@@ -211,9 +190,12 @@ class Arrays:
         if self._find("input") is None:
             return list(images)
         array, at = self._array("input"), {label: i for i, label in enumerate(self.labels("image"))}
-        path = f"{store.root}/{array.path}/{{}}"
-        return [image for image in images if image not in at
-                or not Path(path.format(array.metadata.encode_chunk_key((at[image], 0, 0, 0)))).is_file()]
+        chunks = {image: f"{store.root}/{array.path}/{array.metadata.encode_chunk_key((at[image], 0, 0, 0))}"
+                  for image in images if image in at}
+        gone = [image for image in images if image not in chunks or not Path(chunks[image]).is_file()]
+        for image in set(gone) & chunks.keys():
+            self._refuse_folder(chunks[image])
+        return gone
 
     def sweep(self, places: Sequence[Place]) -> None:
         """Remove the `.partial` files that killed writers left where these cells, or the descriptions, lie."""
@@ -234,8 +216,9 @@ class Arrays:
         try:
             return np.asarray(array[place])
         except DAMAGE as error:
-            chunk = f"{self._ends(name)[0]}{self._middle(place)}".partition(f"/{array.path}/")[2]
-            raise _damaged(self.group.store_path.store, f"{array.path}/{chunk}", error) from None
+            mark = array.metadata.chunk_key_encoding.separator
+            chunk = f"{array.path}/c{mark}{self._middle(place)}{f'{mark}0' * (array.ndim - len(self._axes))}"
+            raise damaged(self.group.store_path.store, chunk, error) from None
 
     def picture(self, place: Place) -> NDArray[np.float32]:
         """One picture, float32 (y, x, 3) in [0, 1], whatever its stored type."""
@@ -253,13 +236,13 @@ class Arrays:
             return np.asarray(array[at])
         except DAMAGE as error:
             path = f"{array.path}/{array.metadata.encode_chunk_key((at, 0, 0, 0))}"
-            raise _damaged(self.group.store_path.store, path, error) from None
+            raise damaged(self.group.store_path.store, path, error) from None
 
     def _array(self, name: str) -> Any:
         """An array, its document read once."""
         array = self._find(name)
         if array is None:
-            raise _damaged(self.group.store_path.store, f"{self.group.path}/{name}/zarr.json", "is missing")
+            raise damaged(self.group.store_path.store, f"{self.group.path}/{name}/zarr.json", "is missing")
         return array
 
     def _find(self, name: str) -> Any:
@@ -268,12 +251,12 @@ class Arrays:
             store, path = self.group.store_path.store, f"{self.group.path}/{name}/zarr.json"
             try:
                 array: Any = self.group[name]
-                _check(array, name, self._axes)
+                check_array(array, name, self._axes)
             except DAMAGE as error:
                 local = isinstance(store, zarr.storage.LocalStore)
                 if isinstance(error, KeyError) and not (local and (Path(store.root) / path).is_file()):
                     return None
-                raise _damaged(store, path, error) from None
+                raise damaged(store, path, error) from None
             self._opened[name] = array
         return self._opened[name]
 
@@ -343,36 +326,6 @@ def _sweep(folder: str) -> None:
     for name in _files_in(folder):
         if name.endswith(".partial"):
             Path(folder, name).unlink(missing_ok=True)
-
-
-def dims_of(name: str, axes: Sequence[str]) -> tuple[str, ...]:
-    """Names of an array's dims: the grid's axes, then those of a cell; of a coordinate its own."""
-    of_cell = {"caricature": ("y", "x", "channel"), "gain_curve": ("step",), "match": ("v", "u")}
-    if name in of_cell:
-        return (*axes, *of_cell[name])
-    return ("image", "y_input", "x_input", "channel") if name == "input" else (name,)
-
-
-def coordinate_kind(axis: str) -> tuple[str, Label]:
-    """The type of an axis's coordinate (text, but for seeds and swept settings that are numbers), and what stands in
-    it where nothing is written yet."""
-    return _KINDS[int if axis == "seed" else str if axis in BASE_AXES else sweepable().get(axis, str)]
-
-
-def _check(array: Any, name: str, axes: Sequence[str]) -> None:
-    """Raise ValueError where an array's document does not say what one of this name says."""
-    dims = dims_of(name, axes)
-    if not isinstance(array, zarr.Array) or tuple(array.metadata.dimension_names or ()) != dims:
-        raise ValueError(f"it is no array with the dims {', '.join(dims)}")
-    outer = sum(dim in axes for dim in dims)
-    if name in axes:
-        kind = coordinate_kind(name)[0]
-        if (array.dtype.kind in "biufc") if kind == "string" else str(array.dtype) != kind:
-            raise ValueError(f"its type is {array.dtype}")
-    elif set(array.chunks[:outer]) != {1} or (name != "gain_curve" and array.chunks[outer:] != array.shape[outer:]):
-        raise ValueError(f"its chunks are {array.chunks}, not one for each cell")
-    elif str(array.dtype) not in _TYPES[name]:
-        raise ValueError(f"its type is {array.dtype}")
 
 
 def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from distcari.errors import InputError, typed_line
 from distcari.grid import image_digest
-from distcari.store.arrays import Arrays, Damaged, pixels_sha256
+from distcari.store.arrays import Arrays, pixels_sha256
+from distcari.store.layout import Damaged
 from distcari.store.lease import take
 from distcari.store.store import Store
 
@@ -87,13 +88,14 @@ def requeue(store: Store, findings: Sequence[Finding]) -> int:
         for finding in findings:
             if finding.part is not None:
                 (store.index if finding.part[0] == store.index.folder else store.failed).put_aside(finding.part[1])
-            if finding.file is not None:
-                store.put_aside(finding.file)
+        for file in dict.fromkeys(finding.file for finding in findings if finding.file is not None):
+            store.put_aside(file)
+        keys = {key for finding in findings for key in finding.keys}
+        gone = store.forget(keys) if keys else 0
         store.recover()
         if any(finding.where == "index" for finding in findings):
             store.merge()
-        keys = {key for finding in findings for key in finding.keys}
-        return store.forget(keys) if keys else 0
+        return gone
     finally:
         for lease in leases:
             lease.release()
@@ -105,9 +107,9 @@ def _cell(arrays: Arrays, experiment: str, row: Mapping[str, Any]) -> Finding | 
     place = arrays.find(labels)
     if place is None:
         return Finding(where, "has no place in the arrays", (row["key"],))
-    if arrays.absent([place])[0]:
-        return Finding(where, "a chunk of it is missing", (row["key"],))
     try:
+        if arrays.absent([place])[0]:
+            return Finding(where, "a chunk of it is missing", (row["key"],))
         if pixels_sha256(arrays.read("caricature", place)) != row["pixels_sha256"]:
             return Finding(where, "its pixels are not those that were written", (row["key"],))
         if row["steps"]:  # adopted cells have none, and neither curve nor match
@@ -117,7 +119,7 @@ def _cell(arrays: Arrays, experiment: str, row: Mapping[str, Any]) -> Finding | 
         else:
             arrays.read("gain_curve", place), arrays.read("match", place)
     except Exception as error:
-        return Finding(where, f"cannot be read: {_why(error)}", (row["key"],))
+        return Finding(where, f"cannot be read: {_why(error)}", (row["key"],), file=_in_the_way(error))
     return None
 
 
@@ -129,9 +131,10 @@ def _inputs(arrays: Arrays, experiment: str, rows: Sequence[Mapping[str, Any]]) 
             continue
         where = f"{experiment}: input {label}"
         try:
+            arrays.images_absent([label])
             pixels = arrays.input(label)
         except Exception as error:
-            yield Finding(where, f"cannot be read: {_why(error)}", (a_cell[label],))
+            yield Finding(where, f"cannot be read: {_why(error)}", (a_cell[label],), file=_in_the_way(error))
             continue
         if image_digest(pixels) != image.sha256:
             yield Finding(where, "is not the image that was written", (a_cell[label],))
@@ -139,3 +142,8 @@ def _inputs(arrays: Arrays, experiment: str, rows: Sequence[Mapping[str, Any]]) 
 
 def _why(error: Exception) -> str:
     return error.problem if isinstance(error, InputError) else typed_line(error)
+
+
+def _in_the_way(error: Exception) -> str | None:
+    """The path in the store of a folder that lies where a chunk should be."""
+    return error.file if isinstance(error, Damaged) and "is a folder" in error.problem else None

@@ -8,7 +8,8 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from distcari.grid import Label
-from distcari.store.arrays import MATCH_SIZE, PER_CELL, Arrays, coordinate_kind, dims_of
+from distcari.store.arrays import Arrays
+from distcari.store.layout import MATCH_SIZE, PER_CELL, coordinate_kind, dims_of
 
 
 def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from distcari.errors import InputError, is_full
-from distcari.store.files import Files, process_lives, summary
+from distcari.store.files import Files, process_lives
+from distcari.store.object_files import summary
 
 log = logging.getLogger("distcari.lease")
 BEAT, TTL = 5.0, 30.0

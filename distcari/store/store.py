@@ -7,9 +7,7 @@
 """
 
 import contextlib
-import json
 import os
-import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,19 +19,19 @@ import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
-from distcari import __version__
 from distcari.errors import InputError, one_line
 from distcari.grid import Grid, Label, name_problem
 from distcari.store import growth
-from distcari.store.arrays import Arrays, Damaged, open_arrays
+from distcari.store.arrays import Arrays, open_arrays
 from distcari.store.description import Description
-from distcari.store.files import is_local, local_path, open_files, sound_path, summary
+from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
+from distcari.store.layout import Damaged
 from distcari.store.lease import LeaseLost, take
+from distcari.store.object_files import summary
+from distcari.store.place import check_note, check_place
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
-FORMAT = 1
-_NOTE = "distcari.json"
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
 _LOOSE = (".", "leases", "runs", "contact_sheets")  # folders of files other than parts
 
@@ -123,7 +121,7 @@ class Store:
         dtype: str, shard: int = 1,
     ) -> Arrays:
         """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
-        self._check_format(create=True)
+        check_note(self.url, self.files, create=True)
         name, axes = grid.experiment, [axis.name for axis in grid.axes]
         if problem := name_problem(name):
             raise InputError(f"experiment {name!r}", problem, "Give it another name.")
@@ -211,7 +209,7 @@ class Store:
         """Make rows whose pixels are written and verified part of the index, all at once; the part's name."""
         part = self.index.append(rows)
         with contextlib.suppress(InputError):  # damaged: it will be said when the store is opened again
-            self._check_format(create=True)  # somebody deleted the note
+            check_note(self.url, self.files, create=True)  # somebody deleted the note
         return part
 
     def forget(self, keys: Collection[str]) -> int:
@@ -296,46 +294,8 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise InputError if the store cannot be written, or was made by a newer distcari. Writes nothing."""
-        self._check_format(create=False)
-        try:
-            if not is_local(self.url):
-                self.files.list("leases")
-                return
-            there = local_path(self.url)
-            with sound_path(there):
-                os.stat(there) if os.path.islink(there) else None  # noqa: PTH116, PTH114 - a loop of links says so
-                while not there.exists():
-                    there = there.parent
-                with tempfile.TemporaryFile(dir=there):  # has no name: what can be asked of /proc or a full disk?
-                    pass
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"store {self.url}", f"cannot be written: {one_line(error)}",
-                "Give another place with `store:` in the config or --set store=DIR, or mend its permissions."
-                if is_local(self.url) else
-                "See that the bucket exists and that the credentials (environment or `store_options`) may write to it.",
-            ) from None
-
-    def _check_format(self, create: bool) -> None:
-        """Raise InputError if the store was made by a newer distcari, or its note `distcari.json` says nothing."""
-        try:
-            made = json.loads(self.files.read(_NOTE))
-            known = int(made["format"]) <= FORMAT
-        except FileNotFoundError:
-            if create:
-                self.files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
-            return
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            raise InputError(f"store {self.url}", f"its {_NOTE} is damaged",
-                             f"If it is a store of distcari, delete {_NOTE}: the next run writes it again.") from None
-        if not known:
-            raise InputError(
-                f"store {self.url}",
-                f"has format {made['format']} (distcari {made.get('distcari')}); this {__version__} knows {FORMAT}",
-                "Update distcari (pip install -U), or give another store.",
-            )
+        check_note(self.url, self.files)
+        check_place(self.url, self.files)
 
     def _zarr_store(self, read_only: bool = True) -> Any:
         return zarr_store(self.url, self.options, read_only)
@@ -349,11 +309,12 @@ class Store:
     def _made_root(self) -> zarr.Group:
         """The arrays' root group, made if it is not there, and anew if it is damaged: it holds nothing of its own."""
         store = self._zarr_store(read_only=False)
-        try:
-            return zarr.open_group(store, mode="a", zarr_format=3)
-        except DAMAGE:
-            self.files.delete(f"{FOLDER}/zarr.json")
-            return zarr.open_group(store, mode="a", zarr_format=3)
+        with self._sound_arrays():
+            try:
+                return zarr.open_group(store, mode="a", zarr_format=3)
+            except DAMAGE:
+                self.files.delete(f"{FOLDER}/zarr.json")
+                return zarr.open_group(store, mode="a", zarr_format=3)
 
     def _sound_arrays(self) -> contextlib.AbstractContextManager[None]:
         return sound_path(local_path(self.url) / FOLDER) if is_local(self.url) else contextlib.nullcontext()
@@ -375,12 +336,10 @@ def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, 
     store = Store(url, options, writable=writable)
     if is_local(url):
         with sound_path(local_path(url)):
-            store._check_format(create=False)
+            check_note(url, store.files)
         return store
-    looking = Store(url, options)
-    looking.files = open_files(url, store.options, patience=15)
     try:
-        looking._check_format(create=False)
+        check_note(url, open_files(url, store.options, patience=15))
     except InputError:
         raise
     except Exception as error:

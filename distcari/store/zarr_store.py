@@ -5,7 +5,8 @@ from typing import Any
 
 import zarr
 
-from distcari.store.files import again_async, is_local, local_path, object_store
+from distcari.store.files import is_local, local_path
+from distcari.store.object_files import again_async, object_store
 
 FOLDER = "arrays.zarr"
 # What zarr says of documents and chunks that are not as they were written; an object store's own errors are others.

@@ -17,6 +17,7 @@ from support.shared import config
 
 from distcari.errors import InputError
 from distcari.store import open_store
+from distcari.store.arrays import pixels_sha256
 from distcari.store.check import Finding, check, requeue
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -69,16 +70,16 @@ def damage(path, kind, share, bit):
 
 
 def seen(folder):
-    """All that readers see of a store: each row's labels and hashes, the bytes of its chunks; or what stops them."""
+    """All that readers see of a store: each row's labels and hashes, those of its chunks; or what stops them."""
     try:
         store = open_store(folder)
         rows = store.table().sort_values("key").to_dict("records")
         store.experiments(), store.failures()
         arrays = store.arrays("small") if rows else None
         labels = [tuple(row[axis] for axis in (arrays.axes if arrays else ())) for row in rows]
-        chunks = [arrays.read(name, arrays.place(at)).tobytes() for at in labels
+        chunks = [pixels_sha256(arrays.read(name, arrays.place(at))) for at in labels
                   for name in ("caricature", "match", "gain_curve")]
-        inputs = [arrays.input(image).tobytes() for image in arrays.labels("image")] if arrays else []
+        inputs = [pixels_sha256(arrays.input(image)) for image in arrays.labels("image")] if arrays else []
         return [(row["key"], row["pixels_sha256"], at) for row, at in zip(rows, labels, strict=True)], chunks, inputs
     except (InputError, KeyError) as error:
         return f"{type(error).__name__}: {error}"

@@ -16,9 +16,10 @@ from obstore.exceptions import PermissionDeniedError
 from support.stores import finish, grid, prepared
 
 from distcari.errors import InputError
-from distcari.store import Store
+from distcari.store import Store, object_files
 from distcari.store import files as module
-from distcari.store.files import FolderFiles, ObjectFiles, open_files
+from distcari.store.files import FolderFiles, open_files
+from distcari.store.object_files import ObjectFiles
 
 pytestmark = pytest.mark.timeout(120)
 RACER = """
@@ -188,7 +189,7 @@ class TestObjects:
     def test_each_write_survives_each_fault(self, s3, fault):
         files, steady = (open_files(s3.url(), s3.options(flaky=flaky)) for flaky in (True, False))
         steady.objects = files.objects.__class__.from_url(
-            f"s3://bucket/{files.objects.prefix}", **module._obstore_options(s3.options(), 10))
+            f"s3://bucket/{files.objects.prefix}", **object_files._obstore_options(s3.options(), 10))
         before = s3.faults().get(fault, 0)
         for act in (
             lambda: files.write("x", b"1"), lambda: files.rename("x", "y"),
@@ -226,7 +227,7 @@ class TestObjects:
         assert files.list("index") == [f"{i:05}" for i in range(1005)]
 
     def test_patience_lasts_minutes_and_not_a_number_of_tries(self):
-        retries = module._obstore_options({}, module.PATIENCE)["retry_config"]
+        retries = object_files._obstore_options({}, object_files.PATIENCE)["retry_config"]
         assert retries["retry_timeout"].total_seconds() == 180 and retries["max_retries"] >= 100
         assert retries["backoff"]["base"] > 2  # else the pauses do not grow: each is drawn from init … base × the last
 

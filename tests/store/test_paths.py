@@ -15,6 +15,7 @@ from distcari.cluster.ledger import RunStopped
 from distcari.errors import InputError
 from distcari.grid import name_problem
 from distcari.store import Store, open_store
+from distcari.store.check import Finding, check, requeue
 from distcari.store.lease import LeaseLost, take
 
 LONG = "x" * 300
@@ -182,3 +183,25 @@ def test_what_is_deleted_between_runs_comes_back(work, one_thread, gone, again):
     assert store.table().set_index("key")["pixels_sha256"].to_dict() == before
     assert all(np.array_equal(store.arrays("small").input(name), was)
                for name, was in zip(("one", "two"), inputs, strict=True))
+
+
+def test_a_damaged_chunk_names_its_place_on_an_object_store_too(s3):
+    store = Store(s3.url(), s3.options(), writable=True)
+    cell = next(iter(grid().cells()))
+    finish(store, prepared(store, grid()), cell)
+    store.files.write("arrays.zarr/e/caricature/c.0.0.0.0.0.0.0", b"not a chunk")
+    with pytest.raises(InputError, match=r"arrays\.zarr/e/caricature/c\.0\.0\.0\.0\.0\.0\.0") as told:
+        store.picture(cell.key)
+    assert "--requeue" in told.value.remedy
+
+
+def test_a_folder_in_a_chunks_place_is_told_before_work_and_put_aside(work, one_thread):
+    compute(work, config())
+    chunk = Path("store/arrays.zarr/small/caricature/c.0.0.0.0.0.0.0")
+    chunk.unlink()
+    chunk.mkdir()
+    with pytest.raises(InputError, match="is a folder where a chunk should be"):
+        planned(work, config())
+    store = open_store("store", writable=True)
+    assert requeue(store, [told for told in check(store) if isinstance(told, Finding)]) == 1
+    assert compute(work, config()).done == 1 and list(check(open_store("store"))) == [8]
