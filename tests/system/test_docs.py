@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from support.shared import ROOT
 from torch import nn
 
@@ -58,7 +59,8 @@ def test_there_is_a_snippet_for_each_tool():
 class Small(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layer3 = nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU())
+        torch.manual_seed(0)
+        self.layer3 = nn.Sequential(nn.Conv2d(3, 32, 8, 8), nn.ReLU(), nn.Conv2d(32, 32, 1), nn.ReLU())
 
     def forward(self, x):
         return self.layer3(x)
