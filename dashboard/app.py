@@ -1,9 +1,9 @@
 """Start here: `python dashboard/app.py --store store`, then open the address that it prints."""
 
-import argparse
+import runpy
 import socket
 import sys
-from collections.abc import Sequence
+import webbrowser
 from pathlib import Path
 
 if __package__ in (None, ""):  # python dashboard/app.py: import from the repository's root, not from here
@@ -11,7 +11,6 @@ if __package__ in (None, ""):  # python dashboard/app.py: import from the reposi
 
 from dash import Dash, html
 
-from distcari.cli.options import options_of
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.state import State
 from distcari.dashboard.page import note_drawer as note_box
@@ -50,33 +49,24 @@ def create_app(store: Store, read_only: bool = False) -> Dash:
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a store until interrupted. 2: the address cannot be used."""
-    p = argparse.ArgumentParser(prog="python dashboard/app.py", description="Compare caricatures in a browser.")
-    p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
-    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
-                   help="of an object store, e.g. endpoint=http://localhost:9000 (repeatable)")
-    p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
-    p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
-    p.add_argument("--read-only", action="store_true", help="write nothing to the store: no notes")
-    p.add_argument("--debug", action="store_true", help="Dash's own server with its developer tools, reloading")
-    args = p.parse_args(arguments)
-    if error := unusable(args.host, args.port):
-        print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
-        return 2
-    try:
-        app = create_app(Store(args.store, options_of(args.option)), args.read_only)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
-    if args.debug:
-        app.run(host=args.host, port=args.port, debug=True)
+def serve(
+    store: Store, host: str = "127.0.0.1", port: int = 8050, *, read_only: bool = False, debug: bool = False,
+    open_browser: bool = False,
+) -> None:
+    """Serve a store until interrupted. Raises InputError if the address cannot be used."""
+    if error := unusable(host, port):
+        raise InputError(f"{host}:{port}", f"cannot be used: {error}", f"Try --port {port + 1}.")
+    app = create_app(store, read_only)
+    address = f"http://{host}:{port}/"
+    print(f"distcari dashboard of {store.url}: {address}  (Ctrl-C ends it)", flush=True)
+    if open_browser:
+        webbrowser.open(address)
+    if debug:
+        app.run(host=host, port=port, debug=True)
     else:
         import waitress
 
-        waitress.serve(app.server, host=args.host, port=args.port, threads=8, _quiet=True)
-    return 0
+        waitress.serve(app.server, host=host, port=port, threads=8, _quiet=True)
 
 
 def unusable(host: str, port: int) -> str:
@@ -88,5 +78,6 @@ def unusable(host: str, port: int) -> str:
         return str(error)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # the same as `distcari dashboard`
+    sys.argv.insert(1, "dashboard")
+    runpy.run_module("distcari", run_name="__main__", alter_sys=True)

@@ -1,29 +1,46 @@
 """Colour and texture figures of a finished picture, each with unit, meaning and source. No torch.
 
-Rows written before a figure was thought of have null in its column; `python -m distcari.compact` keeps it so.
+Rows written before a figure was thought of have null in its column; `distcari compact` keeps it so.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-# name: (unit or range, meaning, source)
-FIGURES: dict[str, tuple[str, str, str]] = {
-    "mean_r": ("0 … 1", "mean of the red channel", "sRGB values"),
-    "mean_g": ("0 … 1", "mean of the green channel", "sRGB values"),
-    "mean_b": ("0 … 1", "mean of the blue channel", "sRGB values"),
-    "colourfulness": ("0 = grey, > 80 vivid", "spread and strength of opponent colours", "Hasler & Süsstrunk 2003"),
-    "hue_spread": ("0 … 1", "circular variance of CIELAB hue, weighted by chroma", "Mardia & Jupp 2000"),
-    "colour_uniformity": ("0 … 1", "1 / (1 + d / 10), d the mean ΔE76 from the mean CIELAB colour", "distcari"),
-    "spectral_slope": ("", "slope of log power over log frequency, grey picture", "Field 1987"),
-    "peak_frequency": ("cycles/pixel", "where frequency × radial power, grey, is largest", "distcari"),
-    "orientation_entropy": ("0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari"),
-    "high_frequency_share": ("0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari"),
-    "small_circles": (
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a picture: its unit or range, what it means, where it comes from, and `colour` or `texture`."""
+
+    unit: str
+    meaning: str
+    source: str
+    group: Literal["colour", "texture"]
+
+
+FIGURES: dict[str, Figure] = {
+    "mean_r": Figure("0 … 1", "mean of the red channel", "sRGB values", "colour"),
+    "mean_g": Figure("0 … 1", "mean of the green channel", "sRGB values", "colour"),
+    "mean_b": Figure("0 … 1", "mean of the blue channel", "sRGB values", "colour"),
+    "colourfulness": Figure("0 = grey, > 80 vivid", "spread and strength of opponent colours",
+                            "Hasler & Süsstrunk 2003", "colour"),
+    "hue_spread": Figure("0 … 1", "circular variance of CIELAB hue, weighted by chroma", "Mardia & Jupp 2000",
+                         "colour"),
+    "colour_uniformity": Figure("0 … 1", "1 / (1 + d / 10), d the mean ΔE76 from the mean CIELAB colour", "distcari",
+                                "colour"),
+    "spectral_slope": Figure("", "slope of log power over log frequency, grey picture", "Field 1987", "texture"),
+    "peak_frequency": Figure("cycles/pixel", "where frequency × radial power, grey, is largest", "distcari", "texture"),
+    "orientation_entropy": Figure("0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari",
+                                  "texture"),
+    "high_frequency_share": Figure("0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari",
+                                   "texture"),
+    "small_circles": Figure(
         "0 … 1", "share of the picture under round patterns with a radius of 1.8 to 7 % of its side, each weighted by "
         "its roundness squared: blobs of the Laplacian over scales, with isotropic Hessian", "after Lindeberg 1998",
+        "texture",
     ),
 }
 
@@ -68,11 +85,9 @@ def _colour(rgb: NDArray[np.float32]) -> dict[str, float]:
 
 
 def _texture(grey: NDArray[np.float64]) -> dict[str, float]:
-    spectrum = np.fft.rfft2(grey - grey.mean())
-    f, bands, twice, members = _bands(*grey.shape)
-    power = (spectrum.real**2 + spectrum.imag**2) * twice
-    total = power.sum()
-    flat = total < 1e-12 * grey.size
+    power, f = _power(grey)
+    _, bands, _, members = _bands(*grey.shape)
+    flat = _is_flat(power)
     n = min(grey.shape) // 2
     radial = np.bincount(bands, power.ravel())[1:n] / members[1:n]
     frequency = np.arange(1, n) / min(grey.shape)
@@ -85,8 +100,31 @@ def _texture(grey: NDArray[np.float64]) -> dict[str, float]:
         "spectral_slope": slope,
         "peak_frequency": 0.0 if flat else float(frequency[np.argmax(frequency * radial)]),
         "orientation_entropy": 0.0 if flat else float(-(share * np.log(share)).sum() / np.log(36)),
-        "high_frequency_share": 0.0 if flat else float(power[f > 0.25].sum() / total),
+        "high_frequency_share": _above_a_quarter(power, f),
     }
+
+
+def high_frequency_share(picture: NDArray[np.floating]) -> float:
+    """Share of the grey picture's spectral power above 0.25 cycles/pixel, mean removed: 0 … 1. (y, x, 3)."""
+    grey = picture.mean(axis=-1, dtype=np.float64)
+    return _above_a_quarter(*_power(grey))
+
+
+def _power(grey: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """|FFT|² of a grey picture (y, x) less its mean, each pair of equal values once and doubled; and their frequency
+    in cycles/pixel."""
+    spectrum = np.fft.rfft2(grey - grey.mean())
+    f, _, twice, _ = _bands(*grey.shape)
+    return (spectrum.real**2 + spectrum.imag**2) * twice, f
+
+
+def _above_a_quarter(power: NDArray[np.float64], f: NDArray[np.float64]) -> float:
+    return 0.0 if _is_flat(power) else float(power[f > 0.25].sum() / power.sum())
+
+
+def _is_flat(power: NDArray[np.float64]) -> bool:
+    """Whether a picture is of one grey but for rounding."""
+    return bool(power.sum() < 1e-12 * power.size)
 
 
 @lru_cache(maxsize=8)

@@ -93,8 +93,8 @@ class Gates(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first, self.conv, self.relu, self.bn = block(3, 6, nn.ReLU()), nn.Conv2d(6, 6, 3), nn.ReLU(True), nn.BatchNorm2d(6)
-        self.last = block(6, 4)
+        self.first, self.conv, self.relu = block(3, 6, nn.ReLU()), nn.Conv2d(6, 6, 3), nn.ReLU(True)
+        self.bn, self.last = nn.BatchNorm2d(6), block(6, 4)
 
     def forward(self, x):
         return self.last(self.bn(self.relu(self.conv(self.first(x)))))
@@ -159,8 +159,12 @@ def test_memory_that_runs_out_while_folding_is_not_taken_for_a_fact_about_the_mo
 def test_folding_is_done_on_the_cpu_whatever_the_device(monkeypatch):
     """A GPU would check it in TF32; the meta device stands for one here."""
     seen = []
-    monkeypatch.setattr("distcari.render.network.fold",
-                        lambda model, x: seen.append((next(model.parameters()).device.type, x.device.type)) or fold(model, x))
+
+    def spy(model, x):
+        seen.append((next(model.parameters()).device.type, x.device.type))
+        return fold(model, x)
+
+    monkeypatch.setattr("distcari.render.network.fold", spy)
     network = Network(lively(block()), input_size=24)
     network.device = torch.device("meta")
     assert next(network.folded().model.parameters()).is_meta and seen == [("cpu", "cpu")]

@@ -104,7 +104,8 @@ def test_weights_computed_at_each_pass_are_not_kept():
         def forward(self, x):
             return F.conv2d(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias)
 
-    network, x = Network(nn.Sequential(Standardised(3, 4, 3), nn.Conv2d(4, 4, 3)), input_size=16), torch.rand(1, 3, 16, 16)
+    network = Network(nn.Sequential(Standardised(3, 4, 3), nn.Conv2d(4, 4, 3)), input_size=16)
+    x = torch.rand(1, 3, 16, 16)
     forward = network.activations("1")
     for _ in range(3):
         forward(x)

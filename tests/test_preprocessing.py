@@ -29,7 +29,8 @@ def test_timms_configuration_is_read_and_arguments_come_first():
 def test_torchvisions_weights_are_read():
     from torchvision.models import EfficientNet_V2_L_Weights, ResNet18_Weights, VisionTransformer
 
-    assert read(ResNet18_Weights.DEFAULT) == read(ResNet18_Weights.DEFAULT.transforms()) == Preprocessing(*IMAGENET, 224)
+    weights = ResNet18_Weights.DEFAULT
+    assert read(weights) == read(weights.transforms()) == Preprocessing(*IMAGENET, 224)
     assert read(EfficientNet_V2_L_Weights.DEFAULT) == Preprocessing(*HALF, 480)
     assert told_by(VisionTransformer(64, 16, 1, 2, 16, 32)) == Preprocessing(input_size=64)
 

@@ -18,7 +18,7 @@ from distcari.dashboard.data.state import Labels, State
 from distcari.store import Store
 from distcari.store.schema import COLUMNS, SETTINGS
 
-NUMBERS = tuple(name for name, (kind, _, _) in COLUMNS.items() if str(kind) in ("double", "int64") and name != "seed")
+NUMBERS = tuple(name for name, column in COLUMNS.items() if column.is_number and name != "seed")
 # What rows and columns can be sorted by, and what of it only the cells of differences have.
 FIGURES = tuple(name for name in NUMBERS if name != "attempt" and (name == "steps" or name not in SETTINGS))
 OF_DIFFERENCES = tuple(name for name in FIGURES if name.endswith("_in_b") or name == "contrast")

@@ -267,5 +267,5 @@ def _facts(abouts: Iterable[About]) -> list[Any]:
 def _empty(url: str) -> Problem:
     return Problem(
         "Nothing here yet", f"The store {url} has no experiment. This page starts to work by itself when one begins.",
-        ("make demo", "python -m distcari.submit configs/demo.yaml"),
+        ("distcari demo", "distcari submit CONFIG"),
     )

@@ -104,7 +104,7 @@ def chosen(catalog: Catalog, state: State) -> tuple[Run | None, list[Run]]:
 
 def command(catalog: Catalog, experiment: str, retry: bool = False) -> str:
     """The shell command that goes on with an experiment; its config is the one in the store's description."""
-    parts = ["python", "-m", "distcari.submit", f"{experiment}.yaml"]
+    parts = ["distcari", "submit", f"{experiment}.yaml"]
     about, here = catalog.about(experiment), catalog.store.url
     told = str(about.meta.get("config", {}).get("store", "")) if about else ""
     if not _same(told, here):

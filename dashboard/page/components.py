@@ -43,12 +43,12 @@ def number(value: object) -> str:
 
 def unit(name: str) -> str:
     """A column's unit or range."""
-    return COLUMNS[name][1] if name in COLUMNS else ""
+    return COLUMNS[name].unit if name in COLUMNS else ""
 
 
 def meaning(name: str) -> str:
     """What a column says, and its source."""
-    return COLUMNS[name][2] if name in COLUMNS else ""
+    return COLUMNS[name].meaning if name in COLUMNS else ""
 
 
 def words(name: str) -> str:

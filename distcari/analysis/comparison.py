@@ -69,7 +69,7 @@ def compare(
 
 
 def _figures(study: Study, given: Sequence[str] | None) -> list[str]:
-    numbers = [name for name, (kind, _, _) in COLUMNS.items() if str(kind) == "double"]
+    numbers = [name for name, column in COLUMNS.items() if str(column.kind) == "double"]
     for name in given or ():
         if name not in numbers:
             near = get_close_matches(name, numbers, n=4, cutoff=0.3) or list(EVERY)

@@ -20,11 +20,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from distcari.errors import InputError
+from distcari.figures import high_frequency_share
 from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.dominance import warn_of_dominance
-from distcari.render.measure import high_frequency_share, measure
+from distcari.render.measure import measure
 from distcari.render.network import Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts

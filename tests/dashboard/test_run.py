@@ -48,7 +48,7 @@ def test_failures_stand_there_by_reason_with_the_command(ran):
     note(store, "e", state="finished", **{**FULL, "done": 21, "failed": 3})
     said = page(Catalog(store))
     assert "3 cells given up" in said and "B('2 × '" in said.replace("children=", "") and "ValueError: NaN" in said
-    assert f"distcari.submit e.yaml --set store={store.url} --retry-failed" in said
+    assert f"distcari submit e.yaml --set store={store.url} --retry-failed" in said
 
 
 @pytest.mark.parametrize("state", ["crashed", "interrupted", "stopped", "nonsense"])
@@ -56,7 +56,7 @@ def test_a_run_that_ended_early_says_so_with_the_command(ran, state):
     store, _ = ran
     note(store, "e", state=state, **FULL)
     said = page(Catalog(store))
-    assert "python -m distcari.submit e.yaml" in said and ("crashed" if state == "nonsense" else state) in said
+    assert "distcari submit e.yaml" in said and ("crashed" if state == "nonsense" else state) in said
 
 
 def test_a_run_that_has_fallen_silent_is_not_live(ran):

@@ -11,10 +11,11 @@ from support import tiny
 from torch.utils.flop_counter import FlopCounterMode
 
 from distcari.errors import InputError
+from distcari.figures import high_frequency_share
 from distcari.render import Network, caricature, caricatures, describe_layers, find_layers
 from distcari.render.adam import Adam
 from distcari.render.flops import FlopCounter
-from distcari.render.measure import high_frequency_share, match_map, positions
+from distcari.render.measure import match_map, positions
 from distcari.render.objective import gain_and_cosine, objective
 from distcari.render.parametrization import generators, starts
 from distcari.render.passes import run_to

@@ -75,7 +75,7 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
         return []
     run, runs = run_notes.chosen(catalog, state)
     if run is None:
-        return [html.P("No run has left a note in this store. One begins with python -m distcari.submit CONFIG.",
+        return [html.P("No run has left a note in this store. One begins with distcari submit CONFIG.",
                        className="quiet")]
     lost, models = failures(catalog, run), [_models(catalog, run), *_at_work(run)]
     facts = [*models, *lost] if run.live else [*lost, *models]
