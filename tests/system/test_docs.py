@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from support.shared import ROOT
 from torch import nn
 
@@ -58,7 +59,8 @@ def test_there_is_a_snippet_for_each_tool():
 class Small(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layer3 = nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU())
+        torch.manual_seed(0)
+        self.layer3 = nn.Sequential(nn.Conv2d(3, 32, 8, 8), nn.ReLU(), nn.Conv2d(32, 32, 1), nn.ReLU())
 
     def forward(self, x):
         return self.layer3(x)
@@ -98,7 +100,8 @@ def test_named_files_exist(page):
     """Files of the repository that a page names in code: moved ones would send a reader into the void."""
     folders = "distcari|dashboard|tests|benchmarks|configs|docs"
     named = re.findall(rf"\b((?:{folders})/[\w./-]+\.(?:py|yaml|md|css|js))\b", page.read_text())
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    examples = {"configs/lab.yaml"}
+    assert [name for name in named if name not in examples and not (ROOT / name).exists()] == []
 
 
 def test_every_guarantee_names_a_test_that_there_is():
