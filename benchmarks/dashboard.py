@@ -27,12 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not this folder: its dashboard.py would stand for the package
 
 from distcari.dashboard.data import grouping  # noqa: E402
-from distcari.dashboard.data.catalog import FIGURES, Catalog  # noqa: E402
+from distcari.dashboard.data.catalog import Catalog  # noqa: E402
+from distcari.dashboard.data.columns import FIGURES  # noqa: E402
+from distcari.dashboard.data.rows import Rows  # noqa: E402
 from distcari.dashboard.data.state import State, parse  # noqa: E402
-from distcari.dashboard.views import compare  # noqa: E402
+from distcari.dashboard.views import compare, table  # noqa: E402
 from distcari.dashboard.views.explore import plots as explore_plots  # noqa: E402
-from distcari.dashboard.views.table import view as table  # noqa: E402
-from distcari.dashboard.views.table.rows import Rows  # noqa: E402
 from distcari.grid import Axis, Grid  # noqa: E402
 from distcari.store import Store  # noqa: E402
 
@@ -161,7 +161,7 @@ def sorted_first(store: Store) -> tuple[str, str]:
     catalog = Catalog(store)
     state = State(experiments=("bench",))
     shown = compare.resolve(catalog, state)
-    down, up = (compare.window(catalog, state.with_(sort_rows=("gain", d)), shown)[0].rows[0] for d in (True, False))
+    down, up = (compare.window(catalog, state.with_(sort_rows=("gain", d)), shown).grid.rows[0] for d in (True, False))
     return down, up
 
 

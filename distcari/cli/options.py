@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from distcari.errors import InputError
 from distcari.grid import Label
 
@@ -35,13 +33,9 @@ def store_of(args: argparse.Namespace, *, writable: bool = False) -> "Store":
 
 def options_of(texts: Sequence[str]) -> dict[str, Any]:
     """Options given as `name=value`, values read as YAML. Raises InputError for another form."""
-    options: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--option {text}", "is not of the form name=value", "Example: --option region=eu-west-1")
-        options[name] = yaml.safe_load(value)
-    return options
+    from distcari.store.options import options_of as read
+
+    return read(texts)
 
 
 def only_of(given: Sequence[str]) -> dict[str, list[Label]]:

@@ -17,7 +17,7 @@ from support.shared import ROOT
 from waitress.server import create_server
 
 from distcari.dashboard.app import VIEWS, create_app
-from distcari.dashboard.pictures.images import to_8_bit
+from distcari.dashboard.data.encoding import to_8_bit
 from distcari.store import Store
 
 pytestmark = pytest.mark.timeout(300)

@@ -8,6 +8,7 @@ from distcari.dashboard.data import grouping
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import Distances
 from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views.explore import matrix as matrix_view
 from distcari.dashboard.views.explore import plots as explore_plots
 from distcari.dashboard.views.explore import state as explore_state
 from distcari.dashboard.views.explore import strip as explore_strip
@@ -123,7 +124,7 @@ def test_distances_are_bounded_and_kept(wide, monkeypatch):
     monkeypatch.setattr(distances, "MOST", 3)
     matrix = Distances(catalog).matrix(["e"], {})
     assert len(matrix.places) == 1 < matrix.total == 4
-    assert "1 of 4 pictures" in explore.explore_matrix.said(matrix)
+    assert "1 of 4 pictures" in matrix_view.summary(matrix)
 
 
 def test_the_callback_leaves_an_unchanged_plot_alone(wide):

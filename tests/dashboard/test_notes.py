@@ -10,9 +10,9 @@ from support.pages import follow
 
 from distcari.dashboard.app import create_app, main
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.notes import PATH, Notes, Refused, canonical
+from distcari.dashboard.data.notes import PATH, NoteRefused, Notes, canonical
 from distcari.dashboard.data.state import parse
-from distcari.dashboard.page import note_drawer as note_box
+from distcari.dashboard.page import note_drawer
 from distcari.dashboard.views import notes as view
 from distcari.store import Store
 
@@ -33,7 +33,7 @@ def test_a_note_is_kept_changed_and_removed(kept):
     notes.remove(second.id)
     assert [n.id for n in Notes(kept).all()] == [first.id]
     for gone in (lambda: notes.remove(second.id), lambda: notes.edit(second.id, "x"), lambda: notes.add("?", " ")):
-        with pytest.raises(Refused):
+        with pytest.raises(NoteRefused):
             gone()
 
 
@@ -52,26 +52,26 @@ def test_two_dashboards_lose_no_note_and_strange_lines_stay(kept):
 def test_what_cannot_be_written_says_why(kept, tmp_path, monkeypatch):
     assert "read-only" in Notes(kept, read_only=True).refused()
     assert "no store" in Notes(Store(str(tmp_path / "none"))).refused()
-    with pytest.raises(Refused, match="read-only"):
+    with pytest.raises(NoteRefused, match="read-only"):
         Notes(kept, read_only=True).add("?", "x")
     notes = Notes(kept)
     def full(*_):
         raise OSError("no space left: /secret/path")
 
     monkeypatch.setattr(kept.files, "swap", full)
-    with pytest.raises(Refused, match="OSError") as refusal:
+    with pytest.raises(NoteRefused, match="OSError") as refusal:
         notes.add("?", "x")
     assert "secret" not in str(refusal.value) and not (tmp_path / "none").exists()
 
 
 def test_the_field_keeps_a_note_with_its_view(kept):
     catalog = Catalog(kept)
-    assert note_box.keep(catalog, "seen", "?view=explore&explore.x=gain&nonsense=1")[0] == ""
+    assert note_drawer.keep(catalog, "seen", "?view=explore&explore.x=gain&nonsense=1")[0] == ""
     note = catalog.notes.all()[0]
     assert note.url == "?view=explore&exp=e&explore.x=gain"  # the experiment is named, whatever comes later
-    assert "needs some text" in note_box.keep(catalog, "  ", "?")[2]
+    assert "needs some text" in note_drawer.keep(catalog, "  ", "?")[2]
     catalog.notes.read_only = True
-    text, _, why = note_box.keep(catalog, "mine", "?")
+    text, _, why = note_drawer.keep(catalog, "mine", "?")
     assert text == "mine" and "read-only" in why, "what was typed is not lost"
 
 

@@ -109,9 +109,9 @@ def test_a_hundred_thousand_rows_answer_in_time(catalog):
     big = pd.DataFrame({name: pd.Series(kind.iloc[0], range(n)) for name, kind in now.frame.items()})
     big["key"], big["experiment"] = [uuid.uuid4().hex for _ in range(n)], "e"
     big["seed"], big["layer"] = np.arange(n) // 2, np.where(np.arange(n) % 2, "x", "y")
-    about = dataclasses.replace(now.about["e"], labels={**now.about["e"].labels, "seed": tuple(range(n // 2))})
+    info = dataclasses.replace(now.infos["e"], labels={**now.infos["e"].labels, "seed": tuple(range(n // 2))})
     large = Catalog(catalog.store, clock=lambda: 0.0)
-    large._last, large._looked = dataclasses.replace(now, frame=big, about={"e": about}), 0.0
+    large._last, large._looked = dataclasses.replace(now, frame=big, infos={"e": info}), 0.0
     start = time.perf_counter()
     facets = large.grid(["e"], "layer", "seed", {}, None, [str(i) for i in range(80)])
     assert time.perf_counter() - start < 0.5, "cold; warm it is below 0.02"

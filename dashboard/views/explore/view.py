@@ -13,10 +13,8 @@ from distcari.dashboard.data import grouping
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import Distances
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.views.explore import matrix as explore_matrix
-from distcari.dashboard.views.explore import plots as explore_plots
-from distcari.dashboard.views.explore import strip as explore_strip
+from distcari.dashboard.page import components
+from distcari.dashboard.views.explore import matrix, plots, strip
 from distcari.dashboard.views.explore.state import ASKED, MOST_Y, NAME, PICKED, Shown, asking, resolve
 from distcari.dashboard.views.explore.tools import summary, tools
 
@@ -28,15 +26,16 @@ _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover", 
 
 def layout(catalog: Catalog, state: State) -> Component:
     """Questions and tools above, plots on the left, pictures on the right. The callback fills in, once drawn."""
-    plots = [html.Div(dcc.Graph(id=name, figure=go.Figure(layout=pieces.plot(None)), config=_CONFIG, responsive=True),
-                      id=f"{name}-box", className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
+    empty = go.Figure(layout=components.plot(None))
+    graphs = [html.Div(dcc.Graph(id=name, figure=empty, config=_CONFIG, responsive=True), id=f"{name}-box",
+                       className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
     return html.Div([
         dmc.VisuallyHidden(html.H1(TITLE)),
         html.Nav(_asked(state, ""), id="explore-asked", className="asked", **{"aria-label": "Questions"}),
         html.Div(_tools(catalog, state), id="explore-tools", className="tools"),
         html.P("", id="explore-said", className="said", **{"aria-live": "polite"}),
         html.Div([
-            html.Div([html.Div(plots, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
+            html.Div([html.Div(graphs, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
             html.Aside([], id="explore-strip", className="strip", **{"aria-label": "Pictures of what is selected"}),
         ], className="explore-columns"),
         dcc.Store(id="explore-drawn"),
@@ -84,9 +83,9 @@ def choose(catalog: Catalog, state: State, plot: int, data: dict[str, Any] | Non
         raise PreventUpdate
     shown = resolve(catalog, state)
     if shown.kind == "matrix":
-        return pieces.go(state, lambda s: explore_matrix.picked(s, points[0]))
+        return components.go(state, lambda s: matrix.picked(s, points[0]))
     figure = shown.y[min(plot, len(shown.y) - 1)]
-    return pieces.go(state, lambda s: explore_strip.picked(s, points, shown.kind, figure))
+    return components.go(state, lambda s: strip.picked(s, points, shown.kind, figure))
 
 
 def draw(
@@ -98,41 +97,41 @@ def draw(
     token = f"{catalog.version()} {scheme} {bare}"
     same = token == drawn
     if shown.kind == "matrix":
-        matrix = distances.matrix(shown.experiments, shown.held).ordered()
-        figures = [] if same else [explore_matrix.plot(matrix, scheme)]
-        strip = explore_matrix.strip(catalog, state, matrix)
-        said: Any = explore_matrix.said(matrix)
+        found = distances.matrix(shown.experiments, shown.held).ordered()
+        figures = [] if same else [matrix.plot(found, scheme)]
+        pictures = matrix.strip(catalog, state, found)
+        message: Any = matrix.summary(found)
         table: Any = None
     else:
         frame = grouping.cells(catalog, shown.experiments, dict(shown.held), shown.columns)
         x, by = (grouping.group(catalog, shown.experiments, frame, name) for name in (shown.x, shown.by))
         figures = [] if same else [_figure(frame, x, by, shown, column, scheme) for column in shown.y]
-        strip = explore_strip.strip(catalog, state, shown, frame, x, by)
-        said, table = summary(state, shown, frame, x, by)
+        pictures = strip.strip(catalog, state, shown, frame, x, by)
+        message, table = summary(state, shown, frame, x, by)
     for figure in figures:
         figure.update_layout(uirevision=bare, modebar={"bgcolor": "rgba(0,0,0,0)"})  # zoom stays while the plot does
     return (
-        _asked(state, shown.asked), no_update if same else tools(catalog, state, shown), said,
+        _asked(state, shown.asked), no_update if same else tools(catalog, state, shown), message,
         *([no_update] * MOST_Y if same else (figures + [no_update] * MOST_Y)[:MOST_Y]),
         *([no_update] * MOST_Y if same else [i >= len(figures) for i in range(MOST_Y)]),
-        table, strip, token,
+        table, pictures, token,
     )
 
 
 def _figure(frame: Any, x: grouping.Groups, by: grouping.Groups, shown: Shown, column: str, scheme: str | None) -> Any:
     if shown.kind == "violin":
-        return explore_plots.violins(frame, x, by, shown.x, column, scheme)
+        return plots.violins(frame, x, by, shown.x, column, scheme)
     if shown.kind == "heat":
-        return explore_plots.heat(frame, x, by, shown.x, shown.by, column, scheme)
-    return explore_plots.scatter(frame, x if shown.x in shown.texts else None, by, shown.x, column, scheme)
+        return plots.heat(frame, x, by, shown.x, shown.by, column, scheme)
+    return plots.scatter(frame, x if shown.x in shown.texts else None, by, shown.x, column, scheme)
 
 
 def _asked(state: State, current: str) -> list[Component]:
     """A link for each ready-made question."""
     return [
-        pieces.link(title, asking(state, name), title=said, className="chip",
+        components.link(title, asking(state, name), title=message, className="chip",
                     **({"aria-current": "true"} if name == current else {}))
-        for name, (title, said, _) in ASKED.items()
+        for name, (title, message, _) in ASKED.items()
     ]
 
 
