@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from support.dashboard_store import fail, finish, grid, prepare
@@ -6,7 +8,7 @@ from support.pages import follow, walk
 from distcari.dashboard.app import create_app
 from distcari.dashboard.data import grouping
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.distances import Distances, evenly
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.views.explore import matrix as matrix_view
 from distcari.dashboard.views.explore import plots as explore_plots
@@ -134,3 +136,12 @@ def test_the_callback_leaves_an_unchanged_plot_alone(wide):
     first = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain", 1, "light", None)
     again = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain&explore.group=m", 1, "light", first[-1])
     assert again[3] is no_update and "B('All cells')" in str(first[-2]) and "B('m')" in str(again[-2])
+
+
+def test_a_sample_of_places_is_even():
+    places = [(image, layer, seed) for image in "abcdefg" for layer in "wxyz" for seed in "01"]
+    taken = [places[i] for i in evenly(places, 14)]
+    assert len(set(taken)) == 14 and evenly(places, 99) == list(range(56))
+    for axis, (low, high) in enumerate(((2, 2), (3, 4), (7, 7))):
+        counts = Counter(place[axis] for place in taken)
+        assert set(counts.values()) <= {low, high} and len(counts) == (7, 4, 2)[axis]

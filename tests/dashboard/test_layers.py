@@ -9,7 +9,8 @@ import pytest
 from support.shared import ROOT
 
 HOUSE = ROOT / "dashboard"
-BELOW = {"data": {"data"}, "page": {"data", "page"}, "pictures": {"data", "pictures"}, "views": {"data", "page", "views"}}
+BELOW = {"data": {"data"}, "page": {"data", "page"}, "pictures": {"data", "pictures"},
+         "views": {"data", "page", "views"}}
 FILES = sorted(path.relative_to(HOUSE).as_posix() for room in BELOW for path in (HOUSE / room).rglob("*.py"))
 
 
@@ -35,7 +36,7 @@ def test_a_room_knows_only_what_lies_below(file):
 
 
 def test_data_alone_brings_no_http_and_no_page():
-    modules = " ".join(f"distcari.dashboard.data.{path.stem}," for path in (HOUSE / "data").glob("[a-z]*.py")).rstrip(",")
+    modules = ", ".join(f"distcari.dashboard.data.{path.stem}" for path in (HOUSE / "data").glob("[a-z]*.py"))
     code = f"import sys, {modules}; print([m for m in ('flask', 'dash', 'ray', 'torch') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr

@@ -126,3 +126,44 @@ def test_the_callbacks_follow_the_url(kept):
         assert opened and text == "x" and body
     finally:
         context_value.set(AttributeDict())
+
+
+def test_notes_are_bounded_in_length_number_and_pace(kept, monkeypatch):
+    from distcari.dashboard.data import notes as kept_notes
+
+    notes = Notes(kept)
+    with pytest.raises(NoteRefused, match="at most 4,000"):
+        notes.add("?", "x" * 4001)
+    for i in range(kept_notes.PER_MINUTE):
+        notes.add("?", f"{i}")
+    with pytest.raises(NoteRefused, match="wait a little"):
+        notes.add("?", "one too many")
+    monkeypatch.setattr(kept_notes, "MOST", kept_notes.PER_MINUTE)
+    with pytest.raises(NoteRefused, match="30 notes already"):
+        Notes(kept).add("?", "one too many")
+    Notes(kept).remove(notes.all()[0].id)
+    assert len(Notes(kept).all()) == kept_notes.PER_MINUTE - 1
+
+
+def test_ten_thousand_notes_of_others_cost_their_reading_once(kept, monkeypatch):
+    from distcari.dashboard.data import notes as kept_notes
+
+    line = b'{"id": "%d", "time": "2026", "url": "?view=run", "text": "x"}\n'
+    kept.files.write(PATH, b"[" * 100_000 + b"\n" + b"".join(line % i for i in range(10_000)))
+    notes, read = Notes(kept), []
+    inner = kept_notes._note
+    monkeypatch.setattr(kept_notes, "_note", lambda line: read.append(1) or inner(line))
+    for _ in range(5):
+        assert len(notes.of("?view=run")) == 10_000 and notes.of("?view=table") == []
+        notes._read_at = float("-inf")
+    assert len(read) == 10_001
+
+
+def test_exports_compute_nothing_and_lead_nowhere_else(kept):
+    for text in ("=cmd|' /C calc'!A0", "+1", "-1", "@x", "[a](javascript:alert(1)) ![p](http://evil.example/x.png)"):
+        Notes(kept).add("?view=compare", text)
+    client = create_app(kept).server.test_client()
+    texts = [row["text"] for row in csv.DictReader(io.StringIO(client.get("/notes.csv").text))]
+    assert texts[1:] == ["'@x", "'-1", "'+1", "'=cmd|' /C calc'!A0"]
+    said = client.get("/notes.md").text
+    assert "\\[a\\](javascript" in said and "\\!\\[p\\]" in said

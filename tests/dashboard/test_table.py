@@ -121,3 +121,11 @@ def test_a_page_of_100_000_rows_comes_in_time():
     start = time.perf_counter()
     assert 0 < passing(frame, filters).sum() < n
     assert time.perf_counter() - start < 0.2
+
+
+def test_text_that_a_spreadsheet_would_compute_is_quoted_and_numbers_are_not(store):
+    g = grid(models=("=1+1", "@m"), images=("cat",), layers=("x",), seeds=(-1,))
+    finish(store, prepare(store, g), g, g.cells())
+    frame = pd.read_csv(io.BytesIO(create_app(store).server.test_client().get("/index.csv").data))
+    assert sorted(frame["model"]) == ["'=1+1", "'@m"]
+    assert list(frame["seed"]) == [-1, -1] and sorted(frame["gain"]) == [0, 1]
