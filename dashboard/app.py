@@ -1,8 +1,9 @@
 """Start here: `python dashboard/app.py --store store`, then open the address that it prints."""
 
-import argparse
+import runpy
 import socket
 import sys
+import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from distcari.dashboard.views.run import view as run
 from distcari.dashboard.views.side import view as side
 from distcari.errors import InputError
 from distcari.store import Store
-from distcari.store.options import options_of
 
 VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
 
@@ -62,33 +62,22 @@ def _of_one_moment(answer: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a store until interrupted. 2: the address cannot be used."""
-    p = argparse.ArgumentParser(prog="python dashboard/app.py", description="Compare caricatures in a browser.")
-    p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
-    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
-                   help="of an object store, e.g. endpoint=http://localhost:9000 (repeatable)")
-    p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
-    p.add_argument("--allow-host", action="append", default=[], metavar="NAME",
-                   help="a further name under which browsers reach it, e.g. behind a proxy (repeatable)")
-    p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
-    p.add_argument("--read-only", action="store_true", help="write nothing to the store: no notes")
-    p.add_argument("--debug", action="store_true", help="Dash's own server with its developer tools, reloading")
-    args = p.parse_args(arguments)
-    if error := unusable(args.host, args.port):
-        print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
-        return 2
-    try:
-        app = create_app(Store(args.store, options_of(args.option)), args.read_only, args.host, args.allow_host)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
-    if args.debug:
-        app.run(host=args.host, port=args.port, debug=True)
+def serve(
+    store: Store, host: str = "127.0.0.1", port: int = 8050, *, allow_hosts: Sequence[str] = (),
+    read_only: bool = False, debug: bool = False, open_browser: bool = False,
+) -> None:
+    """Serve a store until interrupted. Raises InputError if the address cannot be used."""
+    if error := unusable(host, port):
+        raise InputError(f"{host}:{port}", f"cannot be used: {error}", f"Try --port {port + 1}.")
+    app = create_app(store, read_only, host, allow_hosts)
+    address = f"http://{host}:{port}/"
+    print(f"distcari dashboard of {store.url}: {address}  (Ctrl-C ends it)", flush=True)
+    if open_browser:
+        webbrowser.open(address)
+    if debug:
+        app.run(host=host, port=port, debug=True)
     else:
-        serving.create(app, args.host, args.port).run()
-    return 0
+        serving.create(app, host, port).run()
 
 
 def unusable(host: str, port: int) -> str:
@@ -100,5 +89,6 @@ def unusable(host: str, port: int) -> str:
         return str(error)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # the same as `distcari dashboard`
+    sys.argv.insert(1, "dashboard")
+    runpy.run_module("distcari", run_name="__main__", alter_sys=True)

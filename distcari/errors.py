@@ -1,5 +1,10 @@
 """The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
 
+import errno
+from importlib.util import find_spec
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 class InputError(Exception):
     """Something the user gave cannot be used: a config field, a checkpoint, an image, a store.
@@ -15,3 +20,25 @@ class InputError(Exception):
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str]]:
         """Survive pickling between Ray processes with all three parts."""
         return type(self), (self.where, self.problem, self.remedy)
+
+
+def one_line(error: BaseException | None, most: int = 300) -> str:
+    """What an error says, in a line of at most so many characters; its type where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def typed_line(error: BaseException | None, most: int = 300) -> str:
+    """An error's type and what it says, in a line: `ValueError: too small`."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a place takes no more writes (no room, quota used up, read-only), so that trying again is vain."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def needs(extra: str, *modules: str) -> None:
+    """Raise InputError unless these modules are installed, which come with an extra of the package; loads none."""
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise InputError(f"package {missing[0]}", f"is not installed; it comes with the extra `{extra}`",
+                         f"pip install 'distcari[{extra}]'")

@@ -7,15 +7,31 @@ is known before anything is computed and changes when, and only when, its pictur
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Label = str | int | float
 BASE_AXES = ("model", "image", "layer", "seed")  # of every experiment; further ones are swept settings
 _TOGETHER = ("image", "seed")  # cells that differ in these alone can be optimised in one batch
+
+
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
+def name_problem(experiment: str) -> str | None:
+    """Why an experiment cannot have this name, which is also a folder's and a file's in the store; None if it can."""
+    if not re.fullmatch(NAME_PATTERN, experiment):
+        return "must have 1 to 100 letters, digits, dots, dashes and underscores, the first a letter or a digit"
+    if experiment.lower() in ("zarr.json", "c") or experiment.lower().endswith(".partial"):
+        return "is a name that Zarr itself uses"
+    return None
 
 
 def label_text(label: Label) -> str:
@@ -151,6 +167,11 @@ class Grid:
 def digest(*parts: Any) -> str:
     """SHA-256 (hex) of any JSON-able parts, the same on every machine."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def image_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 (hex) of an input image, uint8 (y, x, 3): its shape and its pixels."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def select(cells: Iterable[Cell], axes: Sequence[Axis], only: Mapping[str, Collection[Label]]) -> list[Cell]:

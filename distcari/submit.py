@@ -1,6 +1,8 @@
 """Compute an experiment: `python -m distcari.submit CONFIG`, the same as `distcari submit CONFIG`."""
 
-from distcari.cli.submit import main
+import sys
+
+from distcari.cli.main import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(["submit", *sys.argv[1:]]))

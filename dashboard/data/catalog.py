@@ -17,10 +17,10 @@ from distcari.dashboard.data.columns import FIGURES, NUMBERS, OF_DIFFERENCES
 from distcari.dashboard.data.facets import Facets, Slot, Status, facets
 from distcari.dashboard.data.notes import Notes
 from distcari.dashboard.data.reading import Reader
-from distcari.dashboard.data.run_notes import Run
 from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.dashboard.data.state import Labels, State
 from distcari.store import Store
+from distcari.store.runs import RunNote
 from distcari.store.schema import SETTINGS
 
 OLDEST = 5.0  # seconds: what may be older than this is never shown without waiting for a look
@@ -124,7 +124,7 @@ class Catalog:
         """The rows of cells that were given up and not done since."""
         return _of(self.now().failures, experiments)
 
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[RunNote, ...]:
         """The runs that left a note, newest first."""
         return self.now().runs
 

@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from distcari.store.schema import COLUMNS, SETTINGS
+from distcari.store.schema import COLUMNS, SETTINGS, Group
 
-NUMBERS = tuple(name for name, (kind, _, _) in COLUMNS.items() if str(kind) in ("double", "int64") and name != "seed")
+NUMBERS = tuple(name for name, column in COLUMNS.items() if column.is_number and name != "seed")
 # What rows and columns can be sorted by, and what of it only the cells of differences have.
 FIGURES = tuple(name for name in NUMBERS if name != "attempt" and (name == "steps" or name not in SETTINGS))
-OF_DIFFERENCES = tuple(name for name in FIGURES if name.endswith("_in_b") or name == "contrast")
+OF_DIFFERENCES = tuple(name for name in FIGURES if COLUMNS[name].group == "difference")
+
+
+def of_groups(*groups: Group) -> tuple[str, ...]:
+    """The columns of these groups (`store.schema.Column`), in the schema's order."""
+    return tuple(name for name, column in COLUMNS.items() if column.group in groups)
 
 
 def title(name: str) -> str:
@@ -17,12 +22,12 @@ def title(name: str) -> str:
 
 def unit(name: str) -> str:
     """A column's unit or range."""
-    return COLUMNS[name][1] if name in COLUMNS else ""
+    return COLUMNS[name].unit if name in COLUMNS else ""
 
 
 def meaning(name: str) -> str:
     """What a column says, and its source."""
-    return COLUMNS[name][2] if name in COLUMNS else ""
+    return COLUMNS[name].meaning if name in COLUMNS else ""
 
 
 def number(value: object) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.run_notes import is_live
 from distcari.dashboard.data.snapshot import Codes, ExperimentInfo, Snapshot
 from distcari.dashboard.data.state import Labels
 
@@ -140,5 +141,5 @@ class _Places:
 
 def _at_work(now: Snapshot, info: ExperimentInfo) -> tuple[set[tuple[str, ...]], bool]:
     """The places that fresh runs of an experiment are computing, and whether there is such a run."""
-    runs = [run for run in now.runs if run.experiment == info.name and run.live]
-    return {labels for run in runs for labels in run.running}, bool(runs)
+    runs = [run for run in now.runs if run.experiment == info.name and is_live(run)]
+    return {tuple(map(text, labels)) for run in runs for labels in run.running}, bool(runs)

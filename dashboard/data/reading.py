@@ -14,12 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from distcari.dashboard.data.json_text import parsed
-from distcari.dashboard.data.run_notes import run_of
+from distcari.dashboard.data.run_notes import is_live
 from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.errors import InputError
 from distcari.grid import BASE_AXES
 from distcari.store import Store, open_store
 from distcari.store.index import Index
+from distcari.store.runs import FOLDER, RunNote, note_names, parse
 
 DESCRIPTIONS_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
 MOST_NOTES = 100  # run notes read: the newest
@@ -65,7 +66,7 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.index, self.failed = Parts(store.index), Parts(store.failed)
-        self.notes: dict[str, dict[str, Any]] = {}
+        self.notes: dict[str, RunNote] = {}
         self.infos: dict[str, ExperimentInfo] = {}
         self.infos_read = float("-inf")
         self.had_rows = False
@@ -94,7 +95,7 @@ class Reader:
             return last
         failures = self.failed.frame()
         failures = failures[~failures["key"].isin(frame["key"])].reset_index(drop=True)
-        runs = tuple(run_of(self.notes[name]) for name in sorted(self.notes, reverse=True))
+        runs = tuple(self.notes[name] for name in sorted(self.notes, reverse=True))
         return Snapshot(last.version + 1, problem, frame, failures, dict(self.infos), runs)
 
     def _failed(self, last: Snapshot, problem: Problem) -> Snapshot:
@@ -107,9 +108,8 @@ class Reader:
             return Problem("The store is not there any more", f"{self.store.url} was moved, emptied, or is not "
                            "mounted. This page goes on by itself when it is back.")
         self.had_rows |= bool(self.index.tables)
-        runs = [run_of(note) for note in self.notes.values()]
-        expected = self.had_rows or any(run.done for run in runs)
-        if expected and not self.index.tables and not any(run.live for run in runs):
+        expected = self.had_rows or any(note.done for note in self.notes.values())
+        if expected and not self.index.tables and not any(map(is_live, self.notes.values())):
             return Problem("The store's index is not there", f"Cells were finished in {self.store.url}, but index/ has "
                            "no parts: it was moved or emptied. Put it back; or submit the config again, which computes "
                            "what the index does not name.")
@@ -124,17 +124,16 @@ class Reader:
 
     def _look_at_notes(self) -> tuple[bool, bool]:
         """Read run notes that are new or were running; whether a run has begun, whether any note has changed."""
-        names = [name for name in self.store.files.list("runs") if name.endswith(".json") and name[0] != "_"]
-        names = names[-MOST_NOTES:]
+        names = note_names(self.store.files)[-MOST_NOTES:]
         before = self.notes
         self.notes = {name: note for name, note in before.items() if name in names}
         for name in names:
-            if self.notes.get(name, {}).get("state", "running") == "running":
+            if name not in self.notes or self.notes[name].state == "running":
                 try:
-                    note = parsed(self.store.files.read(f"runs/{name}"))
+                    content = parsed(self.store.files.read(f"{FOLDER}/{name}"))
                 except FileNotFoundError:
                     continue
-                if isinstance(note, dict) and isinstance(note.get("run_id"), str):
+                if isinstance(content, dict) and (note := parse(content)) is not None:
                     self.notes[name] = note
         return bool(set(self.notes) - set(before)), self.notes != before
 
@@ -152,7 +151,7 @@ class Reader:
 
     def _unknown(self, frame: pd.DataFrame) -> bool:
         """Whether a row names an experiment or a label that is not known yet, or a run is at work."""
-        if any(note.get("state") == "running" for note in self.notes.values()):
+        if any(note.state == "running" for note in self.notes.values()):
             return True
         known = {label for info in self.infos.values() for labels in info.labels.values() for label in labels}
         for column in ("experiment", *BASE_AXES):
@@ -179,5 +178,5 @@ def _facts(infos: Iterable[ExperimentInfo]) -> list[Any]:
 def _empty(url: str) -> Problem:
     return Problem(
         "Nothing here yet", f"The store {url} has no experiment. This page starts to work by itself when one begins.",
-        ("make demo", "python -m distcari.submit configs/demo.yaml"),
+        ("distcari demo", "distcari submit CONFIG"),
     )

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.dashboard.data.labels import text
-from distcari.dashboard.data.run_notes import Run
 from distcari.grid import Label
 from distcari.store.arrays import Arrays, pixels_sha256
+from distcari.store.runs import RunNote
 from distcari.store.schema import FAILURES, INDEX
 
 
@@ -79,7 +79,7 @@ class Snapshot:
     frame: pd.DataFrame = field(default_factory=lambda: INDEX.empty_table().to_pandas())
     failures: pd.DataFrame = field(default_factory=lambda: FAILURES.empty_table().to_pandas())
     infos: Mapping[str, ExperimentInfo] = field(default_factory=dict)
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RunNote, ...] = ()
 
     @cached_property
     def positions(self) -> Mapping[str, int]:

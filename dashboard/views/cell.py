@@ -14,18 +14,15 @@ from plotly import graph_objects as go
 from distcari.dashboard.data import columns
 from distcari.dashboard.data.addresses import input_url, match_url, npy_url, picture_url
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.columns import OF_DIFFERENCES
+from distcari.dashboard.data.columns import OF_DIFFERENCES, of_groups
 from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.state import Labels, State, parse
 from distcari.dashboard.page import components
-from distcari.figures import FIGURES
 from distcari.grid import BASE_AXES
 from distcari.store.schema import SETTINGS
 
 NAME, TITLE = "cell", "Cell"
-STRENGTH = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm")
-COST = ("steps", "seconds", "attempt", "layer_depth")
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -117,9 +114,10 @@ def _name(at: Labels) -> str:
 
 
 def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
-    strength = (*STRENGTH, *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
+    strength = (*of_groups("match"), *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
     return html.Div([
-        html.Div([_figures("Strength", strength, row), _figures("Colour and texture", tuple(FIGURES), row)],
+        html.Div([_figures("Strength", strength, row),
+                  _figures("Colour and texture", of_groups("colour", "texture"), row)],
                  className="cell-figures"),
         html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
         html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
@@ -169,9 +167,7 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
 
 def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
     info = catalog.experiment(str(row["experiment"]))
-    names = ("key", "experiment", "run_id", "distcari_version", "device", "node", "started_at", "finished_at", *COST,
-             *(name for name in SETTINGS if name not in COST), "layer_kind", "settings_hash", "model_sha256",
-             "image_sha256", "pixels_sha256")
+    names = ("key", "experiment", *of_groups("provenance", "settings", "layer"))
     lines = [html.Tr([html.Th(columns.title(n), scope="row"), html.Td(_shown(row.get(n)))], title=columns.meaning(n))
              for n in names if row.get(n) is not None and not (n in SETTINGS and pd.isna(row[n]))]
     config = yaml.safe_dump(_plain(info.meta.get("config", {})), sort_keys=False, allow_unicode=True) if info else ""

@@ -16,20 +16,16 @@ from dash.exceptions import PreventUpdate
 from distcari.dashboard.data import columns
 from distcari.dashboard.data.addresses import index_csv_url, picture_url
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.columns import NUMBERS, OF_DIFFERENCES
+from distcari.dashboard.data.columns import NUMBERS, of_groups
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.rows import DATES, Rows, filters_of, sort_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.page import components
-from distcari.figures import FIGURES
 from distcari.store.schema import COLUMNS, SETTINGS
 
 NAME, TITLE = "table", "Table"
 MOST_SLOTS, PAGE = 4, 100
-MEASURES = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm", *OF_DIFFERENCES)
-LAYER = ("layer_depth", "layer_kind")
-COLOUR = ("colourfulness", "colour_uniformity", "hue_spread", "mean_r", "mean_g", "mean_b")
-TEXTURE = tuple(name for name in FIGURES if name not in COLOUR)
+COLOUR = sorted(of_groups("colour"), key=lambda name: name.startswith("mean_"))  # the mean colour last
 FIRST = ("finished_at", "seconds", "run_id")  # of where it comes from: what is shown before the group is opened
 GRID = {
     "rowHeight": 60, "headerHeight": 30, "groupHeaderHeight": 26, "cacheBlockSize": PAGE, "maxBlocksInCache": 20,
@@ -165,12 +161,11 @@ def column_groups(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool
 
     picture = {"field": "picture", "headerName": "picture", "cellRenderer": "DistcariPicture", "width": 70,
                "pinned": "left", "sortable": False, "filter": False, "resizable": False}
-    known = {"key", "experiment", *axes, *MEASURES, *LAYER, *COLOUR, *TEXTURE}
-    rest = [name for name in COLUMNS if name not in known and name not in FIRST and name not in
-            ("model", "image", "layer", "seed")]
+    origin = [name for name in of_groups("settings", "provenance") if name not in FIRST and name not in axes]
     groups = (
-        ("labels", list(axes), 99), ("measures", [*MEASURES], 4), ("layer", [*LAYER], 99), ("colour", [*COLOUR], 3),
-        ("texture", [*TEXTURE], 99), ("where it comes from", [*FIRST, *rest, "key"], len(FIRST)),
+        ("labels", list(axes), 99), ("measures", of_groups("match", "difference"), 4),
+        ("layer", of_groups("layer"), 99), ("colour", COLOUR, 3), ("texture", of_groups("texture"), 99),
+        ("where it comes from", [*FIRST, *origin, "key"], len(FIRST)),
     )
     # In a group as the others are: ag-grid's row of group headings must not be empty, or screen readers stumble.
     return [{"headerName": "cell", "children": [picture]}, *(

@@ -1,4 +1,4 @@
-"""Show finished pictures to the other models of their experiment: python -m distcari.cross STORE EXPERIMENT
+"""Finished pictures, shown to the other models of their experiment.
 
 Each picture is measured in every model at the layer of the same name: does that model see in it what it sees in the
 input? One row for each picture and model goes into `cross/<experiment>.parquet` in the store; what is there already is
@@ -8,16 +8,12 @@ not measured again. Checkpoints are looked for where the config says, so run it 
     frame.pivot_table(index="model", columns="in_model", values="robust_gain")
 """
 
-import argparse
 import io
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import torch
 
-from distcari.cli.options import add_store, only_of, store_of
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.grid import Label, label_text
@@ -125,40 +121,25 @@ def path_of(experiment: str) -> str:
     return f"cross/{experiment}.parquet"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m distcari.cross", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_store(parser)
-    parser.add_argument("experiment", help="its name in the store")
-    parser.add_argument("--in", dest="into", action="append", default=[], metavar="MODEL",
-                        help="only in this model (repeatable)")
-    parser.add_argument("--only", metavar="AXIS=A,B", action="append", default=[],
-                        help="only pictures with these labels of an axis, e.g. model=lite0 (repeatable)")
-    args = parser.parse_args(argv)
-    try:
-        print(_cross(args))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
 
+def update(
+    store: Store, experiment: str, into: Collection[str] = (), only: Mapping[str, Collection[Label]] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure what is not yet in the store's table, and put it there; (what was asked for, the whole table).
 
-def _cross(args: argparse.Namespace) -> str:
-    store = store_of(args, writable=True)
-    if args.experiment not in store.experiments():
-        raise InputError(f"experiment {args.experiment}", "there is none of that name in the store",
+    Raises InputError if the store has no such experiment.
+    """
+    if experiment not in store.experiments():
+        raise InputError(f"experiment {experiment}", "there is none of that name in the store",
                          f"There are: {', '.join(store.experiments())}.")
-    known = _earlier(store, args.experiment)
-    found = cross(store, args.experiment, args.into, only_of(args.only), known)
+    known = _earlier(store, experiment)
+    found = cross(store, experiment, into, only, known)
     merged = pd.concat([known, found]) if known is not None else found
     current = merged.drop_duplicates(["key", "in_model"], keep="last", ignore_index=True)
     buffer = io.BytesIO()
     current.to_parquet(buffer, index=False)
-    store.files.write(path_of(args.experiment), buffer.getvalue())
-    table: Any = found.pivot_table(index="model", columns="in_model", values="robust_gain", sort=False)
-    return f"mean robust gain of pictures of (rows) in (columns)\n{table.round(3).to_string()}\n" \
-        f"{len(found)} rows, {len(current)} in all, in {store.url.rstrip('/')}/{path_of(args.experiment)}"
+    store.files.write(path_of(experiment), buffer.getvalue())
+    return found, current
 
 
 def _earlier(store: Store, experiment: str) -> pd.DataFrame | None:
@@ -166,7 +147,3 @@ def _earlier(store: Store, experiment: str) -> pd.DataFrame | None:
         return pd.read_parquet(io.BytesIO(store.files.read(path_of(experiment))))
     except FileNotFoundError:
         return None
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,64 +1,69 @@
-"""Read a whole store and compare it with its checksums: python -m distcari.verify STORE [--requeue]
+"""`distcari verify`: read a whole store and hold it against its checksums."""
 
-Every index part, picture, gain curve, match map and input is looked at. With --requeue what is damaged is taken out of
-the index (and damaged parts are put aside), so that the next `distcari.submit` computes it again.
-Exit code 0: all is well, or was requeued; 1: damage was found; 2: bad input.
-"""
+from typing import TYPE_CHECKING, Annotated
 
-import argparse
-import sys
-from collections.abc import Sequence
+import typer
 
-from rich.console import Console
-from rich.status import Status
-
-from distcari.cli.options import add_store, store_of
+from distcari.cli.options import StoreOptions, StorePlace, store_of
 from distcari.errors import InputError
-from distcari.store.check import Finding, check, requeue
-from distcari.store.store import Store
+
+if TYPE_CHECKING:
+    from distcari.store import Store
+    from distcari.store.check import Finding
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m distcari.verify", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_store(parser)
-    parser.add_argument("--experiment", action="append", help="only this experiment (repeatable)")
-    parser.add_argument("--requeue", action="store_true", help="let the next run compute again what is damaged")
-    parser.add_argument("--jobs", type=int, default=4, help="cells read at once (default 4)")
-    args = parser.parse_args(argv)
-    try:
-        store = store_of(args, writable=args.requeue)
-        if unknown := set(args.experiment or []) - set(store.experiments()):
-            raise InputError(f"--experiment {sorted(unknown)[0]}", "there is none of that name in the store",
-                             f"There are: {', '.join(store.experiments())}.")
-        return _verify(store, args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def verify(
+    store: StorePlace,
+    experiment: Annotated[list[str] | None, typer.Option(
+        metavar="NAME", help="Only this experiment (repeatable).", show_default=False)] = None,
+    requeue: Annotated[bool, typer.Option(
+        "--requeue", help="Let the next run compute again what is damaged.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells read at once.")] = 4,
+    options: StoreOptions = None,
+) -> None:
+    """Hold a whole store against its checksums.
+
+    Every index part, picture, gain curve, match map and input is looked at. With --requeue what is damaged is taken
+    out of the index (and damaged parts are put aside), so that the next `distcari submit` computes it again.
+
+    Exit code 0: all is well, or was requeued; 1: damage was found.
+
+    \b
+    Examples:
+      distcari verify store
+      distcari verify s3://lab/caricatures --option endpoint=http://minio:9000 --requeue
+    """
+    opened = store_of(store, options, writable=requeue)
+    if unknown := set(experiment or ()) - set(opened.experiments()):
+        raise InputError(f"--experiment {sorted(unknown)[0]}", "there is none of that name in the store",
+                         f"There are: {', '.join(opened.experiments())}.")
+    findings = _findings(opened, experiment, jobs)
+    if findings and requeue:
+        from distcari.store.check import requeue as take_out
+
+        typer.echo(f"{take_out(opened, findings)} cells taken out of the index; submit the config again to compute "
+                   "them and what damaged parts held")
+    elif findings:
+        typer.echo(f"Mend it with: distcari verify {opened.url} --requeue   and then submit the config again.")
+        raise typer.Exit(1)
 
 
-def _verify(store: Store, args: argparse.Namespace) -> int:
+def _findings(store: "Store", experiments: list[str] | None, jobs: int) -> "list[Finding]":
+    """What is damaged, said as it is found."""
+    from rich.console import Console
+    from rich.status import Status
+
+    from distcari.store.check import Finding, check
+
     findings: list[Finding] = []
     looked = 0
     with Status("verifying", console=Console(stderr=True)) as status:
-        for told in check(store, args.experiment, args.jobs):
+        for told in check(store, experiments, jobs):
             if isinstance(told, Finding):
                 findings.append(told)
-                print(f"DAMAGED {told.where}: {told.what}")
+                typer.echo(f"DAMAGED {told.where}: {told.what}")
             else:
                 looked = told
                 status.update(f"verifying: {looked} cells, {len(findings)} findings")
-    print(f"{looked} cells verified, {len(findings)} findings in {store.url}")
-    if not findings:
-        return 0
-    if not args.requeue:
-        print(f"Mend it with: python -m distcari.verify {store.url} --requeue   and then submit the config again.")
-        return 1
-    gone = requeue(store, findings)
-    print(f"{gone} cells taken out of the index; submit the config again to compute them and what damaged parts held")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    typer.echo(f"{looked} cells verified, {len(findings)} findings in {store.url}")
+    return findings

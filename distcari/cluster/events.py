@@ -1,4 +1,4 @@
-"""What happens in a run, as values: progress, notes and metrics listen to these, and the driver knows none of them."""
+"""What happens in a run, as values: progress and notes listen to these, and the driver knows none of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from distcari.planning.plan import Plan
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run begins; `actors` is how many workers it asks for."""
+    """The run begins; `workers` is how many it asks for."""
 
     plan: Plan
     run_id: str
-    actors: int
+    workers: int
 
 
 @dataclass(frozen=True)

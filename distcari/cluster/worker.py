@@ -1,15 +1,13 @@
 """The worker: holds one model (of a difference two), renders units of it, writes and verifies chunks, returns receipts.
 
-A plain class; the driver makes a Ray actor of it, and tests call it without Ray.
+A plain class; the Ray executor makes an actor of it, the serial one and tests call it without Ray.
 """
 
-import errno
 import logging
 import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,89 +16,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distcari import __version__
+from distcari.cluster.jobs import Job, Result
 from distcari.cluster.metrics import Meter
-from distcari.cluster.shipping import unpack
-from distcari.figures import picture_figures
-from distcari.grid import Cell, Label
-from distcari.render import Caricature, LayerInfo, Network, Rival, caricatures
+from distcari.cluster.receipts import Finished, index_row
+from distcari.cluster.retrying import retried
+from distcari.cluster.shipping import fetched
+from distcari.errors import typed_line
+from distcari.grid import Cell
+from distcari.render import Caricature, Network, Rival, caricatures
 from distcari.render.memory import cells_at_once
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
 from distcari.store import open_store
 from distcari.store.arrays import Arrays
 
-log = logging.getLogger("distcari.actor")
+log = logging.getLogger("distcari.worker")
 Renderer = Callable[..., Sequence[Caricature]]
-WAITS = (0.5, 2.0, 8.0)  # seconds between the tries of a write
 
 
-class StoreTrouble(RuntimeError):
-    """The store took no chunk after several tries: no fault of a cell. `full`: it has no room or allows no writing."""
-
-    def __init__(self, told: str, full: bool) -> None:
-        super().__init__(told, full)
-        self.told, self.full = told, full
-
-
-class ModelTrouble(RuntimeError):
+class ModelError(RuntimeError):
     """A model that cannot be loaded here; `trace` is where that was raised."""
 
-    def __init__(self, name: str, told: str, trace: str) -> None:
-        super().__init__(f"model {name} cannot be loaded: {told}")
+    def __init__(self, name: str, message: str, trace: str) -> None:
+        super().__init__(f"model {name} cannot be loaded: {message}")
         self.trace = trace
-
-
-@dataclass(frozen=True)
-class RivalJob:
-    """What a worker needs of a difference's second model."""
-
-    model: ModelSpec
-    layer: LayerInfo
-    contrast: float
-    parcel: Any = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """A work unit with all that its worker needs, small enough to send; `images` are uint8 (N, y, x, 3).
-
-    `label` is its place on the model axis. `parcel` is where a worker fetches the model's file if its node does not
-    have it. `rival`: these are difference caricatures.
-    """
-
-    label: str
-    model: ModelSpec
-    layer: LayerInfo
-    settings: RenderSettings
-    settings_hash: str
-    axes: tuple[str, ...]
-    cells: tuple[Cell, ...]
-    images: tuple[NDArray[np.uint8], ...]
-    image_sha256: tuple[str, ...]
-    attempts: tuple[int, ...]
-    parcel: Any = None
-    rival: RivalJob | None = None
-
-
-@dataclass
-class Result:
-    """What became of a unit: index rows of finished cells, (cell, error, traceback) of those that failed, timings."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[tuple[Cell, str, str]] = field(default_factory=list)
-    node: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A rendered cell on its way to the store: its number in the job, its picture, its share of the time."""
-
-    member: int
-    caricature: Caricature
-    seconds: float
-    started: datetime
 
 
 class Worker:
@@ -110,7 +49,6 @@ class Worker:
         self, store_url: str, options: Mapping[str, Any], experiment: str, run_id: str, *, threads: int, device: str,
         name: str = "worker", renderer: Renderer = caricatures,
     ) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
         self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
         self.name = name
         torch.set_num_threads(threads)
@@ -128,7 +66,8 @@ class Worker:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
 
     def ready(self) -> str:
-        """Answer once it can work: the node's name."""
+        """Answer once it can work: the node's name. From now on, it logs in a process of its own."""
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
         return self.node
 
     def run(self, job: Job) -> Result:
@@ -136,8 +75,8 @@ class Worker:
         result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0})
         try:
             network, render = self._networks(job, result)
-        except ModelTrouble as error:
-            result.failures = [(cell, str(error), error.trace) for cell in job.cells]
+        except ModelError as error:
+            result.failures = [(one.cell, str(error), error.trace) for one in job.cells]
         else:
             everything = list(range(len(job.cells)))
             if self.arrays.images_per_shard > 1:
@@ -151,23 +90,23 @@ class Worker:
 
     def _networks(self, job: Job, result: Result) -> tuple[Network, Renderer]:
         """The job's model, and what renders with it: of a difference with the second model bound in."""
-        wanted = [job.model.name, *([job.rival.model.name] if job.rival else [])]
+        wanted = [job.model.name, *([job.contrast.model.name] if job.contrast else [])]
         for name in set(self._resident).difference(wanted):
             del self._resident[name]  # let the old one go before the new one comes
-        network = self._network(job.model, job.parcel, result)
-        if job.rival is None:
+        network = self._network(job.model, job.checkpoint_ref, result)
+        if job.contrast is None:
             return network, self.renderer
-        other = self._network(job.rival.model, job.rival.parcel, result)
-        return network, partial(self.renderer, against=Rival(other, job.rival.layer.name, job.rival.contrast))
+        other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
+        return network, partial(self.renderer, against=Rival(other, job.contrast.layer.name, job.contrast.contrast))
 
-    def _network(self, spec: ModelSpec, parcel: Any, result: Result) -> Network:
+    def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
         if spec.name not in self._resident:
             start = time.perf_counter()
             try:
-                model = load_model(unpack(spec, parcel))
+                model = load_model(fetched(spec, checkpoint_ref))
                 network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
             except Exception as error:
-                raise ModelTrouble(spec.name, *_told(error)) from None
+                raise ModelError(spec.name, *_message(error)) from None
             self._resident[spec.name] = network
             seconds = time.perf_counter() - start
             result.seconds["load"] += seconds
@@ -188,16 +127,16 @@ class Worker:
                 yield from self._rendered(network, render, job, members[first : first + most], result)
             return
         started, clock = datetime.now(UTC), time.perf_counter()
-        cells = [job.cells[i] for i in members]
+        cells = [job.cells[i].cell for i in members]
         log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, job.layer.name)
         try:
             finished = render(
-                network, _batch([job.images[i] for i in members]), job.layer.name,
+                network, _batch([job.cells[i].image for i in members]), job.layer.name,
                 [_seed(job.axes, cell) for cell in cells], job.settings,
             )
         except Exception as error:
             if len(members) == 1:
-                result.failures.append((cells[0], *_told(error)))
+                result.failures.append((cells[0], *_message(error)))
                 return
             _free(error)
             half = len(members) // 2
@@ -210,8 +149,8 @@ class Worker:
             if np.isfinite(caricature.picture).all():
                 yield Finished(i, caricature, seconds / len(members), started)
             else:
-                told = "FloatingPointError: the picture has values that are not finite"
-                result.failures.append((job.cells[i], told, ""))
+                message = "FloatingPointError: the picture has values that are not finite"
+                result.failures.append((job.cells[i].cell, message, ""))
 
     def _most(self, network: Network, job: Job) -> int:
         """Cells that are optimised at once: one on a CPU, on a GPU what its free memory holds, else the unit."""
@@ -226,7 +165,8 @@ class Worker:
                 except Exception as error:  # the cells themselves will tell
                     _free(error)
                     fits = 1
-            self._fits = place, max(1, fits // 2) if job.rival else fits  # a difference keeps two networks' activations
+            # A difference keeps the activations of two networks.
+            self._fits = place, max(1, fits // 2) if job.contrast else fits
         return self._fits[1]
 
     def _store(self, job: Job, finished: list[Finished], result: Result) -> None:
@@ -235,49 +175,15 @@ class Worker:
             return
         clock = time.perf_counter()
         pictures = [f.caricature for f in finished]
-        places = [self.arrays.place(job.cells[f.member].labels) for f in finished]
-        hashes = self._patiently(lambda: self.arrays.write_together(
-            places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]))
+        places = [self.arrays.place(job.cells[f.member].cell.labels) for f in finished]
+        hashes = retried(lambda: self.arrays.write_together(
+            places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]), log)
+        here = {"experiment": self.experiment, "device": _device_name(self.device), "node": self.node,
+                "run_id": self.run_id}
         for cell, sha in zip(finished, hashes, strict=True):
-            result.rows.append(self._row(job, cell, sha))
+            result.rows.append(index_row(job, cell, sha) | here)
             self.meter.done(job.label, cell.seconds)
         result.seconds["commit"] += time.perf_counter() - clock
-
-    def _patiently(self, write: Callable[[], list[str]]) -> list[str]:
-        """Write, again if the storage stumbles; StoreTrouble if it stays down or is full."""
-        for wait in (*WAITS, None):
-            try:
-                return write()
-            except Exception as error:  # an object store's errors are no OSError
-                full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-                if full or wait is None:
-                    raise StoreTrouble(_told(error)[0], full) from None
-                log.warning("the store stumbles (%s); again in %g s", _told(error)[0], wait)
-                time.sleep(wait)
-        raise AssertionError("unreachable")
-
-    def _row(self, job: Job, finished: Finished, sha: str) -> dict[str, Any]:
-        cell, caricature = job.cells[finished.member], finished.caricature
-        labels: dict[str, Label] = dict(zip(job.axes, cell.labels, strict=True))
-        return {
-            "key": cell.key, "experiment": self.experiment, **job.settings.in_force(),
-            **picture_figures(caricature.picture), **caricature.figures, **_whose(job),
-            "seconds": finished.seconds, "started_at": finished.started, "finished_at": datetime.now(UTC),
-            "attempt": job.attempts[finished.member], "steps_taken": len(caricature.gain_curve),
-            "arithmetic": caricature.precision,
-            "device": _device_name(self.device), "node": self.node, "run_id": self.run_id,
-            "distcari_version": __version__, "settings_hash": job.settings_hash,
-            "image_sha256": job.image_sha256[finished.member], "pixels_sha256": sha,
-            "layer_depth": job.layer.depth, "layer_kind": job.layer.kind,
-            **labels,  # last: they are the cell's place, whatever else has the name of a swept setting
-        }
-
-
-def _whose(job: Job) -> dict[str, Any]:
-    """Whose picture it is."""
-    if job.rival is None:
-        return {"model_sha256": job.model.sha256}
-    return {"model_sha256": f"{job.model.sha256}-{job.rival.model.sha256}", "contrast": job.rival.contrast}
 
 
 def _batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
@@ -289,9 +195,9 @@ def _seed(axes: Sequence[str], cell: Cell) -> int:
     return int(cell.labels[axes.index("seed")])
 
 
-def _told(error: BaseException) -> tuple[str, str]:
-    line = " ".join(str(error).split())[:500]
-    return f"{type(error).__name__}: {line}", traceback.format_exc()
+def _message(error: BaseException) -> tuple[str, str]:
+    """What an error says, and where it was raised."""
+    return typed_line(error, 500), traceback.format_exc()
 
 
 def _free(error: BaseException) -> None:

@@ -1,6 +1,6 @@
 """The config file as pydantic models: an experiment's axes and its render settings, checked before any work.
 
-`load_experiment` (in `config.py`) reads a file into one; `python -m distcari.experiment schema` prints every field.
+`load_experiment` (in `load.py`) reads a file into one; `distcari config schema` prints every field.
 """
 
 import re

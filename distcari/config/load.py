@@ -1,27 +1,16 @@
-"""Reads a config file into an Experiment, and says in one place, with line and remedy, what is wrong with it.
+"""Reads a config file into an Experiment, and says in one place, with line and remedy, what is wrong with it."""
 
-`python -m distcari.experiment schema` prints the reference table of all fields, `… check CONFIG` checks a file.
-"""
-
-import argparse
-import dataclasses
-import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from distcari.config.experiment import DifferenceSource, Experiment, ImageSource, ModelSource, Normalization, Resources
+from distcari.config.experiment import Experiment
+from distcari.config.reference import SECTIONS, field_rows
 from distcari.errors import InputError
-from distcari.settings import RenderSettings
-
-SECTIONS: dict[str, Any] = {
-    "(top level)": Experiment, "models[]": ModelSource, "models[].normalization": Normalization,
-    "differences[]": DifferenceSource, "images[]": ImageSource, "render": RenderSettings, "resources": Resources,
-}
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -29,20 +18,24 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
     Raises InputError for a missing, unreadable or invalid file; the message names the line and the field.
     """
-    text = _read(Path(path))
+    return parse_experiment(_read(Path(path)), str(path), overrides)
+
+
+def parse_experiment(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment in YAML text; `path` is what messages call it. Raises InputError as `load_experiment`."""
     try:
         document = yaml.safe_load(text)
         lines = dict(_line_numbers(yaml.compose(text, Loader=yaml.SafeLoader)))
     except yaml.YAMLError as error:
-        raise InputError(str(path), f"not valid YAML: {error}", "Check indentation and quotes there.") from None
+        raise InputError(path, f"not valid YAML: {error}", "Check indentation and quotes there.") from None
     if not isinstance(document, dict):
-        raise InputError(str(path), "holds no fields", "See configs/demo.yaml for an example.")
+        raise InputError(path, "holds no fields", "See configs/demo.yaml for an example.")
     for override in overrides:
         _override(document, override)
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
-        raise _as_input_error(str(path), error, lines) from None
+        raise _as_input_error(path, error, lines) from None
 
 
 def _read(path: Path) -> str:
@@ -117,73 +110,4 @@ def _remedy(problem: Any) -> str:
         near = get_close_matches(str(problem["loc"][-1]), names, n=3, cutoff=0.5)
         if near:
             return f"Did you mean {' or '.join(near)}?"
-    return "All fields: python -m distcari.experiment schema"
-
-
-def field_rows(section: Any) -> Iterator[tuple[str, str, str, str]]:
-    """(field, type, default, meaning) of each field of a section of the config."""
-    schema = TypeAdapter(section).json_schema()
-    for name, spec in schema["properties"].items():
-        default = "required" if name in schema.get("required", ()) else _default(section, name, spec)
-        yield name, _type_words(spec), default, spec.get("description", "")
-
-
-def _default(section: Any, name: str, spec: dict[str, Any]) -> str:
-    if "default" in spec:
-        return str(yaml.safe_dump(spec["default"], default_flow_style=True)).removesuffix("...\n").strip()
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        value = section.model_fields[name].get_default(call_default_factory=True)
-        return "see below" if dataclasses.is_dataclass(value) or isinstance(value, BaseModel) else repr(value)
-    return ""
-
-
-def _type_words(spec: dict[str, Any]) -> str:
-    if "anyOf" in spec:
-        return " or ".join(dict.fromkeys(_type_words(s) for s in spec["anyOf"] if s.get("type") != "null"))
-    if "enum" in spec:
-        return " or ".join(f"`{v}`" for v in spec["enum"])
-    if "$ref" in spec:
-        return "section"
-    if spec.get("type") == "array":
-        return f"list of {_type_words(spec['items'])}" if spec.get("items") else "list"
-    words = {"integer": "whole number", "string": "text", "object": "mapping", "boolean": "true or false"}
-    bounds = [f"{sign} {spec[key]:g}" for key, sign in _SIGNS.items() if key in spec]
-    return " ".join([words.get(spec.get("type", ""), spec.get("type", "any")), ", ".join(bounds)]).strip()
-
-
-_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-
-
-def reference() -> str:
-    """The reference of every config field, in Markdown: one table."""
-    rows = ["| section | field | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
-    for title, section in SECTIONS.items():
-        rows += [
-            f"| {title} | `{name}` | {kind} | {default} | {' '.join(meaning.split())} |"
-            for name, kind, default, meaning in field_rows(section)
-        ]
-    return "\n".join(rows)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the reference, or check a file; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m distcari.experiment", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("schema", help="print the reference table of all config fields")
-    check = commands.add_parser("check", help="check a config file and print it with all defaults")
-    check.add_argument("config")
-    args = parser.parse_args(argv)
-    if args.command == "schema":
-        print(reference())
-        return 0
-    try:
-        experiment = load_experiment(args.config)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False), end="")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    return "All fields: distcari config schema"

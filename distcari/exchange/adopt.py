@@ -1,14 +1,12 @@
-"""Read a folder of the predecessor's results into the store: python -m distcari.adopt DIR
+"""A folder of the predecessor's results (files named as lucent's users name them), read into the store.
 
 The files are `<model>_<layer>_<image>.npy` (float32, y × x × 3, 0 … 1), or `.png` where there is no `.npy`. Model and
 layer both hold underscores, so layers are recognised by their form (`layer3_2_conv2`, `_blocks_4`, …) or by `--layers`.
 Pictures come in with what can be known of them: their pixels, colour and texture figures; gain and cosine stay empty.
 """
 
-import argparse
 import re
 import socket
-import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from distcari import __version__
 from distcari.errors import InputError
 from distcari.figures import picture_figures
 from distcari.grid import Axis, Grid, digest
-from distcari.store import Store, open_store
+from distcari.store import Store
 from distcari.store.lease import take
 
 LAYER = (
@@ -148,28 +146,3 @@ def _read(path: Path) -> NDArray[np.float32]:
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
         raise InputError(str(path), f"has shape {picture.shape}, not (side, side, 3)", "Move it away.")
     return np.asarray(picture.clip(0, 1), np.float32)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m distcari.adopt", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of the predecessor's results")
-    parser.add_argument("--store", default="store", help="store to put them into (default: store)")
-    parser.add_argument("--experiment", help="name in the store (default: the folder's name)")
-    parser.add_argument("--layers", default="", help="layer names, comma-separated, if they have an unusual form")
-    parser.add_argument("--inputs", type=Path, help="folder of the input images, by name")
-    args = parser.parse_args(argv)
-    name = args.experiment or re.sub(r"[^A-Za-z0-9._-]", "-", args.folder.resolve().name)
-    try:
-        count = adopt(open_store(args.store, writable=True), args.folder, name,
-                      [layer for layer in args.layers.split(",") if layer], args.inputs)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{count} pictures adopted into {args.store} as experiment {name}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -47,9 +47,10 @@ def contact_sheet(store: Store, experiment: str, seed: Label | None = None) -> I
            (("model", MOST_MODELS), ("layer", MOST_LAYERS), ("image", MOST_IMAGES)) if len(labels[a]) > n]
     total = len(images) * math.prod(len(labels[axis]) for axis in swept)
     cut += [f"{total} images and settings, the first {MOST_SECTIONS} shown"] if total > MOST_SECTIONS else []
-    power = arrays.meta["settings"].get("cossim_pow")
+    about = arrays.description
+    power = about.settings.get("cossim_pow")
     title = " · ".join([experiment, f"seed {chosen}", *([f"cossim_pow {power:g}"] if power is not None else []),
-                        f"distcari {arrays.meta['distcari_version']}", *cut])
+                        f"distcari {about.distcari_version}", *cut])
     return _stack(title, sections)
 
 
@@ -110,7 +111,8 @@ def _tile(image: Image.Image) -> Image.Image:
 
 def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, width: int) -> None:
     """Text as large as fits the width, from 14 pixels down; cut at the front if even 9 is too large."""
-    text = text.replace("−", "-")  # Pillow's font has no minus
+    # Pillow's font has no minus, and it cannot measure lines that break.
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text.replace("−", "-"))
     for size in range(14, 8, -1):
         if draw.textlength(text, font=_font(size)) <= width:
             break

@@ -1,62 +1,64 @@
-"""Write finished cells as files by the predecessor's names: python -m distcari.export STORE --out DIR
+"""Finished cells as plain files, for tools that know nothing of stores.
 
 For each cell `<model>_<layer>_<image>.npy` (float32, y × x × 3, 0 … 1) and `.png`; with several seeds `…_seed<seed>`,
-with several values of a swept setting `…_<setting><value>`, with several experiments a folder for each.
+with several values of a swept setting `…_<setting><value>`, with several experiments a folder for each. Labels that
+cannot be file names are altered; `manifest.json` lists every file with its labels as they are.
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
-from distcari.cli.options import add_store, store_of
 from distcari.errors import InputError
+from distcari.exchange.file_names import file_names
 from distcari.grid import label_text
 from distcari.store import Store
 
+MANIFEST = "manifest.json"
+
 
 def export(store: Store, out: Path, experiment: str | None = None) -> int:
-    """Write all finished cells (of one experiment) below `out`; how many."""
+    """Write all finished cells (of one experiment) below `out`; how many.
+
+    Raises InputError if there are none, or `out` cannot be written to.
+    """
     frame = store.table()
     if experiment is not None:
         frame = frame[frame["experiment"] == experiment]
     if frame.empty:
         raise InputError(f"store {store.url}", f"holds no finished cell{f' of {experiment}' if experiment else ''}",
                          f"Experiments there: {', '.join(store.experiments()) or 'none'}.")
-    several = frame["experiment"].nunique() > 1
-    for name, rows in frame.groupby("experiment"):
-        arrays = store.arrays(str(name))
-        folder = out / str(name) if several else out
-        folder.mkdir(parents=True, exist_ok=True)
-        further = [a for a in arrays.axes if a not in ("model", "image", "layer") and rows[a].nunique() > 1]
-        for row in rows.to_dict("records"):
-            picture = arrays.picture(arrays.place([row[axis] for axis in arrays.axes]))
-            stem = f"{row['model']}_{row['layer']}_{row['image']}"
-            stem += "".join(f"_{axis}{label_text(row[axis])}" for axis in further)
-            np.save(folder / f"{stem}.npy", picture)
-            Image.fromarray(np.round(picture * 255).astype(np.uint8)).save(folder / f"{stem}.png")
-    return len(frame)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m distcari.export", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_store(parser)
-    parser.add_argument("--out", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--experiment", help="only this experiment")
-    args = parser.parse_args(argv)
+    groups = [(str(name), rows) for name, rows in frame.groupby("experiment")]
+    folders = file_names([(name,) for name, _ in groups]) if len(groups) > 1 else ["."]
+    listed: list[dict[str, Any]] = []
     try:
-        count = export(store_of(args), args.out, args.experiment)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{count} cells written to {args.out}")
-    return 0
+        for (name, rows), folder in zip(groups, folders, strict=True):
+            listed += _write(store, name, rows, out, folder)
+        (out / MANIFEST).write_text(json.dumps(listed, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out {out}", f"cannot be written: {error.strerror}", "Give another place.") from None
+    return len(listed)
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _write(store: Store, experiment: str, rows: pd.DataFrame, out: Path, folder: str) -> list[dict[str, Any]]:
+    """Write one experiment's cells; their entries in the manifest."""
+    arrays = store.arrays(experiment)
+    (out / folder).mkdir(parents=True, exist_ok=True)
+    further = [a for a in arrays.axes if a not in ("model", "image", "layer") and rows[a].nunique() > 1]
+    cells = rows.to_dict("records")
+    names = file_names([(str(cell["model"]), str(cell["layer"]), str(cell["image"]),
+                         *(f"{axis}{label_text(cell[axis])}" for axis in further)) for cell in cells])
+    listed = []
+    for cell, name in zip(cells, names, strict=True):
+        at = Path(folder) / name
+        labels = [cell[axis] for axis in arrays.axes]
+        picture = arrays.picture(arrays.place(labels))
+        np.save(out / f"{at}.npy", picture)
+        Image.fromarray(np.round(picture * 255).astype(np.uint8)).save(out / f"{at}.png")
+        listed.append({"npy": f"{at.as_posix()}.npy", "png": f"{at.as_posix()}.png", "experiment": experiment,
+                       **dict(zip(arrays.axes, labels, strict=True)), "key": str(cell["key"])})
+    return listed

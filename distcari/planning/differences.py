@@ -43,7 +43,7 @@ def expand_differences(experiment: Experiment, models: Mapping[str, ModelSpec], 
     return found
 
 
-def rival_layers(
+def counterpart_layers(
     experiment: Experiment, differences: Mapping[str, Difference], layers: Mapping[str, Mapping[str, LayerInfo]],
     infos: Mapping[str, Sequence[LayerInfo]],
 ) -> dict[str, dict[str, LayerInfo]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from distcari.cluster.progress import duration
+from distcari.planning.durations import duration
 from distcari.planning.plan import Plan
 from distcari.render import Network, caricatures
 from distcari.sources.models import load_model

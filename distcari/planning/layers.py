@@ -7,7 +7,8 @@ from distcari.errors import InputError
 from distcari.grid import digest
 from distcari.render import LayerInfo, describe_layers, find_layers
 from distcari.render.layers import nearest_layers
-from distcari.sources.models import ModelSpec, load_model
+from distcari.sources import architectures
+from distcari.sources.models import ModelSpec
 
 
 def describe_models(models: Mapping[str, ModelSpec]) -> dict[str, list[LayerInfo]]:
@@ -18,7 +19,8 @@ def describe_models(models: Mapping[str, ModelSpec]) -> dict[str, list[LayerInfo
         same = digest(spec.source.torchvision, spec.source.timm, spec.source.factory, spec.source.options,
                       spec.source.args, spec.num_classes, spec.input_size)
         if same not in described:
-            described[same] = describe_layers(load_model(spec), spec.input_size)
+            network = architectures.build(spec.source, spec.where, spec.num_classes)  # shapes hang on no weights
+            described[same] = describe_layers(network, spec.input_size)
         found[name] = described[same]
     return found
 
@@ -35,14 +37,14 @@ def chosen_layers(
                 raise InputError(
                     f"{where}: layers[{i}]", f"model {name} has no layer {pattern!r}",
                     f"Nearest: {', '.join(nearest_layers(described, pattern))}. "
-                    f"All layers: python -m distcari.models {where}",
+                    f"All layers: distcari layers {where}",
                 )
             found[name].update({info.name: info for info in matches})
     for i, pattern in enumerate(experiment.layers):
         if is_pattern(pattern) and not any(find_layers(described, pattern) for described in infos.values()):
             raise InputError(
                 f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
-                f"All layers: python -m distcari.models {where}",
+                f"All layers: distcari layers {where}",
             )
     return found
 

@@ -8,20 +8,20 @@ import gc
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
-from distcari import __version__
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
-from distcari.grid import BASE_AXES, Axis, Cell, Grid, Label, digest, label_text, select
-from distcari.planning.differences import Difference, expand_differences, rival_layers
+from distcari.grid import Cell, Grid, Label, label_text, select
+from distcari.planning.description import axes_of, describe, settings_hash, steps_at
+from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
 from distcari.render import LayerInfo
-from distcari.settings import RENDER_VERSION, RenderSettings
+from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage, load_images
-from distcari.sources.models import ModelSpec, check_model, expand_models
+from distcari.sources.models import ModelSpec, expand_models
 from distcari.store import Store
+from distcari.store.description import Description
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Plan:
     differences: Mapping[str, Difference]
     images: Mapping[str, LoadedImage]
     layers: Mapping[str, Mapping[str, LayerInfo]]  # model or difference -> layer label -> info, of a difference's a
-    rivals: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
+    counterparts: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
     settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
     meta: Mapping[str, Any]
     wanted: Sequence[Cell]
@@ -97,46 +97,36 @@ def make_plan(
     store.check_writable()
     images = {image.name: image for image in load_images(experiment, where)}
     models = {spec.name: spec for spec in expand_models(experiment, where)}
-    for spec in models.values():
-        check_model(spec)
     differences = expand_differences(experiment, models, where)
     infos = describe_models(models)
     layers = chosen_layers(experiment, infos, where)
-    rivals = rival_layers(experiment, differences, layers, infos)
-    layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in rivals.items()}
+    counterparts = counterpart_layers(experiment, differences, layers, infos)
+    layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in counterparts.items()}
     labels = list(dict.fromkeys(label for found in layers.values() for label in found))
-    settings = {label: experiment.render.with_(steps=_steps(experiment, label)) for label in labels}
+    settings = {label: experiment.render.with_(steps=steps_at(experiment, label)) for label in labels}
     grid = Grid(
         experiment=experiment.name,
         settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
-        axes=(
-            Axis("model", {
-                **{name: _model_digest(spec) for name, spec in models.items()},
-                **{name: _difference_digest(pair) for name, pair in differences.items()},
-            }),
-            Axis("image", {name: image.sha256 for name, image in images.items()}),
-            Axis("layer", {label: f"{label}:{_own_steps(experiment, label)}" for label in labels}),
-            Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
-            *(Axis(name, {value: f"{name}={label_text(value)}" for value in values})
-              for name, values in experiment.sweeps.items()),
-        ),
+        axes=axes_of(experiment, models, differences, images, labels),
         layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
     )
-    meta = _meta(experiment, grid, models, differences, images, settings)
+    meta = describe(experiment, grid, models, differences, images, settings)
     with _no_collections():
         cells = list(grid.cells())
     wanted = _selected(cells, grid, only or {})
     earlier = _earlier(store, experiment.name)
     if earlier is not None:
-        meta = _merged(earlier, meta, overwrite=overwrite and len(wanted) == len(cells), where=where)
+        everything = overwrite and len(wanted) == len(cells)
+        meta = earlier.merged(Description.of(meta), overwrite=everything, where=where).as_json()
     stale = _stale(store, grid, wanted) if overwrite else ()
     with _no_collections():
         lost = store.lost(experiment.name)
+        lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
         experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
-        rivals=rivals, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up, overwritten=stale,
-        lost=lost, retry_failed=retry_failed, overwrite=overwrite,
+        counterparts=counterparts, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up,
+        overwritten=stale, lost=lost, retry_failed=retry_failed, overwrite=overwrite,
     )
 
 
@@ -151,35 +141,6 @@ def _left(
         return todo, 0
     left = [cell for cell in todo if cell.key not in failed]
     return left, len(todo) - len(left)
-
-
-def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
-    """Hash of the render settings; the steps are each layer's own, so they are not in it, nor what is swept."""
-    settings = {name: value for name, value in render.as_dict().items() if name != "steps" and name not in without}
-    return digest(settings, RENDER_VERSION)
-
-
-def _model_digest(spec: ModelSpec) -> str:
-    source = spec.source
-    architecture = [source.torchvision, source.timm, source.factory, source.options, source.args, spec.num_classes]
-    return digest(spec.sha256, architecture, spec.mean, spec.std, spec.input_size)
-
-
-def _difference_digest(pair: Difference) -> str:
-    return digest("difference", _model_digest(pair.a), _model_digest(pair.b), pair.contrast, dict(pair.layers))
-
-
-def _own_steps(experiment: Experiment, label: str) -> int | None:
-    """A layer's steps; None where they are swept."""
-    return None if "steps" in experiment.sweeps else _steps(experiment, label)
-
-
-def _steps(experiment: Experiment, label: str) -> int:
-    steps = experiment.render.steps
-    for pattern, n in experiment.steps_by_layer.items():
-        if fnmatchcase(label, pattern.replace(".", "_")):
-            steps = n
-    return steps
 
 
 @contextlib.contextmanager
@@ -207,107 +168,12 @@ def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[L
     return select(cells, grid.axes, only)
 
 
-def _meta(
-    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
-    images: Mapping[str, LoadedImage], settings: Mapping[str, RenderSettings],
-) -> dict[str, Any]:
-    """What the store keeps about the experiment, for readers and for the next run."""
-    fixed = {
-        **experiment.render.as_dict(), "input_size": experiment.input_size,
-        "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
-    }
-    for name in {"steps", *experiment.sweeps}:
-        del fixed[name]
-    return {
-        "axes": [axis.name for axis in grid.axes],
-        "description": experiment.description,
-        "settings": fixed,
-        "settings_hash": grid.settings_hash,
-        "steps": {label: _own_steps(experiment, label) for label in settings},
-        "models": {
-            name: {
-                "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
-                "std": list(spec.std), "input_size": spec.input_size, "num_classes": spec.num_classes,
-                "source": spec.source.model_dump(mode="json", exclude_defaults=True),
-            }
-            for name, spec in models.items()
-        } | {
-            name: {
-                "digest": grid.axis("model").digests[name], "sha256": pair.sha256,
-                "difference": {"a": pair.a.name, "b": pair.b.name, "contrast": pair.contrast, "layers": pair.layers},
-            }
-            for name, pair in differences.items()
-        },
-        "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
-        "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
-        "config": experiment.model_dump(mode="json", exclude={"store_options"}),
-        "distcari_version": __version__,
-    }
-
-
-def _earlier(store: Store, experiment: str) -> dict[str, Any] | None:
-    if experiment not in store.experiments():
+def _earlier(store: Store, experiment: str) -> Description | None:
+    """What the store says of the experiment; None if it has none of that name."""
+    try:
+        return store.arrays(experiment).description
+    except KeyError:
         return None
-    return store.arrays(experiment).meta or None
-
-
-def _merged(earlier: dict[str, Any], now: dict[str, Any], *, overwrite: bool, where: str) -> dict[str, Any]:
-    """The stored description with what is new added; refuses what would put two meanings under one name."""
-    _same_axes(earlier["axes"], now["axes"], where)
-    before = {"shard": 1, **earlier.get("settings", {})}
-    differences = [
-        f"render.{name}: {old!r} in the store, {now['settings'].get(name)!r} now"
-        for name, old in before.items() if now["settings"].get(name) != old
-    ]
-    differences += [
-        f"steps at {label}: {old} in the store, {now['steps'][label]} now"
-        for label, old in earlier.get("steps", {}).items() if now["steps"].get(label, old) != old
-    ]
-    for kind, content in (("models", "digest"), ("images", "sha256")):
-        differences += [
-            f"{kind[:-1]} {label}: its content has changed ({old[content][:12]}… in the store, "
-            f"{now[kind][label][content][:12]}… now)"
-            for label, old in earlier.get(kind, {}).items()
-            if label in now[kind] and now[kind][label][content] != old[content]
-        ]
-    fixed = [name for name in ("size", "input_size", "picture_dtype", "shard", "compat")
-             if before.get(name) != now["settings"][name]]
-    if differences and (fixed or not overwrite):
-        raise InputError(
-            f"{where}: name", "the store has this experiment with other settings:\n    " + "\n    ".join(differences),
-            "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
-            + (" (not with a changed size or type: those need another name)." if fixed else "."),
-        )
-    merged = {**now}
-    for part in ("steps", "models", "images"):
-        merged[part] = {**earlier.get(part, {}), **now[part]}
-    merged["layers_of"] = _layers_of(earlier, now)
-    return merged
-
-
-def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
-    """Raise InputError where other settings are swept than in the store: an array's dims are fixed."""
-    if list(earlier) == list(now):
-        return
-    old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
-    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
-                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
-                     "another name (--set name=…).")
-
-
-def _layers_of(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
-    """Which layers each model has, where some model lacks one: the union of both runs."""
-    def has(meta: dict[str, Any], model: str) -> list[str]:
-        if model not in meta["models"]:
-            return []
-        return list(meta["layers_of"].get(model, meta["steps"]))
-
-    labels = {**earlier["steps"], **now["steps"]}
-    both = {
-        model: list(dict.fromkeys([*has(earlier, model), *has(now, model)]))
-        for model in {**earlier["models"], **now["models"]}
-    }
-    return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
 
 
 def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -19,14 +19,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from distcari.errors import InputError
+from distcari.figures import high_frequency_share
 from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
-from distcari.render.measure import high_frequency_share, measure
-from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
+from distcari.render.dominance import warn_of_dominance
+from distcari.render.measure import measure
+from distcari.render.network import Network
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts
 from distcari.render.plateau import Plateau
+from distcari.render.preprocessing import chosen as chosen_preprocessing
 from distcari.render.rival import Opposition, Rival, response
 from distcari.settings import RenderSettings
 
@@ -66,22 +70,41 @@ class Caricature:
 
 def caricature(
     model: nn.Module | Network, image: Any, layer: str, *, seed: int = 0, settings: RenderSettings | None = None,
-    mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD, input_size: int = 224,
-    device: str | None = None, **render_settings: Any,
+    preprocessing: Any = None, mean: Sequence[float] | None = None, std: Sequence[float] | None = None,
+    input_size: int | None = None, device: str | None = None, **render_settings: Any,
 ) -> Caricature:
     """The caricature of one image at one layer.
 
     `image` is a PIL image, an array (y, x, 3) of uint8 or of floats in [0, 1], or a tensor (3, y, x) in [0, 1]; it is
-    cropped to its central square. `render_settings` are fields of RenderSettings. Raises InputError for a layer that
-    the model does not have, ValueError for a setting out of range.
+    cropped to its central square. `mean`, `std` and `input_size` are what the model wants; where they are not given,
+    `preprocessing` says (torchvision weights, a Hugging Face image processor, timm's configuration), else the model
+    itself if it carries them, else they are ImageNet's at 224 pixels. The model stays as it is, and may be compiled,
+    parallel or in half precision. `device` is by default the model's. `render_settings` are fields of RenderSettings.
+    Raises InputError for a layer that the model does not have or a model that cannot be rendered, ValueError for a
+    setting out of range.
     """
     chosen = (settings or RenderSettings()).with_(**render_settings)
-    if not isinstance(model, Network):
-        here = device or next((str(p.device) for p in model.parameters()), "cpu")
-        model = Network(model, mean=mean, std=std, input_size=input_size, device=here)
-    return caricatures(model, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
+    network = network_of(model, preprocessing, mean, std, input_size, device)
+    return caricatures(network, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
 
 
+def network_of(
+    model: nn.Module | Network, preprocessing: Any, mean: Sequence[float] | None, std: Sequence[float] | None,
+    input_size: int | None, device: str | None,
+) -> Network:
+    """The model made ready, with what it wants as `caricature` finds it; a Network is taken as it is."""
+    if isinstance(model, Network):
+        return model
+    if not isinstance(model, nn.Module):
+        raise InputError("model", f"is a {type(model).__name__}, not a torch.nn.Module", "Give the network itself.")
+    wants = chosen_preprocessing(model, preprocessing, mean, std, input_size)
+    here = device or next((str(t.device) for t in (*model.parameters(), *model.buffers())), "cpu")
+    assert wants.mean and wants.std and wants.input_size
+    return Network(model, mean=wants.mean, std=wants.std, input_size=wants.input_size, device=here)
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
 def caricatures(
     network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
     against: Rival | None = None, on_step: Callable[[int], None] | None = None,
@@ -99,13 +122,14 @@ def caricatures(
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     precision = network.precision(layer, chosen.precision)
     forward, size, device = network.activations(layer, precision=precision), network.input_size, network.device
-    images = _to(images, device)
+    images = _to(images.clone() if images.is_inference() else images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
+    warn_of_dominance(target, network.layer(layer))
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
-    scale = _to(frequency_scale(chosen.size), device)
+    scale, colour = _to(frequency_scale(chosen.size), device), _to(colour_basis(network.grey), device)
     optimizer, plateau = Nadam(spectra), Plateau(chosen.plateau)
     rival = None if against is None else Opposition(against, images, chosen)
     gains: list[Tensor] = []
@@ -114,7 +138,7 @@ def caricatures(
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
-        shown = pictures(spectra, scale, chosen.size)
+        shown = pictures(spectra, scale, chosen.size, colour)
         gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
         loss = -objective(gain, cosine, chosen.cossim_pow).sum()
         if rival is not None:
@@ -126,7 +150,7 @@ def caricatures(
         if plateau.all_stopped(gains, spectra):
             break
     with torch.no_grad():
-        finished = pictures(plateau.finished(spectra), scale, chosen.size)
+        finished = pictures(plateau.finished(spectra), scale, chosen.size, colour)
     done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
     return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))])
             for i, c in enumerate(done)]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from distcari.render.spectrum import inverse
+
 _START = 0.01  # standard deviation of the first spectrum: nearly grey
 _CONTRAST = 0.25  # lucid's fft_image divides by 4
 
@@ -35,11 +37,19 @@ def frequency_scale(size: int, decay: float = DECAY) -> Tensor:
     return scale[..., None]
 
 
-def pictures(spectra: Tensor, scale: Tensor, size: int) -> Tensor:
-    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1)."""
-    waves = torch.view_as_complex(spectra * scale)
-    plain = torch.fft.irfft2(waves, s=(size, size), norm="ortho") * _CONTRAST
+def colour_basis(grey: bool = False) -> Tensor:
+    """From decorrelated to RGB, (3, 3), columns at most of norm 1; `grey`: from the first, brightness, alone."""
+    return _COLOUR[:, :1].mean() * torch.tensor([[1.0, 0.0, 0.0]] * 3) if grey else _COLOUR
+
+
+def pictures(spectra: Tensor, scale: Tensor, size: int, colour: Tensor) -> Tensor:
+    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1).
+
+    `scale` is `frequency_scale`, `colour` is `colour_basis`, both on the spectra's device: a copy in here would make
+    every step wait for a GPU.
+    """
+    plain = inverse(torch.view_as_complex(spectra * scale), size) * _CONTRAST
     n, _, height, width = plain.shape
-    colours = _COLOUR.to(plain) @ plain.reshape(n, 3, height * width)
+    colours = colour @ plain.reshape(n, 3, height * width)
     shown: Tensor = colours.reshape(n, 3, height, width).sigmoid()
     return shown

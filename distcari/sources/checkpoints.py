@@ -107,12 +107,12 @@ def check_fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path
         f"{k}: {tuple(state[k].shape)} in the file, {tuple(expected[k].shape)} in the architecture"
         for k in expected if k in state and state[k].shape != expected[k].shape
     ]
-    told = [
+    problems = [
         f"{len(keys)} {what}: {', '.join(keys[:3])}{' …' if len(keys) > 3 else ''}"
         for keys, what in ((missing, "keys missing"), (extra, "keys unexpected"), (shapes, "shapes differ")) if keys
     ]
-    if told:
-        raise InputError(where, f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(told),
+    if problems:
+        raise InputError(where, f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(problems),
                          "Name the architecture that it was trained with, and its options.")
 
 

@@ -1,6 +1,5 @@
 """Input images from files, folders, URLs and samples, as square RGB of one size, whatever they were before."""
 
-import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from distcari.config.experiment import Experiment, ImageSource
 from distcari.errors import InputError
+from distcari.grid import image_digest
 from distcari.sources.download import download
 from distcari.sources.globs import expand, has_magic
 
@@ -107,8 +107,7 @@ def _one(path: Path, name: str, where: str, size: int, origin: str) -> LoadedIma
         raise InputError(where, f"{path} is not an image", f"Give one of {', '.join(ENDINGS)}.") from None
     except Exception as error:
         raise InputError(where, f"{path} is broken: {error}", "Save or download it again.") from None
-    sha = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-    return LoadedImage(name, pixels, sha, origin)
+    return LoadedImage(name, pixels, image_digest(pixels), origin)
 
 
 def _files(text: str, where: str) -> list[Path]:

@@ -3,13 +3,11 @@
 A folder: temporary name, fsync, rename. An object store (through obstore): one PUT, which is atomic by itself.
 """
 
-import asyncio
 import contextlib
-import fcntl
+import errno
 import io
 import logging
 import os
-import random
 import re
 import socket
 import threading
@@ -20,7 +18,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from distcari.errors import InputError
+import filelock
+import tenacity
+
+from distcari.errors import InputError, one_line
 
 log = logging.getLogger("distcari.store")
 _HOST = re.sub(r"[^A-Za-z0-9.]", ".", socket.gethostname()) or "host"
@@ -29,7 +30,9 @@ _FSSPEC = {"key": "access_key_id", "secret": "secret_access_key", "token": "sess
            "endpoint_url": "endpoint", "anon": "skip_signature"}
 PATIENCE, HASTE = 180.0, 5.0  # seconds for which a request to an object store is tried again; at the first contact
 LOCKED = 10.0  # seconds to wait for a folder's lock
-_WAITS = (0.1, 0.4, 1.6, 6.4)
+_TRIES = 5
+_NO_STORE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES,
+             errno.EPERM)
 _OLD = 3600.0  # seconds after which another machine's temporary file is nobody's
 _writing: set[Path] = set()  # this process's temporaries
 T = TypeVar("T")
@@ -77,23 +80,27 @@ class FolderFiles:
 
     def list(self, folder: str) -> list[str]:
         """Names of the files in a folder, sorted."""
-        try:
-            return sorted(entry.name for entry in os.scandir(self.root / folder) if entry.is_file())
-        except FileNotFoundError:
-            return []
+        with contextlib.suppress(FileNotFoundError), self._sound(folder):
+            return sorted(entry.name for entry in os.scandir(self.root / folder) if not entry.is_dir())
+        return []
 
     def read(self, path: str) -> bytes:
         """A file's bytes."""
-        return (self.root / path).read_bytes()
+        with self._sound(path):
+            return (self.root / path).read_bytes()
 
     def source(self, path: str) -> Any:
         """The file's path."""
-        (self.root / path).stat()
+        with self._sound(path):
+            (self.root / path).stat()
         return str(self.root / path)
 
     def write(self, path: str, content: bytes) -> None:
         """Temporary file whose name readers ignore (`_tmp-`), fsync, rename, fsync of the folder."""
-        target = self.root / path
+        with self._sound(path):
+            self._write(self.root / path, content)
+
+    def _write(self, target: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"_tmp-{_HOST}-{os.getpid()}-{threading.get_ident()}-{target.name}")
         _writing.add(temporary)
@@ -112,12 +119,14 @@ class FolderFiles:
 
     def delete(self, path: str) -> None:
         """Remove a file."""
-        (self.root / path).unlink(missing_ok=True)
+        with self._sound(path):
+            (self.root / path).unlink(missing_ok=True)
 
     def rename(self, path: str, to: str) -> None:
         """Rename, then fsync of the folder."""
-        (self.root / path).replace(self.root / to)
-        sync_folder((self.root / to).parent)
+        with self._sound(path):
+            (self.root / path).replace(self.root / to)
+            sync_folder((self.root / to).parent)
 
     def swap(self, path: str, old: bytes | None, new: bytes) -> bool:
         """Compare and replace under an advisory lock (flock) beside the file."""
@@ -140,19 +149,21 @@ class FolderFiles:
     @contextlib.contextmanager
     def locked(self, path: str) -> Iterator[None]:
         """Hold the path's lock; TimeoutError if somebody keeps it for `LOCKED` s (a process stopped in the middle)."""
-        lock = self.root / path
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.with_name(f"_lock-{lock.name}").open("wb") as handle:
-            end = time.monotonic() + LOCKED
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise TimeoutError(f"{lock} is locked by another process that does not let go") from None
-                    time.sleep(0.01)
-            yield  # closing the file lets the lock go
+        beside = self.root / path
+        lock = filelock.FileLock(beside.with_name(f"_lock-{beside.name}"), timeout=LOCKED, poll_interval=0.01)
+        try:
+            with self._sound(path):
+                beside.parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+        except filelock.Timeout:
+            raise TimeoutError(f"{beside} is locked by another process that does not let go") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _sound(self, path: str) -> contextlib.AbstractContextManager[None]:
+        return sound_path(self.root / path)
 
     def _alive(self, path: str, made_by: re.Match[str] | None) -> bool:
         if made_by is None:
@@ -253,42 +264,64 @@ class ObjectFiles:
 
 def _again(action: Callable[[], T], patience: float) -> T:
     """Do it, and again for so many seconds if the line to the object store breaks."""
-    end = time.monotonic() + patience
-    for wait in _WAITS:
-        try:
-            return action()
-        except Exception as error:
-            if not _line_broke(error) or time.monotonic() > end:
-                raise
-            log.debug("again in %g s: %s", wait, told(error))
-            time.sleep(wait * random.uniform(0.5, 1.5))
-    return action()
+    return tenacity.Retrying(stop=_enough(patience), **_RETRY)(action)
 
 
 async def again_async(action: Callable[[], Awaitable[T]]) -> T:
     """As `_again`."""
-    for wait in _WAITS:
-        try:
-            return await action()
-        except Exception as error:
-            if not _line_broke(error):
-                raise
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))
-    return await action()
+    async def attempt() -> T:  # tenacity awaits what is a coroutine function alone, no lambda
+        return await action()
+
+    return await tenacity.AsyncRetrying(stop=_enough(PATIENCE), **_RETRY)(attempt)
 
 
-def _line_broke(error: Exception) -> bool:
+def _enough(patience: float) -> Any:
+    return tenacity.stop_after_attempt(_TRIES) | tenacity.stop_after_delay(patience)
+
+
+def _line_broke(error: BaseException) -> bool:
     """Whether an error is the connection's or the server's passing trouble, no answer to the request."""
     from obstore.exceptions import GenericError
 
     return isinstance(error, GenericError) and re.search(r"status code: [34]\d\d", str(error)) is None
 
 
-def told(error: BaseException) -> str:
+_RETRY: dict[str, Any] = {
+    "retry": tenacity.retry_if_exception(_line_broke), "reraise": True,
+    "wait": tenacity.wait_exponential_jitter(initial=0.1, exp_base=4, max=6.4, jitter=0.1),
+    "before_sleep": tenacity.before_sleep_log(log, logging.DEBUG),
+}
+
+
+def summary(error: BaseException) -> str:
     """What an error says, in a line; of an object store's page of text the server's own word for it."""
-    text = " ".join(str(error).split())
+    text = one_line(error, 100_000)
     code = re.search(r"<Code>(\w+)</Code>", text)
     return f"the server says {code[1]} ({type(error).__name__})" if code else text.partition(" Debug source:")[0][:300]
+
+
+@contextlib.contextmanager
+def sound_path(path: Path) -> Iterator[None]:
+    """Turn what no folder of a store does (a file in a folder's place, a name too long) into an InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if "null" in str(error) if isinstance(error, ValueError) else error.errno in _NO_STORE:
+            raise _misplaced(path, error) from None
+        raise
+
+
+def _misplaced(path: Path, error: Exception) -> InputError:
+    path = Path(getattr(error, "filename", None) or path)
+    problem = {
+        errno.ENOTDIR: "is a file where a folder should be, or lies below one",
+        errno.EEXIST: "is a file where a folder should be",
+        errno.EISDIR: "is a folder where a file should be", errno.ENOTEMPTY: "is a folder where a file should be",
+        errno.ELOOP: "is a loop of symbolic links", errno.ENAMETOOLONG: "has a name that is too long",
+        errno.EACCES: "may not be read or written by this user", errno.EPERM: "may not be read or written by this user",
+    }.get(getattr(error, "errno", 0), f"is no path of a file: {one_line(error)}")
+    shown = str(path).replace("\0", "\\0")
+    return InputError(f"store {shown[:300]}", problem, "Move it away or mend it, or give another place for the store.")
 
 
 def process_lives(pid: int) -> bool:
@@ -317,8 +350,13 @@ def is_local(url: str) -> bool:
 
 
 def local_path(url: str) -> Path:
-    """The folder that a local URL names, absolute."""
-    return Path(urlsplit(url).path if url.startswith("file://") else url).expanduser().absolute()
+    """The folder that a local URL names, absolute. Raises InputError for what names none."""
+    if not url.strip() or "\0" in url:
+        raise InputError(f"store {url!r}", "names no folder", "Give a folder, or s3://bucket/prefix.")
+    try:
+        return Path(urlsplit(url).path if url.startswith("file://") else url).expanduser().absolute()
+    except (RuntimeError, ValueError) as error:  # ~nosuchuser
+        raise InputError(f"store {url}", one_line(error), "Give a folder, or s3://bucket/prefix.") from None
 
 
 def object_store(url: str, options: Mapping[str, Any], patience: float = PATIENCE) -> Any:
@@ -332,7 +370,7 @@ def object_store(url: str, options: Mapping[str, Any], patience: float = PATIENC
         return from_url(url, **_obstore_options(options, patience))
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be opened: {told(error)}",
+            f"store {url}", f"cannot be opened: {summary(error)}",
             "Give a folder, or s3://bucket/prefix with credentials in the environment or in `store_options`.",
         ) from None
 

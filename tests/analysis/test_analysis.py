@@ -13,7 +13,7 @@ from support.shared import config
 
 from distcari.analysis import between_within, compare, distance_matrix, open_study
 from distcari.analysis.metrics import COLOUR, METRICS, SPECTRUM
-from distcari.cli.compare import main
+from distcari.cli.main import main
 from distcari.errors import InputError
 from distcari.figures import FIGURES
 
@@ -213,7 +213,7 @@ def test_frames_survive_parquet(store, tmp_path):
 
 
 def test_no_torch_is_loaded():
-    code = "import sys, distcari.analysis, distcari.analysis.report, distcari.analysis.__main__; " \
+    code = "import sys, distcari.analysis, distcari.analysis.report, distcari.cli.compare; " \
         "print([m for m in ('torch', 'ray') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -223,7 +223,7 @@ def test_activation_distance_sees_through_one_network(work):
     import tiny
     import torch
 
-    from distcari.cluster.worker import Job, Worker
+    from distcari.cluster.start import run_plan
     from distcari.config.experiment import Experiment
     from distcari.planning.plan import make_plan
     from distcari.render import Network
@@ -235,15 +235,7 @@ def test_activation_distance_sees_through_one_network(work):
     experiment = Experiment.model_validate(config(models=models, layers=["conv2"], seeds=[0, 1]))
     store = Store("store", writable=True)
     plan = make_plan(experiment, store, "c.yaml")
-    store.prepare(plan.grid, plan.meta, size=32, input_size=32, steps=3, dtype="float32")
-    worker = Worker("store", {}, "small", "r", threads=1, device="cpu")
-    for model, spec in plan.models.items():
-        cells = tuple(cell for cell in plan.todo if cell.labels[0] == model)
-        images = [plan.images[cell.labels[1]] for cell in cells]
-        job = Job(model, spec, plan.layers[model]["conv2"], plan.settings["conv2"], "s",
-                  tuple(a.name for a in plan.grid.axes), cells, tuple(i.pixels for i in images),
-                  tuple(i.sha256 for i in images), (1,) * len(cells))
-        store.commit(worker.run(job).rows)
+    run_plan(plan, store, "serial")
     found = distance_matrix(store, "conv2", "activation", through="a")
     assert found.shape == (2, 2) and (found > 0).all().all() and (found < 2).all().all()
     network = Network(tiny.net(), input_size=32)

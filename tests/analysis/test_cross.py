@@ -7,6 +7,7 @@ from support.serial import compute
 from support.shared import config
 
 from distcari.analysis import cross
+from distcari.cli.main import main
 from distcari.errors import InputError
 from distcari.render.rival import CROSS
 from distcari.store import open_store
@@ -35,12 +36,12 @@ def test_pictures_are_in_another_model_what_they_are(store):
 
 
 def test_the_command_writes_a_table_adds_to_it_and_measures_nothing_twice(store, capsys, monkeypatch):
-    assert cross.main(["store", "small", "--in", "b", "--only", "model=a", "--only", "cossim_pow=1"]) == 0
+    assert main(["cross", "store", "small", "--in", "b", "--only", "model=a", "--only", "cossim_pow=1"]) == 0
     assert "2 rows, 2 in all, in store/cross/small.parquet" in capsys.readouterr().out
-    assert cross.main(["store", "small"]) == 0 and "36 rows, 36 in all" in capsys.readouterr().out
+    assert main(["cross", "store", "small"]) == 0 and "36 rows, 36 in all" in capsys.readouterr().out
     before = pd.read_parquet("store/cross/small.parquet")
     monkeypatch.setattr(cross, "load_model", None)  # so that measuring would fail
-    assert cross.main(["store", "small"]) == 0 and "36 rows, 36 in all" in capsys.readouterr().out
+    assert main(["cross", "store", "small"]) == 0 and "36 rows, 36 in all" in capsys.readouterr().out
     after = pd.read_parquet("store/cross/small.parquet")
     names = ["key", "in_model"]
     assert before.sort_values(names).reset_index(drop=True).equals(after.sort_values(names).reset_index(drop=True))
@@ -50,7 +51,7 @@ def test_the_command_writes_a_table_adds_to_it_and_measures_nothing_twice(store,
 def test_what_cannot_be_measured_is_refused(store, work, capsys):
     for given, said in ((["other"], "There are: small"), (["small", "--in", "z"], "no such model"),
                         (["small", "--only", "colour=z"], "no such axis"), (["small", "--only", "x"], "axis=label")):
-        assert cross.main(["store", *given]) == 2 and said in capsys.readouterr().err
+        assert main(["cross", "store", *given]) == 2 and said in capsys.readouterr().err
     torch.save(torch.nn.Linear(1, 1).state_dict(), work / "w.pt")
     meta = store.arrays("small").meta
     writable = open_store("store", writable=True).arrays("small").group

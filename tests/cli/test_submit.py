@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from support.commands import submit
+from support.commands import run, submit
 from support.shared import ROOT, config, write
 
 from distcari.store import open_store
@@ -59,16 +59,16 @@ def test_export_and_adopt_go_round(work):
     for layer in names:
         for model in ("single_camera", "resnet_50_train_00"):
             Image.new("RGB", (16, 16), (200, 10, 10)).save(pictures / f"{model}_{layer}_dog_cat.png")
-    code, said = submit(pictures, module="distcari.exchange.adopt")
+    code, said = run("adopt", pictures)
     assert code == 0 and "4 pictures adopted" in said
     frame = open_store().table()
     assert set(frame["model"]) == {"single_camera", "resnet_50_train_00"} and set(frame["layer"]) == set(names)
     assert set(frame["image"]) == {"dog_cat"} and frame["gain"].isna().all()
-    assert "0 pictures adopted" in submit(pictures, module="distcari.exchange.adopt")[1]
-    assert submit("store", "--out", "new", module="distcari.exchange.export")[0] == 0
+    assert "0 pictures adopted" in run("adopt", pictures)[1]
+    assert run("export", "store", "--out", "new")[0] == 0
     assert sorted(p.name for p in Path("new").glob("*.png")) == sorted(p.name for p in pictures.glob("*.png"))
     (pictures / "nonsense.png").write_bytes((pictures / "single_camera_layer3_3_dog_cat.png").read_bytes())
-    code, said = submit(pictures, module="distcari.exchange.adopt")
+    code, said = run("adopt", pictures)
     assert code == 2 and "<model>_<layer>_<image>" in said
 
 
@@ -110,7 +110,7 @@ def test_bad_input_ends_with_2_and_a_remedy(work, changes, arguments, says):
 
 
 def test_models_lists_layers(work):
-    code, said = submit(write(work / "c.yaml", config()), module="distcari.cli.layers")
+    code, said = run("layers", write(work / "c.yaml", config()))
     assert code == 0 and "a, b" in said and "* conv2" in said and "8 × 16 × 16" in said
 
 

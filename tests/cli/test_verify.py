@@ -12,7 +12,7 @@ from support.commands import submit
 from support.shared import config, write
 from support.stores import META, grid
 
-from distcari.cli import verify
+from distcari.cli.main import main
 from distcari.store import Store
 from distcari.store.check import Finding, check, requeue
 
@@ -131,7 +131,7 @@ def test_the_command_says_what_it_found_and_submit_brings_it_back(work, capsys):
     code, said = submit(path)
     assert code == 0, said
     pictures = {row.key: row.pixels_sha256 for row in pd.read_parquet("store/index").itertuples()}
-    assert verify.main(["store"]) == 0
+    assert main(["verify", "store"]) == 0
     assert "16 cells verified, 0 findings" in capsys.readouterr().out
     shutil.copytree("store", "sound")
     chunks = sorted(Path("store/arrays.zarr/small/caricature").glob("c.*"))
@@ -141,15 +141,15 @@ def test_the_command_says_what_it_found_and_submit_brings_it_back(work, capsys):
     chunks[12].write_bytes(chunks[13].read_bytes())  # well-formed, but another cell's
     inputs = sorted(Path("store/arrays.zarr/small/input").glob("c.*"))
     damaged(inputs[0], "flip", random.Random(1))
-    assert verify.main(["store"]) == 1
+    assert main(["verify", "store"]) == 1
     said = capsys.readouterr().out
     assert said.count("DAMAGED") == 5 and "input one" in said and "a chunk of it is missing" in said
     assert "--requeue" in said and "its pixels are not those that were written" in said
-    assert verify.main(["store", "--requeue"]) == 0
+    assert main(["verify", "store", "--requeue"]) == 0
     assert "cells taken out of the index" in capsys.readouterr().out
     code, said = submit(path)
     assert code == 0, said
-    assert verify.main(["store"]) == 0
+    assert main(["verify", "store"]) == 0
     assert {row.key: row.pixels_sha256 for row in pd.read_parquet("store/index").itertuples()} == pictures
     for chunk in [*chunks, *inputs]:
         assert chunk.read_bytes() == (Path("sound") / chunk.relative_to("store")).read_bytes(), chunk
@@ -157,7 +157,7 @@ def test_the_command_says_what_it_found_and_submit_brings_it_back(work, capsys):
 
 def test_bad_input_is_refused(tmp_path, capsys):
     store, _ = built(tmp_path / "s", 1)
-    assert verify.main([store.url, "--experiment", "other"]) == 2
+    assert main(["verify", store.url, "--experiment", "other"]) == 2
     assert "There are: e." in capsys.readouterr().err
-    assert verify.main([str(tmp_path / "nowhere")]) == 2
+    assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert "error:" in capsys.readouterr().err

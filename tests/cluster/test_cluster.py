@@ -13,9 +13,12 @@ from support import tiny
 from support.shared import config, write
 
 from distcari.cluster import events, shipping
-from distcari.cluster import worker as actor
-from distcari.cluster.driver import Run, RunStopped
-from distcari.cluster.pool import fits_nowhere, places, wait_for_room
+from distcari.cluster.driver import Run
+from distcari.cluster.executors.ray import RayExecutor
+from distcari.cluster.ledger import RunStopped
+from distcari.cluster.room import fits_nowhere, places, wait_for_room
+from distcari.cluster.start import run_plan
+from distcari.cluster.worker import Worker
 from distcari.config.experiment import Resources
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
@@ -43,11 +46,11 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
     monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     monkeypatch.chdir(work)
-    told, lost = [], {}
+    heard, lost = [], {}
 
     def listen(event):
-        told.append(event)
-        workers = {e.worker for e in told if isinstance(e, events.UnitStarted)}
+        heard.append(event)
+        workers = {e.worker for e in heard if isinstance(e, events.UnitStarted)}
         if len(workers) == 2 and not lost:
             cluster.remove_node(nodes[0], allow_graceful=False)
             lost["at"] = time.monotonic()
@@ -57,10 +60,10 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
         if len(workers) == 3:
             hold.unlink(missing_ok=True)
 
-    run = Run(plan, store, listeners=[listen], elastic=True)
-    assert run.start() == "finished" and run.done == 6 and not run.failures
+    run = run_plan(plan, store, RayExecutor(elastic=True), [listen])
+    assert run.state == "finished" and run.done == 6 and not run.failures
     assert lost["back"] - lost["at"] < 10
-    assert len({e.worker for e in told if isinstance(e, events.UnitStarted)}) >= 3
+    assert len({e.worker for e in heard if isinstance(e, events.UnitStarted)}) >= 3
     assert len(store.table()) == 6
 
 
@@ -82,7 +85,7 @@ def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(RunStopped, match=r"Ray gave worker-4 a GPU, but torch .* sees none"):
-        Run(plan, store).start()
+        run_plan(plan, store)
     assert len(store.table()) == 0
 
 
@@ -91,19 +94,19 @@ def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
     cluster.add_node(num_cpus=1)
     path = write(work / "c.yaml", config(models=[{"name": "a", "factory": "tiny:net", "checkpoint": "w.pt"}]))
     (spec,) = expand_models(load_experiment(path))
-    parcel = shipping.Depot().parcel(spec)
+    reference = shipping.CheckpointStore().reference(spec)
     monkeypatch.setenv("DISTCARI_CACHE", str(work / "cache"))
     content = (work / "w.pt").read_bytes()
-    assert shipping.unpack(spec, None) == spec
+    assert shipping.fetched(spec, None) == spec
     (work / "w.pt").unlink()
     with pytest.raises(OSError, match="is not on this node"):
-        shipping.unpack(spec, None)
-    there = shipping.unpack(spec, parcel)
+        shipping.fetched(spec, None)
+    there = shipping.fetched(spec, reference)
     assert there.file.startswith(str(work / "cache")) and Path(there.file).read_bytes() == content
     (work / "w.pt").write_bytes(b"another checkpoint of that name")
-    assert shipping.unpack(spec, parcel).file == there.file
+    assert shipping.fetched(spec, reference).file == there.file
     with pytest.raises(OSError, match="has changed since"):
-        shipping.unpack(spec, None)
+        shipping.fetched(spec, None)
 
 
 def test_metrics_reach_prometheus(work):
@@ -122,7 +125,7 @@ def test_metrics_reach_prometheus(work):
                 assert counted(port, "ray_distcari_phase_seconds_total") > 0
 
     try:
-        assert Run(plan, store, listeners=[listen]).start() == "finished" and len(seen) == 4
+        assert run_plan(plan, store, listeners=[listen]).state == "finished" and len(seen) == 4
     finally:
         ray.shutdown()
 
@@ -155,7 +158,7 @@ def wait_until(true, seconds=60):
 def test_two_runs_of_one_experiment_exclude_each_other(work):
     plan, store = planned(work)
     with take(store.files, "small"), pytest.raises(InputError, match="is held by process"):
-        Run(plan, store).start()
+        run_plan(plan, store)
 
 
 class Batches:
@@ -174,12 +177,10 @@ class Batches:
 
 def test_out_of_memory_halves_the_batch_and_goes_on(work):
     plan, store = planned(work, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 6})
-    run = Run(plan, store)
-    units = run._prepare()
-    renderer = Batches()
-    worker = actor.Worker(store.url, {}, "small", "r", threads=1, device="cpu", renderer=renderer)
-    job = run._job(units[0])
-    worker._networks(job, actor.Result(seconds={"load": 0.0}))
-    worker.device = "an accelerator"  # where cells are optimised together
+    run = Run(plan, store, RayExecutor())
+    job, renderer = run.job(run.prepare()[0]), Batches()
+    worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu", renderer=renderer)
+    assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # and the network is on the processor
+    renderer.sizes, worker.device = [], "an accelerator"  # where cells are optimised together
     result = worker.run(job)
     assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 2, 3, 1, 2]

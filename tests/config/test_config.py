@@ -1,7 +1,8 @@
 import pytest
 from support.shared import config, write
 
-from distcari.config.load import load_experiment, main
+from distcari.cli.main import main
+from distcari.config.load import load_experiment
 from distcari.errors import InputError
 
 
@@ -67,7 +68,7 @@ def test_bad_overrides_are_refused(work, override):
 
 
 def test_the_command_checks_and_prints_the_schema(work, capsys):
-    assert main(["check", write(work / "c.yaml", config())]) == 0
-    assert main(["check", write(work / "c.yaml", config(layers=[]))]) == 2
-    assert main(["schema"]) == 0
+    assert main(["config", "check", write(work / "c.yaml", config())]) == 0
+    assert main(["config", "check", write(work / "c.yaml", config(layers=[]))]) == 2
+    assert main(["config", "schema"]) == 0
     assert "| render | `cossim_pow` |" in capsys.readouterr().out

@@ -14,9 +14,9 @@ from support.serial import compute, planned
 from support.shared import config, write
 
 from distcari import caricature
+from distcari.cli.main import main
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
-from distcari.exchange import export
 from distcari.exchange.contact_sheet import contact_sheet
 from distcari.grid import Axis, Grid, label_text, select
 from distcari.sources.models import load_model
@@ -110,7 +110,7 @@ def test_a_sweep_is_computed_grown_resumed_and_shown(work):
     assert list(check(run.store)) == [12]
     assert contact_sheet(run.store, "small").height > 2 * 3 * 2 * 170
     run.store.merge()
-    assert export.main(["store", "--out", "out"]) == 0
+    assert main(["export", "store", "--out", "out"]) == 0
     assert {p.stem for p in (work / "out").glob("a_conv2_one*.png")} == {f"a_conv2_one_cossim_pow{p}" for p in "012"}
 
 

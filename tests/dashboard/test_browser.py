@@ -231,7 +231,7 @@ def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     profile = context.browser.new_context()
     page = profile.new_page()
     page.goto(f"http://127.0.0.1:{server.effective_port}/")
-    page.wait_for_selector("text=python -m distcari.submit configs/demo.yaml")
+    page.wait_for_selector("text=distcari submit CONFIG")
     g = grid(images=("cat",), seeds=(0,))
     arrays = prepare(store, g)
     cells = list(g.cells())

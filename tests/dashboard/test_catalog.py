@@ -88,7 +88,7 @@ def test_what_a_new_run_takes_out_is_gone(mixed):
 def test_a_store_appears_grows_and_is_refused_if_it_is_too_new(tmp_path):
     url = str(tmp_path / "later")
     catalog = Catalog(Store(url), every=0)
-    assert "make demo" in catalog.problem().commands and catalog.experiments() == []
+    assert "distcari demo" in catalog.problem().commands and catalog.experiments() == []
     store = Store(url, writable=True)
     g = grid()
     arrays = prepare(store, g)

@@ -11,6 +11,8 @@ from support.tiny import net
 
 from distcari import caricature, difference
 from distcari.cluster.driver import Run
+from distcari.cluster.executors.serial import SerialExecutor
+from distcari.cluster.shipping import CheckpointStore
 from distcari.cluster.worker import Worker
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
@@ -121,26 +123,25 @@ def test_layers_are_paired_by_name_or_by_the_mapping(work):
     models = [config()["models"][0], OTHER]
     pair = {"a": "a", "b": "r", "layers": {"conv2": "layer1.0.conv2"}}
     plan, _ = planned(work, config(models=models, layers=["conv[12]", "head*", "layer1*"], differences=[pair]))
-    assert {label: info.path for label, info in plan.rivals["a − r"].items()} == \
+    assert {label: info.path for label, info in plan.counterparts["a − r"].items()} == \
         {"conv1": "conv1", "conv2": "layer1.0.conv2"}  # of head there is none in r
     cells = {cell.labels[2] for cell in plan.grid.cells() if cell.labels[0] == "a − r"}
     assert cells == {"conv1", "conv2"}
 
 
-def test_a_second_model_that_cannot_be_loaded_fails_its_cells_alone(work, monkeypatch):
+def test_a_second_model_that_cannot_be_loaded_fails_its_cells_alone(work):
     torch.save(net().state_dict(), work / "b.pt")
     models = [config()["models"][0], {"name": "b", "factory": "tiny:net", "checkpoint": "b.pt"}]
     document = config(models=models, layers=["conv2"], differences=[PAIR], resources={"batch": 1})
     plan, store = planned(work, document)
-    run = Run(plan, store)
-    units = run._prepare()
+    run = Run(plan, store, SerialExecutor())
+    units = run.prepare()
     torch.save({"other": torch.zeros(1)}, work / "b.pt")
     worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu")
-    monkeypatch.setattr(run._depot, "parcel", lambda spec: None)  # as on a single node
-    results = [worker.run(run._job(unit)) for unit in units]
+    results = [worker.run(run.job(unit)) for unit in units]
     assert [len(result.rows) for result in results] == [1, 1, 0, 0, 0, 0]
-    assert all("model b cannot be loaded" in told and "has changed" in told and trace
-               for result in results for _, told, trace in result.failures)
+    assert all("model b cannot be loaded" in message and "has changed" in message and trace
+               for result in results for _, message, trace in result.failures)
 
 
 def test_both_checkpoints_reach_a_node_without_the_disk(cluster, work, monkeypatch):
@@ -152,11 +153,12 @@ def test_both_checkpoints_reach_a_node_without_the_disk(cluster, work, monkeypat
     path = write(work / "c.yaml", config(models=models, layers=["conv2"], differences=[PAIR]))
     experiment = load_experiment(path)
     store = open_store(experiment.store, writable=True)
-    run = Run(make_plan(experiment, store, path, only={"model": ["a − b"]}), store)
-    (unit,) = run._prepare()
-    job = run._job(unit)
-    run._depot.keep([spec.name for spec in run.plan.networks("a − b")])
-    assert set(run._depot._kept) == {"a", "b"}
+    run = Run(make_plan(experiment, store, path, only={"model": ["a − b"]}), store, SerialExecutor())
+    (unit,) = run.prepare()
+    checkpoints = CheckpointStore()
+    job = run.job(unit, checkpoints.reference)
+    checkpoints.keep([spec.name for spec in run.plan.networks("a − b")])
+    assert checkpoints.models == {"a", "b"}
     for name in "ab":
         (work / f"{name}.pt").unlink()
     monkeypatch.setenv("DISTCARI_CACHE", str(work / "cache"))

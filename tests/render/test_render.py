@@ -11,13 +11,14 @@ from support import tiny
 from torch.utils.flop_counter import FlopCounterMode
 
 from distcari.errors import InputError
+from distcari.figures import high_frequency_share
 from distcari.render import Network, caricature, caricatures, describe_layers, find_layers
 from distcari.render.adam import Adam
 from distcari.render.flops import FlopCounter
-from distcari.render.measure import high_frequency_share, match_map, positions
-from distcari.render.network import run_to
+from distcari.render.measure import match_map, positions
 from distcari.render.objective import gain_and_cosine, objective
 from distcari.render.parametrization import generators, starts
+from distcari.render.passes import run_to
 from distcari.settings import RenderSettings
 
 SMALL = RenderSettings(size=32, steps=4)
@@ -77,9 +78,9 @@ def test_folded_and_truncated_agree_with_the_whole_network(layer):
 
 def test_folding_takes_place_and_spares_the_asked_convolution(network):
     network.activations("head")
-    folded, changed = network._folded
-    assert isinstance(folded.bn1, torch.nn.Identity) and changed == {"conv1", "conv2"}
-    spared = network._model_for(network.layer("conv1"), half=False)
+    folded, changed = network.folded().model, network.folded().changed
+    assert isinstance(folded.bn1, torch.nn.Identity) and set(changed) == {"conv1", "conv2"}
+    spared = network.model_for(network.layer("conv1"), half=False)
     assert spared.conv1 is network.model.conv1 and spared.conv2 is not network.model.conv2
     assert spared.conv2.weight is folded.conv2.weight
 

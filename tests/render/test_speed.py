@@ -16,7 +16,8 @@ from torchvision.models import mobilenet_v2, resnet18
 from distcari.render import Network, caricatures
 from distcari.render.adam import Nadam
 from distcari.render.convolution import FrozenConvolutions, packs
-from distcari.render.network import in_bfloat16, run_to
+from distcari.render.network import in_bfloat16
+from distcari.render.passes import run_to
 from distcari.render.plateau import WINDOW
 from distcari.settings import RenderSettings
 
@@ -94,9 +95,9 @@ def test_convolutions_pad_by_themselves_where_both_sides_are_alike():
     seen = (x - fast.mean) / fast.std
     for layer, end in (("0", 1), ("2", 3), ("3", 4)):
         assert near(fast.activations(layer)(x), plain[:end](seen), 1e-5), layer
-    folded, changed = fast._folded
+    folded, changed = fast.folded().model, fast.folded().changed
     assert folded[0].padding == (2, 1) and isinstance(folded[0].static_padding, nn.Identity)
-    assert folded[2].padding == (0, 0) and changed == {"0.static_padding"}
+    assert folded[2].padding == (0, 0) and set(changed) == {"0.static_padding"}
     assert fast.model[0].padding == (0, 0), "the user's own model stays as it is"
     assert torch.equal(fast.activations("0_static_padding")(x), plain[0].static_padding(seen))
 
@@ -108,7 +109,7 @@ def test_padding_that_is_not_what_it_seems_is_left_alone():
 
     fast = Network(nn.Sequential(Twice(3, 4, (1, 1, 1, 1))), input_size=32)
     assert fast.activations("0")(torch.rand(1, 3, 32, 32)).shape[-1] == 34
-    assert fast._folded == (fast.model, frozenset())
+    assert fast.folded().model is fast.model and not fast.folded().changed
 
 
 def test_bfloat16_reaches_the_gain_of_float32(network):

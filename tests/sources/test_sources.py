@@ -17,7 +17,7 @@ from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.sources.checkpoints import stem, strip_prefixes
 from distcari.sources.images import MOST_PIXELS, load_images, prepare
-from distcari.sources.models import check_model, expand_models, load_model
+from distcari.sources.models import expand_models, load_model
 
 
 def experiment(**changes):
@@ -42,7 +42,6 @@ def test_checkpoints_in_the_predecessors_format(work, classes, nest):
     prefixed = {f"module.{k}": v for k, v in weights.items()}
     torch.save({nest: prefixed, "epoch": 3} if nest else prefixed, work / "resnet_18_single.pth.tar")
     (spec,) = models({"torchvision": "resnet18", "checkpoint": "resnet_18_single", "normalization": "half"})
-    check_model(spec)
     model = load_model(spec)
     assert spec.name == "resnet_18_single" and spec.mean == (0.5,) * 3
     assert model.fc.out_features == classes and not model.training
@@ -79,9 +78,8 @@ def test_another_architecture_names_the_first_keys(work):
     from torchvision.models import resnet50
 
     torch.save(resnet50().state_dict(), work / "w.pt")
-    (spec,) = models({"torchvision": "resnet18", "checkpoint": "w.pt"})
     with pytest.raises(InputError, match=r"another architecture[\s\S]*layer1\.0\.conv1\.weight"):
-        check_model(spec)
+        models({"torchvision": "resnet18", "checkpoint": "w.pt"})
 
 
 @pytest.mark.parametrize(

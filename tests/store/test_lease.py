@@ -321,7 +321,7 @@ def test_a_store_that_refuses_the_lease_is_told(s3, tmp_path):
     with pytest.raises(InputError, match="InvalidAccessKeyId"):
         take(open_files(s3.url(), s3.options(access_key_id="wrong")), "e")
     (tmp_path / "leases").write_text("a file where a folder belongs")
-    with pytest.raises(InputError, match="cannot be taken"):
+    with pytest.raises(InputError, match="is a file where a folder should be"):
         take(FolderFiles(tmp_path), "e")
 
 

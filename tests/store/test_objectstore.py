@@ -11,7 +11,7 @@ import xarray as xr
 from support.commands import submit
 from support.shared import config, write
 
-from distcari.cli import compact, verify
+from distcari.cli.main import main
 from distcari.store import Store
 from distcari.store.lease import take
 
@@ -59,8 +59,8 @@ def test_an_experiment_lives_in_a_bucket(work, s3, capsys, caplog):
     assert set(objects(s3, url)) == set(everything)
 
     with caplog.at_level(logging.WARNING):
-        assert verify.main([url, *given(s3.options(flaky=True))]) == 0
-        assert compact.main([url, *given(s3.options(flaky=True))]) == 0
+        assert main(["verify", url, *given(s3.options(flaky=True))]) == 0
+        assert main(["compact", url, *given(s3.options(flaky=True))]) == 0
     assert "8 cells verified, 0 findings" in capsys.readouterr().out
     for text in (said, again, refused, caplog.text, *map(repr, objects(s3, url).values())):
         assert "hush-hush-secret" not in text
@@ -83,12 +83,12 @@ def test_damage_in_a_bucket_is_found_and_mended(work, s3, capsys):
     content[len(content) // 3] ^= 4
     obstore.put(files, names[0], io.BytesIO(content))
     obstore.delete(files, names[1])
-    assert verify.main([url, *given(s3.options())]) == 1
+    assert main(["verify", url, *given(s3.options())]) == 1
     assert capsys.readouterr().out.count("DAMAGED") >= 3  # one cell or two of the first shard, both of the second
-    assert verify.main([url, *given(s3.options()), "--requeue"]) == 0
+    assert main(["verify", url, *given(s3.options()), "--requeue"]) == 0
     code, said = submit(path)
     assert code == 0, said
-    assert verify.main([url, *given(s3.options())]) == 0
+    assert main(["verify", url, *given(s3.options())]) == 0
     assert "8 cells verified, 0 findings" in capsys.readouterr().out
 
 

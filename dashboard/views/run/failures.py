@@ -6,12 +6,12 @@ from dash.development.base_component import Component
 from distcari.dashboard.data import runs
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.labels import text
-from distcari.dashboard.data.run_notes import Run
+from distcari.store.runs import RunNote
 
 MOST_REASONS, MOST_CELLS = 8, 12
 
 
-def failures(catalog: Catalog, run: Run) -> list[Component]:
+def failures(catalog: Catalog, run: RunNote) -> list[Component]:
     """A section, if anything is given up: by reason, most frequent first."""
     frame = catalog.failures([run.experiment])
     if not len(frame):

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 
-from system.chaos.rampage import Rampage
+from system.chaos.chaos_run import ChaosRun
 
 
 def main():
@@ -16,11 +16,11 @@ def main():
     parser.add_argument("--shard", type=int, default=1)
     args = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="chaos")
-    rampage = Rampage(folder, args.seed, args.shard)
+    chaos = ChaosRun(folder, args.seed, args.shard)
     try:
-        report = rampage.run(args.kills, args.seconds, say=lambda line: print(line, flush=True))
+        report = chaos.run(args.kills, args.seconds, say=lambda line: print(line, flush=True))
     finally:
-        rampage.close()
+        chaos.close()
     print(report)
     if report.findings:
         print(f"kept for looking: {folder}")

@@ -6,7 +6,9 @@ import sys
 import ray
 from system.chaos.faults import ChaosWorker, put_points_into_the_driver
 
-from distcari.cluster.driver import Run, RunStopped
+from distcari.cluster.driver import Run
+from distcari.cluster.executors.ray import RayExecutor
+from distcari.cluster.ledger import RunStopped
 from distcari.cluster.run_note import RunNote
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
@@ -22,7 +24,7 @@ def main(path, address):
     if not plan.todo:
         return 0
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    run = Run(plan, store, listeners=[RunNote(store.files)], worker_class=ChaosWorker)
+    run = Run(plan, store, RayExecutor(ChaosWorker), [RunNote(store.files)])
     try:
         state = run.start()
     except (RunStopped, InputError) as error:

@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from distcari.cluster import driver
+from distcari.cluster import driver, ledger
 from distcari.cluster.worker import Worker
 from distcari.store.arrays import Arrays
 from distcari.store.files import FolderFiles
@@ -86,7 +86,7 @@ class ChaosWorker(Worker):
 
 def put_points_into_the_driver():
     """Put the driver's points around the store's commit and its merges; both happen often here."""
-    driver.FLUSH_SECONDS, driver.MANY_PARTS = 0.4, 6
+    ledger.FLUSH_SECONDS, driver.MANY_PARTS = 0.4, 6
     Path.replace = _replace
     commit, finish, rename = Store.commit, Index._finish, FolderFiles.rename
 

@@ -1,19 +1,54 @@
-"""A comparison as text, for the terminal."""
+"""What a comparison found, as frames and in words for the terminal."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from distcari.analysis.groups import Group, Unit
 from distcari.store.schema import COLUMNS
-
-if TYPE_CHECKING:
-    from distcari.analysis.comparison import Comparison
 
 Row = Mapping[Any, Any]
 
-def as_text(found: "Comparison") -> str:
+MEANINGS = {
+    "a_mean": "mean of A's units", "b_mean": "mean of B's units", "difference": "A less B, in the figure's unit",
+    "low": "lower end of the difference's 95 % bootstrap interval", "high": "its upper end",
+    "effect": "difference in standard deviations of units within group and image (Cohen's d)",
+    "effect_low": "low in the same unit", "effect_high": "high in the same unit",
+    "p": "two-sided permutation p", "p_corrected": "p corrected for all rows of this frame",
+    "significant": "p_corrected is at most alpha", "smallest_p": "the least p that so many units can give",
+    "blocks": "images (and settings) averaged over", "units_a": "A's seeds, or trainings", "units_b": "B's",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found, as pandas frames; `str()` is the report as text, and `report.write_html` makes a page of it.
+
+    `figures`: a row for each layer (and swept setting) and figure, over all images that both groups have.
+    `images`: the same for each image alone. `distances`: between- and within-distances by layer and metric, without
+    rows where there was one seed. `pictures`: the cells that show the differences best. `notes`: what can be
+    concluded and what not, a sentence each.
+    """
+
+    a: Group
+    b: Group
+    unit: Unit
+    alpha: float
+    figures: pd.DataFrame
+    images: pd.DataFrame
+    distances: pd.DataFrame
+    pictures: pd.DataFrame
+    notes: list[str]
+
+    def __str__(self) -> str:
+        """The report as text."""
+        return as_text(self)
+
+
+def as_text(found: Comparison) -> str:
     """The differences by layer with their surest image, the distances, the best pictures, and the notes."""
     lines = [f"A = {found.a.name}, B = {found.b.name}; difference = A − B"]
     by = places(found.figures)
@@ -53,7 +88,7 @@ def headline(here: Row, part: pd.DataFrame) -> str:
 
 def sentence(row: Row) -> str:
     """One figure's difference: by how much, how surely."""
-    unit = COLUMNS[str(row["figure"])][1]
+    unit = COLUMNS[str(row["figure"])].unit
     return (f"{row['figure']}: {row['a_mean']:.3g} against {row['b_mean']:.3g}, difference {interval(row)}"
             f"{f' [{unit}]' if unit else ''}, {row['effect']:+.1f} SD, {chance(row)}")
 

@@ -1,4 +1,4 @@
-"""The rampage: drivers live and die over a grid on a Ray cluster of two nodes, until so many kills have hit.
+"""The chaos: drivers live and die over a grid on a Ray cluster of two nodes, until so many kills have hit.
 
 After every life of a driver the whole store is read and held against its checksums; after every finished grid its
 pictures are compared bit for bit with those of a run that nobody disturbed, and a fresh store is begun.
@@ -48,7 +48,7 @@ class Report:
         return "\n".join([*lines, *map(str, self.findings)])
 
 
-class Rampage:
+class ChaosRun:
     """A cluster, a grid and a stream of accidents."""
 
     def __init__(self, folder, seed=0, shard=1):
