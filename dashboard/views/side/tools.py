@@ -1,4 +1,4 @@
-"""The bar above the stage: modes, what each mode can be told, zoom; and the line that says how pictures are shown."""
+"""The bar above the stage: modes, the choices of each mode, zoom; and the line that says how pictures are shown."""
 
 from collections.abc import Sequence
 from typing import Any
