@@ -2,8 +2,8 @@
 
 Pictures are compared at 64 × 64 (area averaged), where a colour's or a shape's change counts and noise between single
 pixels does not; ΔE2000 (CIEDE2000, scikit-image) of 1 is just noticeable, the same measure as in side by side. Cost is
-bounded: at most MOST comparisons, each about 1 ms; of more places some are taken so that each image, layer and seed
-counts equally often, and the result says how many.
+bounded: at most MOST comparisons for a first answer, each about 1 ms; of more places some are taken so that each image,
+layer and seed counts equally often, and the result says how many. The others follow while that is looked at.
 """
 
 import threading
@@ -22,7 +22,8 @@ from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.pictures import PictureError, values
 
-MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40
+MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40  # of a first answer
+MOST_BEHIND = 60_000  # comparisons while the first answer is looked at
 KEPT = 4096  # small pictures in memory, 48 KB each as float32 Lab
 
 Place = tuple[str, ...]  # a cell's labels without its model
@@ -62,16 +63,47 @@ class Distances:
         self.catalog = catalog
         self._small: LRUCache[str, NDArray[np.float32]] = LRUCache(KEPT)
         self._matrices: LRUCache[Any, Matrix] = LRUCache(32)
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what is kept
+        self._asked = threading.Lock()  # one first answer at a time: a second question waits for its pictures
+        self._behind = threading.Lock()  # one at a time behind the first answers
+        self.growing: dict[Any, threading.Thread] = {}
 
     def matrix(self, experiments: Sequence[str], held: Mapping[str, str]) -> Matrix:
-        """The matrix over the finished cells with these labels."""
+        """The matrix over the finished cells with these labels: over MOST comparisons at once, over all a while later.
+
+        While more is being compared, `is_growing` is true.
+        """
         frame, axes, left_out = self._frame(experiments, held)
-        name = (tuple(experiments), tuple(sorted(held.items())), tuple(frame["pixels_sha256"]))
-        with self._lock:  # one at a time: a second question waits for the first's pictures
-            if (known := self._matrices.get(name)) is None:
-                known = self._matrices[name] = self._compute(frame, axes, left_out)
-            return known
+        name = self._name(experiments, held, frame)
+        with self._asked:
+            with self._lock:
+                known = self._matrices.get(name)
+            if known is None:
+                known = self._keep(name, self._compute(frame, axes, left_out, MOST, MOST_PICTURES))
+                if len(known.places) < known.total:
+                    rest = (name, frame, axes, left_out)
+                    self.growing[name] = threading.Thread(target=self._complete, args=rest, daemon=True)
+                    self.growing[name].start()
+        return known
+
+    def is_growing(self, experiments: Sequence[str], held: Mapping[str, str]) -> bool:
+        """Whether a better matrix than the present one is being computed."""
+        return self._name(experiments, held, self._frame(experiments, held)[0]) in self.growing
+
+    def _name(self, experiments: Sequence[str], held: Mapping[str, str], frame: pd.DataFrame) -> Any:
+        return tuple(experiments), tuple(sorted(held.items())), tuple(frame["pixels_sha256"])
+
+    def _keep(self, name: Any, matrix: Matrix) -> Matrix:
+        with self._lock:
+            self._matrices[name] = matrix
+        return matrix
+
+    def _complete(self, name: Any, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int) -> None:
+        try:
+            with self._behind:
+                self._keep(name, self._compute(frame, axes, left_out, MOST_BEHIND, KEPT))
+        finally:
+            del self.growing[name]
 
     def _frame(self, experiments: Sequence[str], held: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[str, ...], int]:
         frame = self.catalog.frame(experiments)
@@ -84,13 +116,15 @@ class Distances:
         left_out = max(0, len(models) - MOST_MODELS)
         return frame[frame["model"].isin(models[:MOST_MODELS])], axes, left_out
 
-    def _compute(self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int) -> Matrix:
+    def _compute(
+        self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int, comparisons: int, pictures: int
+    ) -> Matrix:
         models = tuple(m for m in self.catalog.labels(list(frame["experiment"].unique()), "model")
                        if m in set(frame["model"].unique()))
         sizes = frame.groupby(list(axes), sort=False, observed=True, dropna=False).size()
         shared = sizes[sizes > 1].index
         pairs = max(1, len(models) * (len(models) - 1) // 2)
-        most = max(1, min(MOST // pairs, MOST_PICTURES // max(1, len(models))))
+        most = max(1, min(comparisons // pairs, pictures // max(1, len(models))))
         places = [_place(labels) for labels in shared]
         chosen = [places[i] for i in evenly(places, most)]
         rows = self._rows(frame, axes, set(chosen))
@@ -117,11 +151,15 @@ class Distances:
     def _lab(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """A picture in CIELAB, (64, 64, 3) at most; None if it cannot be read now."""
         sha = str(row["pixels_sha256"])
-        if (known := self._small.get(sha)) is None:
+        with self._lock:
+            known = self._small.get(sha)
+        if known is None:
             try:
-                known = self._small[sha] = small_lab(values(self.catalog, row))
+                known = small_lab(values(self.catalog, row))
             except (PictureError, KeyError, OSError, ValueError):
                 return None
+            with self._lock:
+                self._small[sha] = known
         return known
 
 

@@ -124,8 +124,12 @@ def test_distances_are_bounded_and_kept(wide, monkeypatch):
     kept = Distances(catalog)
     assert kept.matrix(["e"], {}) is kept.matrix(["e"], {})
     monkeypatch.setattr(distances, "MOST", 3)
-    matrix = Distances(catalog).matrix(["e"], {})
+    growing = Distances(catalog)
+    matrix = growing.matrix(["e"], {})
     assert len(matrix.places) == 1 < matrix.total == 4
+    for thread in list(growing.growing.values()):
+        thread.join(60)
+    assert len(growing.matrix(["e"], {}).places) == 4 and not growing.is_growing(["e"], {}), "all, a while later"
     assert "1 of 4 pictures" in matrix_view.summary(matrix)
 
 
@@ -133,8 +137,9 @@ def test_the_callback_leaves_an_unchanged_plot_alone(wide):
     from dash import no_update
 
     app = create_app(wide)
-    first = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain", 1, "light", None)
-    again = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain&explore.group=m", 1, "light", first[-1])
+    first = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain", 1, "light", None, None)
+    picked = "?view=explore&exp=e&explore.y=gain&explore.group=m"
+    again = follow(app, "explore-drawn", picked, 1, "light", None, first[-1])
     assert again[3] is no_update and "B('All cells')" in str(first[-2]) and "B('m')" in str(again[-2])
 
 

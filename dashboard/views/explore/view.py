@@ -19,6 +19,7 @@ from distcari.dashboard.views.explore.state import ASKED, MOST_Y, NAME, PICKED, 
 from distcari.dashboard.views.explore.tools import summary, tools
 
 TITLE = "Explore"
+GROWING = 2000  # milliseconds between looks while more pictures are compared
 PLOTS = [f"explore-plot-{i}" for i in range(MOST_Y)]
 _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover", "modeBarButtons": [
     ["select2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d", "toImage"]]}
@@ -38,7 +39,7 @@ def layout(catalog: Catalog, state: State) -> Component:
             html.Div([html.Div(graphs, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
             html.Aside([], id="explore-strip", className="strip", **{"aria-label": "Pictures of what is selected"}),
         ], className="explore-columns"),
-        dcc.Store(id="explore-drawn"),
+        dcc.Store(id="explore-drawn"), dcc.Interval(id="explore-tick", interval=GROWING, disabled=True),
     ], className="explore")
 
 
@@ -51,13 +52,25 @@ def register(app: Dash, catalog: Catalog) -> None:
         *[Output(name, "figure") for name in PLOTS], *[Output(f"{name}-box", "hidden") for name in PLOTS],
         Output("explore-summary", "children"), Output("explore-strip", "children"), Output("explore-drawn", "data"),
         Input("url", "search"), Input("version", "data"), Input("theme", "computedColorScheme"),
-        Before("explore-drawn", "data"),
+        Input("explore-tick", "n_intervals"), Before("explore-drawn", "data"),
     )
-    def follow(search: str | None, _: int, scheme: str | None, drawn: str | None) -> Any:
+    def follow(search: str | None, _: int, scheme: str | None, __: int | None, drawn: str | None) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
             raise PreventUpdate
         return draw(catalog, distances, state, scheme, drawn)
+
+    @app.callback(
+        Output("explore-tick", "disabled"), Input("explore-drawn", "data"), Input("explore-tick", "n_intervals"),
+        Before("url", "search"), prevent_initial_call=True,
+    )
+    def look_again(_: str | None, __: int | None, search: str | None) -> bool:
+        """While more pictures are compared than the matrix shows."""
+        state = parse(search)
+        if state.view != NAME or catalog.problem():
+            raise PreventUpdate
+        shown = resolve(catalog, state)
+        return shown.kind != "matrix" or not distances.is_growing(shown.experiments, shown.held)
 
     for i, name in enumerate(PLOTS):
         _follow_marks(app, catalog, i, name)
@@ -94,10 +107,10 @@ def draw(
     """All outputs of `follow`; plots that have not changed are left alone."""
     shown = resolve(catalog, state)
     bare = state.with_(slots=(), cell="", at={}).with_extra(**dict.fromkeys(PICKED)).search()
-    token = f"{catalog.version()} {scheme} {bare}"
+    found = distances.matrix(shown.experiments, shown.held).ordered() if shown.kind == "matrix" else None
+    token = f"{catalog.version()} {scheme} {bare} {len(found.places) if found else ''}"
     same = token == drawn
-    if shown.kind == "matrix":
-        found = distances.matrix(shown.experiments, shown.held).ordered()
+    if found is not None:
         figures = [] if same else [matrix.plot(found, scheme)]
         pictures = matrix.strip(catalog, state, found)
         message: Any = matrix.summary(found)
