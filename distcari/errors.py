@@ -1,6 +1,8 @@
 """The few errors that users see: each names the place and the remedy, and ends a command with exit code 2."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -28,8 +30,24 @@ def one_line(error: BaseException | None, most: int = 300) -> str:
 
 
 def typed_line(error: BaseException | None, most: int = 300) -> str:
-    """An error's type and what it says, in a line: `ValueError: too small`."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"
+    """An error's type and message in one printable line."""
+    text = " ".join(str(error).split())[:most]
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+@contextmanager
+def last_resort(where: str, problem: str, remedy: str) -> Iterator[None]:
+    """Turn whatever bad input raises, and nobody foresaw, into an InputError: the place, the cause, a remedy.
+
+    That includes a `sys.exit` in code that a config names. The error itself stays its `__cause__`.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(where, f"{problem}: {typed_line(error)}", remedy) from error
 
 
 def is_full(error: BaseException) -> bool:

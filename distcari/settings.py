@@ -10,6 +10,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
 
+Triple = tuple[float, float, float]
+# Mean and standard deviation of R, G, B in 0 … 1 that networks are trained with.
+NORMALIZATIONS: dict[str, tuple[Triple, Triple]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+
 
 def setting(default: Any, description: str, *, sweep: bool = True, **bounds: float) -> Any:
     """A dataclass field with its default, its meaning and its bounds (`ge`, `le`, `gt`, `lt`).

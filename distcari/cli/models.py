@@ -75,7 +75,7 @@ def _classes(spec: "ModelSpec", network: "nn.Module") -> str:
 
 
 def _normalization(spec: "ModelSpec") -> str:
-    from distcari.config.experiment import NORMALIZATIONS
+    from distcari.settings import NORMALIZATIONS
 
     for name, known in NORMALIZATIONS.items():
         if (spec.mean, spec.std) == known:

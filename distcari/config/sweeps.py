@@ -18,11 +18,21 @@ def take_lists(render: Mapping[str, Any]) -> dict[str, list[Any]]:
 
     Raises pydantic's ValidationError, which names the value's place in the config.
     """
+    for name, value in render.items():
+        _no_truth(name, value)
     known = {f.name for f in fields(RenderSettings)}  # others are refused with the rest of the config
     lists = {name: values for name, values in render.items() if isinstance(values, list) and name in known}
     if fixed := [name for name in lists if name not in sweepable()]:
         raise wrong(("render", fixed[0]), f"cannot be a list; these can be swept: {', '.join(sweepable())}")
     return {name: _checked(name, lists[name]) for name in sweepable() if name in lists}
+
+
+def _no_truth(name: str, value: Any) -> None:
+    """No render setting is true or false, which pydantic would take for 1 and 0."""
+    for place, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
+        if isinstance(one, bool):
+            where: Place = ("render", name) if place is None else ("render", name, place)
+            raise wrong(where, f"is {str(one).lower()}, but must be a number or a word")
 
 
 def conflict(sweeps: Mapping[str, Any], compat: str, steps_by_layer: bool) -> tuple[Place, str] | None:

@@ -6,7 +6,9 @@ from difflib import get_close_matches
 
 from distcari.config.experiment import DifferenceSource, Experiment
 from distcari.errors import InputError
+from distcari.grid import alike, check_label
 from distcari.planning.layers import is_pattern
+from distcari.planning.probe import UnfitLayer
 from distcari.render import LayerInfo, find_layers
 from distcari.render.layers import nearest_layers
 from distcari.sources.models import ModelSpec
@@ -38,6 +40,13 @@ def expand_differences(experiment: Experiment, models: Mapping[str, ModelSpec], 
         name = source.name or _name(source)
         if name in models or name in found:
             raise InputError(here, f"duplicate model name {name!r}", "Give it a name of its own with `name`.")
+        try:
+            check_label(name)
+        except ValueError as error:
+            raise InputError(here, str(error), "Give it a name of its own with `name`.") from None
+        if pair := alike([*models, *found, name]):
+            raise InputError(here, f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+                             "Give it a name of its own with `name`.")
         layers = {key.replace(".", "_"): value for key, value in source.layers.items()}
         found[name] = Difference(name, a, b, source.contrast, layers, here)
     return found
@@ -71,7 +80,10 @@ def _counterparts(
     for label in layers:
         wanted = difference.layers.get(label, label)
         matches = [info for info in infos_b if info.name == wanted.replace(".", "_")]
-        if matches:
+        unfit = matches[0].reason if matches and isinstance(matches[0], UnfitLayer) else None
+        if unfit and (label in named or label in difference.layers):
+            raise InputError(here, f"layer {wanted!r} of model {difference.b.name} {unfit}", "Name another layer.")
+        if matches and not unfit:
             found[label] = matches[0]
         elif label in named or label in difference.layers:
             raise InputError(

@@ -9,6 +9,7 @@ from distcari.config.experiment import ModelSource
 from distcari.errors import InputError
 from distcari.sources.checkpoints import SUFFIXES, stem
 from distcari.sources.globs import expand, has_magic
+from distcari.sources.validation import user_path
 
 
 def checkpoint_files(source: ModelSource, where: str) -> list[Path]:
@@ -16,14 +17,15 @@ def checkpoint_files(source: ModelSource, where: str) -> list[Path]:
     patterns = [source.checkpoint] if isinstance(source.checkpoint, str) else list(source.checkpoint or ())
     found: list[Path] = []
     for pattern in patterns:
-        if has_magic(pattern):
-            matches = [p for p in expand(pattern) if p.name.endswith(SUFFIXES)]
+        path = user_path(pattern, f"{where}.checkpoint")
+        if has_magic(pattern) and not path.exists():
+            matches = [p for p in expand(str(path)) if p.name.endswith(SUFFIXES)]
             matches = [p for p in matches if not any(_excluded(p, e) for e in source.exclude)]
             if not matches:
                 raise InputError(f"{where}.checkpoint", f"nothing matches {pattern}", _put_it(Path(pattern)))
             found += matches
         else:
-            found.append(_one_file(Path(pattern).expanduser(), f"{where}.checkpoint"))
+            found.append(_one_file(path, f"{where}.checkpoint"))
     return [path.absolute() for path in dict.fromkeys(found)]
 
 

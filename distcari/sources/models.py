@@ -7,15 +7,15 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from distcari.config.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
-from distcari.errors import InputError
-from distcari.grid import digest
+from distcari.config.experiment import Experiment, ModelSource, Normalization
+from distcari.errors import InputError, last_resort
+from distcari.grid import alike, check_label, digest
+from distcari.settings import NORMALIZATIONS, Triple
 from distcari.sources import architectures, published
 from distcari.sources.checkpoints import State, check_fits, file_sha256, read_state, state_sha256
 from distcari.sources.conversions import convert
 from distcari.sources.locate import checkpoint_files, model_name
-
-Triple = tuple[float, float, float]
+from distcari.sources.validation import check_file, check_kinds, check_plain
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,20 @@ def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSp
 
     Raises InputError for whatever cannot be found, and for weights that do not fit their architecture.
     """
-    found = [
-        spec
-        for i, source in enumerate(experiment.models)
-        for spec in _expand(source, f"{where}: models[{i}]", experiment.input_size)
-    ]
+    found: list[ModelSpec] = []
+    for i, source in enumerate(experiment.models):
+        here = f"{where}: models[{i}]"
+        with last_resort(here, "the model cannot be read", "Check its options and its weights."):
+            found += _expand(source, here, experiment.input_size)
     seen: dict[str, ModelSpec] = {}
     for spec in found:
         if spec.name in seen:
             raise InputError(spec.where, f"duplicate model name {spec.name!r} (also {seen[spec.name].where})",
                              "Give each model a name of its own; in a group use {stem}.")
         seen[spec.name] = spec
-    return inspect_models(found)
+    inspected = inspect_models(found)
+    _check_names({spec.name: spec for spec in inspected}, where)
+    return inspected
 
 
 class Outlines:
@@ -93,8 +95,12 @@ def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
 def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
     """The specification with its classes, known to fit, but for the digest of a file. Tensors stay on the disk."""
     if spec.file is None:
-        state = _state(spec) or architectures.build(spec.source, spec.where).state_dict()
+        state = _state(spec)
+        if state is None:
+            state = architectures.build(spec.source, spec.where).state_dict()
+            check_plain(state, f"model {spec.name}", spec.where)
         return replace(spec, sha256=state_sha256(state))
+    check_file(Path(spec.file), spec.where)
     raw, model = read_state(Path(spec.file), spec.where), outlines.of(spec)
     state = convert(raw, model, spec.source)
     classes = _num_classes(spec, state, model)
@@ -102,7 +108,19 @@ def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
         model = outlines.of(spec, classes)
         state = convert(raw, model, spec.source)
     check_fits(state, model.state_dict(), spec.file, spec.where)
+    check_kinds(state, model.state_dict(), spec.file, spec.where)
     return replace(spec, num_classes=classes)
+
+
+def _check_names(models: Mapping[str, ModelSpec], where: str) -> None:
+    for name, spec in models.items():
+        try:
+            check_label(name)
+        except ValueError as error:
+            raise InputError(spec.where, str(error), "Give the model a `name` of its own.") from None
+    if pair := alike(models):
+        raise InputError(f"{where}: models", f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+                         "Give one of the models another `name`.")
 
 
 def load_model(spec: ModelSpec) -> nn.Module:
@@ -112,6 +130,7 @@ def load_model(spec: ModelSpec) -> nn.Module:
     if state is not None:
         state = convert(state, model, spec.source)
         check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
+        check_kinds(state, model.state_dict(), spec.file or spec.name, spec.where)
         model.load_state_dict(state, strict=False)
     return model.eval()
 

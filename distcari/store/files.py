@@ -288,7 +288,7 @@ def _line_broke(error: BaseException) -> bool:
 
 _RETRY: dict[str, Any] = {
     "retry": tenacity.retry_if_exception(_line_broke), "reraise": True,
-    "wait": tenacity.wait_exponential_jitter(initial=0.1, exp_base=4, max=6.4, jitter=0.1),
+    "wait": tenacity.wait_exponential(multiplier=0.1, exp_base=4, max=6.4) + tenacity.wait_random(0, 0.1),
     "before_sleep": tenacity.before_sleep_log(log, logging.DEBUG),
 }
 
