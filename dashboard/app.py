@@ -4,32 +4,35 @@ import runpy
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # python dashboard/app.py: import from the repository's root, not from here
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from dash import Dash, html
 
-from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard import security, serving
+from distcari.dashboard.data.catalog import Catalog, one_moment
 from distcari.dashboard.data.state import State
-from distcari.dashboard.page import note_drawer as note_box
-from distcari.dashboard.page import shell
-from distcari.dashboard.pictures import differences as pictures_diff
-from distcari.dashboard.pictures import images, sheet
-from distcari.dashboard.views import cell, compare, notes
+from distcari.dashboard.page import note_drawer, shell
+from distcari.dashboard.pictures import differences, downloads, routes, sheet
+from distcari.dashboard.views import cell, compare, notes, table
 from distcari.dashboard.views.explore import view as explore
 from distcari.dashboard.views.run import view as run
 from distcari.dashboard.views.side import view as side
-from distcari.dashboard.views.table import view as table
 from distcari.errors import InputError
 from distcari.store import Store
 
 VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
 
 
-def create_app(store: Store, read_only: bool = False) -> Dash:
-    """The dashboard of a store, which may be missing still. `app.server` is the WSGI application."""
+def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", allow_hosts: Sequence[str] = ()) -> Dash:
+    """The dashboard of a store, which may be missing still. `app.server` is the WSGI application.
+
+    It answers under loopback names, under `host` and under `allow_hosts`: see security.py.
+    """
     catalog = Catalog(store)
     catalog.notes.read_only = read_only
     app = Dash(
@@ -39,24 +42,34 @@ def create_app(store: Store, read_only: bool = False) -> Dash:
     app.layout = shell.frame(VIEWS)
     everything = [view.layout(catalog, State(view=name)) for name, view in VIEWS.items()]
     app.validation_layout = html.Div([app.layout, *everything])
-    images.register(app.server, catalog)
-    pictures_diff.register(app.server, catalog)
-    sheet.register(app.server, catalog)
+    for served in (routes, differences, sheet, downloads):
+        served.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)
-    note_box.register(app, catalog)
+    note_drawer.register(app, catalog)
     for view in VIEWS.values():
         view.register(app, catalog)
+    security.register(app, host, allow_hosts)
+    app.server.wsgi_app = _of_one_moment(app.server.wsgi_app)
     return app
 
 
+def _of_one_moment(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """A WSGI application of which each answer shows one snapshot of the store, not two."""
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        with one_moment():
+            return answer(environ, start_response)
+
+    return wrapped
+
+
 def serve(
-    store: Store, host: str = "127.0.0.1", port: int = 8050, *, read_only: bool = False, debug: bool = False,
-    open_browser: bool = False,
+    store: Store, host: str = "127.0.0.1", port: int = 8050, *, allow_hosts: Sequence[str] = (),
+    read_only: bool = False, debug: bool = False, open_browser: bool = False,
 ) -> None:
     """Serve a store until interrupted. Raises InputError if the address cannot be used."""
     if error := unusable(host, port):
         raise InputError(f"{host}:{port}", f"cannot be used: {error}", f"Try --port {port + 1}.")
-    app = create_app(store, read_only)
+    app = create_app(store, read_only, host, allow_hosts)
     address = f"http://{host}:{port}/"
     print(f"distcari dashboard of {store.url}: {address}  (Ctrl-C ends it)", flush=True)
     if open_browser:
@@ -64,9 +77,7 @@ def serve(
     if debug:
         app.run(host=host, port=port, debug=True)
     else:
-        import waitress
-
-        waitress.serve(app.server, host=host, port=port, threads=8, _quiet=True)
+        serving.create(app, host, port).run()
 
 
 def unusable(host: str, port: int) -> str:

@@ -1,27 +1,40 @@
 """What the views ask of the store. A `Catalog` holds the newest snapshot and looks again at most every two seconds.
 
-Labels are text here, as in the URL (`reading.text`); frames hold the stored types. A *slot* is one place of a grid:
+Labels are text here, as in the URL (`labels.text`); frames hold the stored types. A *slot* is one place of a grid:
 done, failed, running, pending or not planned, and it says why.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pandas as pd
 
+from distcari.dashboard.data.columns import FIGURES, NUMBERS, OF_DIFFERENCES
 from distcari.dashboard.data.facets import Facets, Slot, Status, facets
 from distcari.dashboard.data.notes import Notes
-from distcari.dashboard.data.reading import About, Problem, Reader, Snapshot
+from distcari.dashboard.data.reading import Reader
+from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.dashboard.data.state import Labels, State
 from distcari.store import Store
-from distcari.store.schema import COLUMNS, SETTINGS
+from distcari.store.runs import RunNote
+from distcari.store.schema import SETTINGS
 
-NUMBERS = tuple(name for name, column in COLUMNS.items() if column.is_number and name != "seed")
-# What rows and columns can be sorted by, and what of it only the cells of differences have.
-FIGURES = tuple(name for name in NUMBERS if name != "attempt" and (name == "steps" or name not in SETTINGS))
-OF_DIFFERENCES = tuple(name for name in FIGURES if name.endswith("_in_b") or name == "contrast")
+OLDEST = 5.0  # seconds: what may be older than this is never shown without waiting for a look
+_held: ContextVar[dict[int, Snapshot] | None] = ContextVar("held snapshots", default=None)
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Within it every question to a catalog is answered from one snapshot, the newest at the first question."""
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 class Catalog:
@@ -33,14 +46,29 @@ class Catalog:
         self._lock, self._last, self._looked = threading.Lock(), Snapshot(), float("-inf")
 
     def now(self) -> Snapshot:
-        """The newest snapshot; looks at the store if the last look is older than `every` seconds."""
-        if self.clock() - self._looked < self.every:
+        """The snapshot of this moment (`one_moment`), else the newest."""
+        held = _held.get()
+        if held is None:
+            return self._newest()
+        if id(self) not in held:
+            held[id(self)] = self._newest()
+        return held[id(self)]
+
+    def _newest(self) -> Snapshot:
+        """Looks at the store if the last look began more than `every` seconds ago; one look at a time.
+
+        While another thread looks, what is known will do if it is not older than OLDEST.
+        """
+        asked = self.clock()
+        if asked - self._looked < self.every:
             return self._last
-        if self._lock.acquire(blocking=self._last.version == 0):  # else another thread looks: what is known will do
+        wait = self._last.version == 0 or asked - self._looked > OLDEST
+        if self._lock.acquire(blocking=bool(wait)):
             try:
-                if self.clock() - self._looked >= self.every:
+                if self._looked <= asked - self.every:  # else it was looked at while this one waited
+                    began = self.clock()
                     self._last = self.reader.look(self._last)
-                    self._looked = self.clock()
+                    self._looked = began
             finally:
                 self._lock.release()
         return self._last
@@ -55,32 +83,32 @@ class Catalog:
 
     def experiments(self) -> list[str]:
         """Names of the experiments, sorted."""
-        return sorted(self.now().about)
+        return sorted(self.now().infos)
 
-    def about(self, experiment: str) -> About | None:
+    def experiment(self, experiment: str) -> ExperimentInfo | None:
         """An experiment's axes, labels, description and arrays; None if there is none of that name."""
-        return self.now().about.get(experiment)
+        return self.now().infos.get(experiment)
 
     def chosen(self, state: State) -> tuple[str, ...]:
         """The state's experiments that exist; without any, the one that has the newest cell, else the first."""
         now = self.now()
-        known = tuple(name for name in state.experiments if name in now.about)
-        if known or not now.about:
+        known = tuple(name for name in state.experiments if name in now.infos)
+        if known or not now.infos:
             return known
         dates = now.frame["finished_at"]
         newest = str(now.frame["experiment"].iloc[int(dates.argmax())]) if dates.notna().any() else ""
-        return (newest if newest in now.about else min(now.about),)
+        return (newest if newest in now.infos else min(now.infos),)
 
     def axes(self, experiments: Sequence[str]) -> list[str]:
         """The axes of these experiments in order; of several, `experiment` is the first."""
-        found = [name for about in self._abouts(experiments) for name in about.axes]
+        found = [name for info in self._infos(experiments) for name in info.axes]
         return list(dict.fromkeys((["experiment"] if len(experiments) > 1 else []) + found))
 
     def labels(self, experiments: Sequence[str], axis: str) -> list[str]:
         """An axis's labels in the store's order, those of several experiments joined; a sweep's numbers ascending."""
         if axis == "experiment":
             return list(experiments)
-        lists = [list(a.raw[axis]) if axis in a.raw else [a.fixed(axis)] for a in self._abouts(experiments)]
+        lists = [list(a.raw[axis]) if axis in a.raw else [a.fixed(axis)] for a in self._infos(experiments)]
         return _ascending(lists) if axis in SETTINGS and axis in NUMBERS else _joined(lists)
 
     def frame(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
@@ -96,8 +124,8 @@ class Catalog:
         """The rows of cells that were given up and not done since."""
         return _of(self.now().failures, experiments)
 
-    def runs(self) -> tuple[Mapping[str, Any], ...]:
-        """The notes of runs, newest first; `state` is running, finished, …; see `distcari.cluster.note`."""
+    def runs(self) -> tuple[RunNote, ...]:
+        """The runs that left a note, newest first."""
         return self.now().runs
 
     def row(self, key: str) -> dict[str, Any] | None:
@@ -111,13 +139,13 @@ class Catalog:
         now = self.now()
         if (at := now.positions.get(key)) is None:
             return None
-        axes = now.about[name].axes if (name := now.value("experiment", at)) in now.about else ()
+        axes = now.infos[name].axes if (name := now.value("experiment", at)) in now.infos else ()
         return {"key": key, **{column: now.value(column, at) for column in ("experiment", "pixels_sha256", *axes)}}
 
     def slot(self, experiment: str, labels: Labels) -> Slot:
         """One place of an experiment; an axis that is missing in `labels` takes its first label."""
         axes = self.axes([experiment])
-        if experiment not in self.now().about or len(axes) < 2:
+        if experiment not in self.now().infos or len(axes) < 2:
             return Slot(experiment, dict(labels), "not planned", f"There is no experiment {experiment}.")
         first = {axis: self.labels([experiment], axis)[0] for axis in axes if self.labels([experiment], axis)}
         at = {**first, **labels}
@@ -139,9 +167,9 @@ class Catalog:
         shown_cols = list(self.labels(experiments, cols) if col_labels is None else col_labels)
         return facets(self.now(), experiments, rows, cols, at, shown_rows, shown_cols)
 
-    def _abouts(self, experiments: Iterable[str]) -> list[About]:
-        about = self.now().about
-        return [about[name] for name in experiments if name in about]
+    def _infos(self, experiments: Iterable[str]) -> list[ExperimentInfo]:
+        infos = self.now().infos
+        return [infos[name] for name in experiments if name in infos]
 
 
 def _of(frame: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:

@@ -2,27 +2,28 @@
 
 Pictures are compared at 64 × 64 (area averaged), where a colour's or a shape's change counts and noise between single
 pixels does not; ΔE2000 (CIEDE2000, scikit-image) of 1 is just noticeable, the same measure as in side by side. Cost is
-bounded: at most MOST comparisons, each about 1 ms; of more places some are taken evenly, and the result says so.
+bounded: at most MOST comparisons for a first answer, each about 1 ms; of more places some are taken so that each image,
+layer and seed counts equally often, and the result says how many. The others follow while that is looked at.
 """
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from distcari.analysis.metrics import SIDE as SIDE
 from distcari.analysis.metrics import mean_delta_e, small_lab
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.reading import text
-from distcari.dashboard.pictures import differences as pictures_diff
-from distcari.dashboard.pictures.images import Refused
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.pictures import PictureError, values
 
-MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40
+MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40  # of a first answer
+MOST_BEHIND = 60_000  # comparisons while the first answer is looked at
 KEPT = 4096  # small pictures in memory, 48 KB each as float32 Lab
 
 Place = tuple[str, ...]  # a cell's labels without its model
@@ -60,21 +61,49 @@ class Distances:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._small: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._matrices: OrderedDict[Any, Matrix] = OrderedDict()
-        self._lock = threading.Lock()
+        self._small: LRUCache[str, NDArray[np.float32]] = LRUCache(KEPT)
+        self._matrices: LRUCache[Any, Matrix] = LRUCache(32)
+        self._lock = threading.Lock()  # of what is kept
+        self._asked = threading.Lock()  # one first answer at a time: a second question waits for its pictures
+        self._behind = threading.Lock()  # one at a time behind the first answers
+        self.growing: dict[Any, threading.Thread] = {}
 
     def matrix(self, experiments: Sequence[str], held: Mapping[str, str]) -> Matrix:
-        """The matrix over the finished cells with these labels."""
+        """The matrix over the finished cells with these labels: over MOST comparisons at once, over all a while later.
+
+        While more is being compared, `is_growing` is true.
+        """
         frame, axes, left_out = self._frame(experiments, held)
-        name = (tuple(experiments), tuple(sorted(held.items())), tuple(frame["pixels_sha256"]))
-        with self._lock:  # one at a time: a second question waits for the first's pictures
-            if name not in self._matrices:
-                self._matrices[name] = self._compute(frame, axes, left_out)
-            self._matrices.move_to_end(name)
-            while len(self._matrices) > 32:
-                self._matrices.popitem(last=False)
-            return self._matrices[name]
+        name = self._name(experiments, held, frame)
+        with self._asked:
+            with self._lock:
+                known = self._matrices.get(name)
+            if known is None:
+                known = self._keep(name, self._compute(frame, axes, left_out, MOST, MOST_PICTURES))
+                if len(known.places) < known.total:
+                    rest = (name, frame, axes, left_out)
+                    self.growing[name] = threading.Thread(target=self._complete, args=rest, daemon=True)
+                    self.growing[name].start()
+        return known
+
+    def is_growing(self, experiments: Sequence[str], held: Mapping[str, str]) -> bool:
+        """Whether a better matrix than the present one is being computed."""
+        return self._name(experiments, held, self._frame(experiments, held)[0]) in self.growing
+
+    def _name(self, experiments: Sequence[str], held: Mapping[str, str], frame: pd.DataFrame) -> Any:
+        return tuple(experiments), tuple(sorted(held.items())), tuple(frame["pixels_sha256"])
+
+    def _keep(self, name: Any, matrix: Matrix) -> Matrix:
+        with self._lock:
+            self._matrices[name] = matrix
+        return matrix
+
+    def _complete(self, name: Any, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int) -> None:
+        try:
+            with self._behind:
+                self._keep(name, self._compute(frame, axes, left_out, MOST_BEHIND, KEPT))
+        finally:
+            del self.growing[name]
 
     def _frame(self, experiments: Sequence[str], held: Mapping[str, str]) -> tuple[pd.DataFrame, tuple[str, ...], int]:
         frame = self.catalog.frame(experiments)
@@ -87,15 +116,17 @@ class Distances:
         left_out = max(0, len(models) - MOST_MODELS)
         return frame[frame["model"].isin(models[:MOST_MODELS])], axes, left_out
 
-    def _compute(self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int) -> Matrix:
+    def _compute(
+        self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int, comparisons: int, pictures: int
+    ) -> Matrix:
         models = tuple(m for m in self.catalog.labels(list(frame["experiment"].unique()), "model")
                        if m in set(frame["model"].unique()))
         sizes = frame.groupby(list(axes), sort=False, observed=True, dropna=False).size()
         shared = sizes[sizes > 1].index
         pairs = max(1, len(models) * (len(models) - 1) // 2)
-        most = max(1, min(MOST // pairs, MOST_PICTURES // max(1, len(models))))
-        taken = np.unique(np.linspace(0, max(0, len(shared) - 1), min(most, len(shared))).astype(int))
-        chosen = [_place(shared[i]) for i in taken]
+        most = max(1, min(comparisons // pairs, pictures // max(1, len(models))))
+        places = [_place(labels) for labels in shared]
+        chosen = [places[i] for i in evenly(places, most)]
         rows = self._rows(frame, axes, set(chosen))
         each = np.full((len(chosen), len(models), len(models)), np.nan)
         for p, place in enumerate(chosen):
@@ -120,15 +151,35 @@ class Distances:
     def _lab(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """A picture in CIELAB, (64, 64, 3) at most; None if it cannot be read now."""
         sha = str(row["pixels_sha256"])
-        if sha not in self._small:
+        with self._lock:
+            known = self._small.get(sha)
+        if known is None:
             try:
-                stored = pictures_diff.values(self.catalog, row)
-            except (Refused, KeyError, OSError, ValueError):
+                known = small_lab(values(self.catalog, row))
+            except (PictureError, KeyError, OSError, ValueError):
                 return None
-            self._small[sha] = small_lab(stored)
-            while len(self._small) > KEPT:
-                self._small.popitem(last=False)
-        return self._small[sha]
+            with self._lock:
+                self._small[sha] = known
+        return known
+
+
+def evenly(places: Sequence[Place], most: int) -> list[int]:
+    """Positions of at most so many places, in order, each label of each axis as often as the others, or once more."""
+    if len(places) <= most:
+        return list(range(len(places)))
+    codes = [np.unique(labels, return_inverse=True)[1] for labels in np.array(places, object).astype(str).T]
+    counts = [np.zeros(code.max() + 1) for code in codes]
+    order = np.random.default_rng(0).permutation(len(places))  # among equals: no axis's order decides
+    free, taken = np.ones(len(places), bool), []
+    for _ in range(most):
+        # An excess counts by its square, so that no axis is balanced at the cost of another.
+        cost = sum(count[code] ** 2 for count, code in zip(counts, codes, strict=True))
+        at = order[np.argmin(np.where(free, cost, np.inf)[order])]
+        free[at] = False
+        taken.append(int(at))
+        for count, code in zip(counts, codes, strict=True):
+            count[code[at]] += 1
+    return sorted(taken)
 
 
 def _place(labels: Any) -> Place:

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distcari.dashboard.data.reading import About, Codes, Snapshot, text
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.run_notes import is_live
+from distcari.dashboard.data.snapshot import Codes, ExperimentInfo, Snapshot
 from distcari.dashboard.data.state import Labels
 
 Status = Literal["done", "failed", "running", "pending", "not planned"]
-FRESH = 180.0  # seconds after which the note of a running run, rewritten every few seconds, no longer counts
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def facets(
     across = "experiment" in (rows, cols)
     wanted = list(experiments) if across else [at.get("experiment", experiments[0] if experiments else "")]
     shown = {rows: row_labels, cols: col_labels}
-    found = {name: _Places(now, now.about[name], shown, at) for name in wanted if name in now.about}
+    found = {name: _Places(now, now.infos[name], shown, at) for name in wanted if name in now.infos}
     lines = []
     for row in row_labels:
         line = []
@@ -85,22 +85,22 @@ def facets(
 class _Places:
     """What is known of one experiment's cells in the plane of a grid."""
 
-    def __init__(self, now: Snapshot, about: About, shown: Mapping[str, Sequence[str]], at: Labels) -> None:
-        self.about, self.plane = about, {axis: labels for axis, labels in shown.items() if axis in about.axes}
+    def __init__(self, now: Snapshot, info: ExperimentInfo, shown: Mapping[str, Sequence[str]], at: Labels) -> None:
+        self.info, self.plane = info, {axis: labels for axis, labels in shown.items() if axis in info.axes}
         self.held = {axis: label for axis, label in at.items() if axis not in (*shown, "experiment")}
         self.done = self._by_place(now.codes)
         self.failures = self._by_place(Codes(now.failures))
-        self.running, self.live = _at_work(now, about)
+        self.running, self.live = _at_work(now, info)
 
     def slot(self, labels: Labels) -> Slot:
         """The slot with these labels, one for each axis."""
-        name = self.about.name
+        name = self.info.name
         if reason := self._foreign(labels):
             return Slot(name, labels, "not planned", reason)
         place = tuple(labels[axis] for axis in self.plane)
         if (row := self.done.get(place)) is not None:
             return Slot(name, labels, "done", "", str(row["key"]), row)
-        if self.running and tuple(labels.get(axis) for axis in self.about.axes) in self.running:
+        if self.running and tuple(labels.get(axis) for axis in self.info.axes) in self.running:
             return Slot(name, labels, "running", "It is being computed now.")
         if (row := self.failures.get(place)) is not None:
             reason = f"{row['error']} (tried {row['attempt']} times; again: --retry-failed)"
@@ -114,22 +114,22 @@ class _Places:
     def _foreign(self, labels: Labels) -> str:
         """Why the experiment has nothing there: it does not sweep a setting, and has another value."""
         for axis, label in labels.items():
-            if axis != "experiment" and axis not in self.about.axes and label != self.about.fixed(axis):
-                return f"{self.about.name} has {axis} {self.about.fixed(axis)} only."
+            if axis != "experiment" and axis not in self.info.axes and label != self.info.fixed(axis):
+                return f"{self.info.name} has {axis} {self.info.fixed(axis)} only."
         return ""
 
     def _not_planned(self, labels: Labels) -> str:
         for axis, label in labels.items():
-            if axis in self.about.axes and label not in self.about.raw[axis]:
-                return f"{self.about.name} has no {axis} {label}."
+            if axis in self.info.axes and label not in self.info.raw[axis]:
+                return f"{self.info.name} has no {axis} {label}."
         model, layer = labels.get("model", ""), labels.get("layer", "")
-        return "" if self.about.plans(model, layer) else f"{model} has no layer {layer}."
+        return "" if self.info.plans(model, layer) else f"{model} has no layer {layer}."
 
     def _by_place(self, codes: Codes) -> dict[tuple[str, ...], Mapping[str, Any]]:
         """The rows in the plane, by their labels on it. Whole columns at a time."""
-        held = {axis: [label] for axis, label in self.held.items() if axis in self.about.axes}
-        foreign = any(label != self.about.fixed(axis) for axis, label in self.held.items() if axis not in held)
-        wanted = {"experiment": [self.about.name], **held, **self.plane}
+        held = {axis: [label] for axis, label in self.held.items() if axis in self.info.axes}
+        foreign = any(label != self.info.fixed(axis) for axis, label in self.held.items() if axis not in held)
+        wanted = {"experiment": [self.info.name], **held, **self.plane}
         if foreign or not len(codes.frame) or any(axis not in codes.frame for axis in wanted):
             return {}
         mask = np.logical_and.reduce([codes.mask(axis, labels) for axis, labels in wanted.items()])
@@ -139,18 +139,7 @@ class _Places:
         return dict(zip(places, found, strict=True))
 
 
-def _at_work(now: Snapshot, about: About) -> tuple[set[tuple[str, ...]], bool]:
+def _at_work(now: Snapshot, info: ExperimentInfo) -> tuple[set[tuple[str, ...]], bool]:
     """The places that fresh runs of an experiment are computing, and whether there is such a run."""
-    runs = [run for run in now.runs if run.get("experiment") == about.name and is_live(run)]
-    return {tuple(text(label) for label in labels) for run in runs for labels in run.get("running", [])}, bool(runs)
-
-
-def is_live(run: Mapping[str, Any], fresh: float = FRESH) -> bool:
-    """Whether a run's note says that it is running, and was written lately."""
-    if run.get("state") != "running":
-        return False
-    try:
-        updated = datetime.fromisoformat(str(run.get("updated_at")))
-    except ValueError:
-        return False
-    return (datetime.now(UTC) - updated).total_seconds() < fresh
+    runs = [run for run in now.runs if run.experiment == info.name and is_live(run)]
+    return {tuple(map(text, labels)) for run in runs for labels in run.running}, bool(runs)

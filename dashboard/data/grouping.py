@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distcari.dashboard.data.catalog import FIGURES, NUMBERS, Catalog
-from distcari.dashboard.data.reading import text
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import FIGURES, NUMBERS
+from distcari.dashboard.data.labels import text
 from distcari.store.schema import SETTINGS
 
 # Columns beside the axes that group by themselves.
@@ -79,8 +80,8 @@ def _ranges(values: NDArray[np.float64]) -> Groups:
     edges = np.linspace(known.min(), known.max(), BINS + 1)
     codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
     digits = max(0, 2 - int(np.floor(np.log10(edges[1] - edges[0]))))
-    said = [f"{edge:.{digits}f}" for edge in edges] if digits < 7 else [f"{edge:.3g}" for edge in edges]
-    labels = tuple(f"{a} – {b}" for a, b in pairwise(said))
+    ends = [f"{edge:.{digits}f}" for edge in edges] if digits < 7 else [f"{edge:.3g}" for edge in edges]
+    labels = tuple(f"{a} – {b}" for a, b in pairwise(ends))
     return Groups(labels, np.where(np.isfinite(values), codes, -1).astype(np.intp))
 
 

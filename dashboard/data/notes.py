@@ -3,7 +3,8 @@
     {"id": "…", "time": "2026-…", "edited": "", "url": "?view=compare&exp=demo&…", "text": "…"}
 
 The file is replaced whole and only if it is still what was read (`Files.swap`), so that two dashboards of one store
-lose no note. Lines that cannot be read stay where they are.
+lose no note. Lines that cannot be read stay where they are. How long, how many and how fast is bounded: the dashboard
+has no log-in, and whoever reaches it can write.
 """
 
 import json
@@ -11,21 +12,25 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from distcari.dashboard.data.json_text import parsed
 from distcari.dashboard.data.state import parse
 from distcari.errors import InputError
 from distcari.store import Store
 
 PATH = "notes/notes.jsonl"
-MOST = 20_000  # characters of a note
+LONGEST = 4_000  # characters of a note
+MOST, MOST_BYTES = 2_000, 8 << 20  # notes in a store, and bytes of their file
+PER_MINUTE = 30  # notes kept or changed through one dashboard
 EVERY = 2.0  # seconds after which the file is read again
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class NoteRefused(Exception):
     """Why a note cannot be kept, in a sentence."""
 
 
@@ -39,6 +44,12 @@ class Note:
     text: str
     edited: str = ""
 
+    @property
+    def stamp(self) -> str:
+        """When it was written, to the minute, and whether it was changed since."""
+        when = self.time[:16].replace("T", " ") + " UTC"
+        return f"{when}, edited {self.edited[:16].replace('T', ' ')}" if self.edited else when
+
 
 class Notes:
     """The notes of a store. Safe to use from many threads."""
@@ -47,7 +58,10 @@ class Notes:
         self.store, self.read_only = store, read_only
         self._lock = threading.Lock()
         self._known: bytes | None = None
+        self._notes: dict[str, list[Note]] = {}  # of what is known, newest first, by the view's address
+        self._all: list[Note] = []
         self._read_at = float("-inf")
+        self._written: deque[float] = deque(maxlen=PER_MINUTE)  # when the latest were
 
     def refused(self) -> str:
         """Why nothing can be written; empty if it can, as far as one can know without trying."""
@@ -67,30 +81,29 @@ class Notes:
     def all(self) -> list[Note]:
         """All notes, newest first."""
         with self._lock:
-            if time.monotonic() - self._read_at > EVERY:
-                self._known, self._read_at = self._read(), time.monotonic()
-            content = self._known
-        found = [note for line in (content or b"").splitlines() if (note := _note(line)) is not None]
-        return sorted(found, key=lambda note: note.time, reverse=True)
+            self._look()
+            return list(self._all)
 
     def of(self, url: str) -> list[Note]:
         """The notes of one view, newest first."""
-        return [note for note in self.all() if note.url == canonical(url)]
+        with self._lock:
+            self._look()
+            return list(self._notes.get(canonical(url), ()))
 
     def add(self, url: str, text: str) -> Note:
-        """Keep a note. Raises Refused."""
+        """Keep a note. Raises NoteRefused."""
         note = Note(secrets.token_hex(6), _now(), canonical(url), _checked(text))
-        self._change(lambda lines: [*lines, _line(note)])
+        self._change(lambda lines: _bounded([*lines, _line(note)]))
         return note
 
     def edit(self, id_: str, text: str) -> None:
-        """Put another text in a note's place. Raises Refused, also if the note is gone."""
+        """Put another text in a note's place. Raises NoteRefused, also if the note is gone."""
         wanted = _checked(text)
         self._change(lambda lines: self._each(
             lines, id_, lambda note: [_line(replace(note, text=wanted, edited=_now()))]))
 
     def remove(self, id_: str) -> None:
-        """Take a note away. Raises Refused, also if it is gone already."""
+        """Take a note away. Raises NoteRefused, also if it is gone already."""
         self._change(lambda lines: self._each(lines, id_, lambda note: []))
 
     def _each(self, lines: list[bytes], id_: str, change: Callable[[Note], list[bytes]]) -> list[bytes]:
@@ -104,27 +117,45 @@ class Notes:
             else:
                 made.append(line)
         if not hit:
-            raise Refused("This note is not there any more.")
+            raise NoteRefused("This note is not there any more.")
         return made
 
     def _change(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
         if why := self.refused():
-            raise Refused(why)
+            raise NoteRefused(why)
         with self._lock:
+            if len(self._written) == PER_MINUTE and time.monotonic() - self._written[0] < 60:
+                raise NoteRefused(f"{PER_MINUTE} notes were written within a minute; wait a little.")
             for _ in range(20):
                 try:
                     old = self._read()
                     new = b"".join(line + b"\n" for line in change((old or b"").splitlines()))
                     done = self.store.files.swap(PATH, old, new)
-                except Refused:
+                except NoteRefused:
                     raise
                 except Exception as error:
                     log.warning("the note could not be written: %s: %s", type(error).__name__, error)
-                    raise Refused(f"The note could not be written: {type(error).__name__}.") from None
+                    raise NoteRefused(f"The note could not be written: {type(error).__name__}.") from None
                 if done:
-                    self._known, self._read_at = new, time.monotonic()
+                    self._written.append(time.monotonic())
+                    self._take(new)
                     return
-        raise Refused("Others keep changing the notes at this moment; try again.")
+        raise NoteRefused("Others keep changing the notes at this moment; try again.")
+
+    def _look(self) -> None:
+        if time.monotonic() - self._read_at > EVERY:
+            self._take(self._read())
+
+    def _take(self, content: bytes | None) -> None:
+        """Parse the file once for all who ask, not at every change of an address."""
+        self._read_at = time.monotonic()
+        if content == self._known:
+            return
+        found = [note for line in (content or b"").splitlines() if (note := _note(line)) is not None]
+        self._known, self._all = content, sorted(found, key=lambda note: note.time, reverse=True)
+        self._notes = {}
+        for note in self._all:
+            self._notes.setdefault(note.url, []).append(note)
 
     def _read(self) -> bytes | None:
         try:
@@ -140,10 +171,16 @@ def canonical(url: str) -> str:
 
 def _checked(text: str) -> str:
     if not text.strip():
-        raise Refused("A note needs some text.")
-    if len(text) > MOST:
-        raise Refused(f"A note has at most {MOST:,} characters; this has {len(text):,}.")
-    return text.strip()
+        raise NoteRefused("A note needs some text.")
+    if len(text) > LONGEST:
+        raise NoteRefused(f"A note has at most {LONGEST:,} characters; this has {len(text):,}.")
+    return text.strip().encode("utf-8", "replace").decode()
+
+
+def _bounded(lines: list[bytes]) -> list[bytes]:
+    if len(lines) > MOST or sum(map(len, lines)) > MOST_BYTES:
+        raise NoteRefused(f"There are {len(lines) - 1:,} notes already. Delete some, or move {PATH} away.")
+    return lines
 
 
 def _line(note: Note) -> bytes:
@@ -151,14 +188,14 @@ def _line(note: Note) -> bytes:
 
 
 def _note(line: bytes) -> Note | None:
-    try:
-        said = json.loads(line)
-        fields = {name: said[name] for name in ("id", "time", "url", "text")}
-    except (ValueError, KeyError, TypeError):
+    record = parsed(line)
+    if not isinstance(record, dict):
         return None
-    if not all(isinstance(value, str) for value in fields.values()):
+    given = [record.get(name) for name in ("id", "time", "url", "text", "edited")]
+    id_, time_, url, text, edited = (value if isinstance(value, str) else None for value in given)
+    if id_ is None or time_ is None or url is None or text is None:
         return None
-    return Note(fields["id"], fields["time"], canonical(fields["url"]), fields["text"], str(said.get("edited", "")))
+    return Note(id_, time_, canonical(url), text, edited or "")
 
 
 def _now() -> str:

@@ -2,141 +2,29 @@
 
 A look lists three folders (index, failures, runs) and reads the parts and run notes that it has not read; what the
 experiments are is read again when a run begins, when a row names something unknown, or after half a minute. Its result
-is a `Snapshot` that never changes, so that callbacks on other threads share it without locks.
+is a `Snapshot`.
 """
 
-import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from distcari.dashboard.data.json_text import parsed
+from distcari.dashboard.data.run_notes import is_live
+from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.errors import InputError
-from distcari.grid import BASE_AXES, Label, label_text
+from distcari.grid import BASE_AXES
 from distcari.store import Store, open_store
-from distcari.store.arrays import Arrays, pixels_sha256
 from distcari.store.index import Index
-from distcari.store.schema import FAILURES, INDEX
+from distcari.store.runs import FOLDER, RunNote, note_names, parse
 
-ABOUT_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
+DESCRIPTIONS_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
 MOST_NOTES = 100  # run notes read: the newest
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why there is nothing to show, and the commands that mend it."""
-
-    title: str
-    text: str
-    commands: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class About:
-    """An experiment: its axes in order, their labels in the store's order, its description (`meta`), its arrays."""
-
-    name: str
-    axes: tuple[str, ...]
-    labels: Mapping[str, tuple[Label, ...]]
-    meta: Mapping[str, Any]
-    arrays: Arrays
-
-    @cached_property
-    def raw(self) -> Mapping[str, Mapping[str, Label]]:
-        """For each axis: text as shown -> label as stored."""
-        return {axis: {text(label): label for label in labels} for axis, labels in self.labels.items()}
-
-    def input(self, image: str) -> NDArray[np.uint8] | None:
-        """An input image, uint8 (y, x, 3); None if it was not kept: old results adopted without their inputs."""
-        pixels = self.arrays.input(image)
-        adopted = self.meta.get("settings", {}).get("compat") == "adopted"
-        return None if adopted and not pixels.any() else pixels
-
-    def input_sha(self, image: str) -> str:
-        """SHA-256 of an input image, as the description says, else of its pixels; empty for an unknown one."""
-        if image not in self._shas and image in self.raw.get("image", {}):
-            known = self.meta.get("images", {}).get(image, {}).get("sha256")
-            self._shas[image] = str(known or pixels_sha256(self.arrays.input(image)))
-        return self._shas.get(image, "")
-
-    @cached_property
-    def _shas(self) -> dict[str, str]:
-        return {}
-
-    def fixed(self, axis: str) -> str:
-        """The one label of an axis that this experiment does not have: its setting of that name, or a dash."""
-        settings = dict(self.meta.get("settings", {}))
-        if len(steps := set(self.meta.get("steps", {}).values())) == 1:  # of every layer
-            settings["steps"] = steps.pop()
-        return text(settings.get(axis, "—"))
-
-    def plans(self, model: str, layer: str) -> bool:
-        """Whether the model has the layer."""
-        layers = self.meta.get("layers_of", {}).get(model)
-        return layers is None or layer in layers
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that is known of a store at one moment. Frames are shared: do not change them."""
-
-    version: int = 0
-    problem: Problem | None = None
-    frame: pd.DataFrame = field(default_factory=lambda: INDEX.empty_table().to_pandas())
-    failures: pd.DataFrame = field(default_factory=lambda: FAILURES.empty_table().to_pandas())
-    about: Mapping[str, About] = field(default_factory=dict)
-    runs: tuple[Mapping[str, Any], ...] = ()
-
-    @cached_property
-    def positions(self) -> Mapping[str, int]:
-        """Key -> position in the frame."""
-        return dict(zip(self.frame["key"], range(len(self.frame)), strict=True))
-
-    def value(self, column: str, at: int) -> Any:
-        """One value of the frame: a whole row by `iloc` costs 2 ms, which is much for a picture."""
-        if column not in self._columns:
-            self._columns[column] = self.frame[column].to_numpy(object)
-        return self._columns[column][at]
-
-    @cached_property
-    def _columns(self) -> dict[str, NDArray[Any]]:
-        return {}
-
-    @cached_property
-    def codes(self) -> "Codes":
-        """The frame's labels as numbers."""
-        return Codes(self.frame)
-
-
-class Codes:
-    """A frame's text columns as small integers, made when first asked for: a mask costs 0.1 ms at 100,000 rows."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self._columns: dict[str, tuple[NDArray[np.integer[Any]], dict[str, int]]] = {}
-
-    def mask(self, column: str, labels: Iterable[str]) -> NDArray[np.bool_]:
-        """Which rows have one of these labels (as text), (rows,)."""
-        if column not in self._columns:
-            codes, found = pd.factorize(self.frame[column])
-            self._columns[column] = codes, {text(label): i for i, label in enumerate(found)}
-        numbers, known = self._columns[column]
-        wanted = np.zeros(len(known) + 1, bool)  # the last stands for a missing value, -1
-        wanted[[known[label] for label in labels if label in known]] = True
-        return np.asarray(wanted[numbers])
-
-
-def text(label: object) -> str:
-    """A label as shown and as it stands in the URL."""
-    return label_text(label) if isinstance(label, float) else str(label)
 
 
 class Parts:
@@ -178,9 +66,10 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.index, self.failed = Parts(store.index), Parts(store.failed)
-        self.notes: dict[str, dict[str, Any]] = {}
-        self.about: dict[str, About] = {}
-        self.about_read = float("-inf")
+        self.notes: dict[str, RunNote] = {}
+        self.infos: dict[str, ExperimentInfo] = {}
+        self.infos_read = float("-inf")
+        self.had_rows = False
 
     def look(self, last: Snapshot) -> Snapshot:
         """The store now; `last` itself if nothing has changed."""
@@ -190,14 +79,16 @@ class Reader:
             if begun:  # a run may have taken rows out of parts that keep their names
                 self.index.tables, self.failed.tables = {}, {}
             changed = begun | self.index.look() | self.failed.look()
+            if gone := self._gone():
+                return self._failed(last, gone)
             frame = self.index.frame() if changed or last.problem else last.frame
             described = self._describe(frame, begun or changed)
-            problem = None if self.about else _empty(self.store.url)
+            problem = None if self.infos else _empty(self.store.url)
         except InputError as error:
             return self._failed(last, Problem("This store cannot be shown", str(error)))
         except Exception as error:
             log.warning("cannot read %s: %s: %s", self.store.url, type(error).__name__, error)
-            if last.problem is None and last.about:
+            if last.problem is None and last.infos:
                 return last  # keep what is known, look again later
             return self._failed(last, Problem("This store cannot be read", f"{type(error).__name__}: {error}"))
         if not (changed or noted or described) and problem == last.problem and last.version:
@@ -205,63 +96,83 @@ class Reader:
         failures = self.failed.frame()
         failures = failures[~failures["key"].isin(frame["key"])].reset_index(drop=True)
         runs = tuple(self.notes[name] for name in sorted(self.notes, reverse=True))
-        return Snapshot(last.version + 1, problem, frame, failures, dict(self.about), runs)
+        return Snapshot(last.version + 1, problem, frame, failures, dict(self.infos), runs)
 
     def _failed(self, last: Snapshot, problem: Problem) -> Snapshot:
         return last if last.problem == problem else Snapshot(last.version + 1, problem)
 
+    def _gone(self) -> Problem | None:
+        """What was there and is not any more: the whole store, or its index. Not "pending": nobody works on it."""
+        if self.infos and not self._is_there("arrays.zarr/zarr.json"):
+            self.infos, self.infos_read = {}, float("-inf")  # read anew when it is back
+            return Problem("The store is not there any more", f"{self.store.url} was moved, emptied, or is not "
+                           "mounted. This page goes on by itself when it is back.")
+        self.had_rows |= bool(self.index.tables)
+        expected = self.had_rows or any(note.done for note in self.notes.values())
+        if expected and not self.index.tables and not any(map(is_live, self.notes.values())):
+            return Problem("The store's index is not there", f"Cells were finished in {self.store.url}, but index/ has "
+                           "no parts: it was moved or emptied. Put it back; or submit the config again, which computes "
+                           "what the index does not name.")
+        return None
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self.store.files.read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
     def _look_at_notes(self) -> tuple[bool, bool]:
         """Read run notes that are new or were running; whether a run has begun, whether any note has changed."""
-        names = [name for name in self.store.files.list("runs") if name.endswith(".json") and name[0] != "_"]
-        names = names[-MOST_NOTES:]
+        names = note_names(self.store.files)[-MOST_NOTES:]
         before = self.notes
         self.notes = {name: note for name, note in before.items() if name in names}
         for name in names:
-            if self.notes.get(name, {}).get("state", "running") == "running":
+            if name not in self.notes or self.notes[name].state == "running":
                 try:
-                    note = json.loads(self.store.files.read(f"runs/{name}"))
-                except (FileNotFoundError, ValueError):
+                    content = parsed(self.store.files.read(f"{FOLDER}/{name}"))
+                except FileNotFoundError:
                     continue
-                if isinstance(note, dict) and isinstance(note.get("run_id"), str):
+                if isinstance(content, dict) and (note := parse(content)) is not None:
                     self.notes[name] = note
         return bool(set(self.notes) - set(before)), self.notes != before
 
     def _describe(self, frame: pd.DataFrame, changed: bool) -> bool:
         """Read again what the experiments are, if there is reason to; whether that has changed."""
         now = time.monotonic()
-        if self.about and now - self.about_read < ABOUT_EVERY and not (changed and self._unknown(frame)):
+        if self.infos and now - self.infos_read < DESCRIPTIONS_EVERY and not (changed and self._unknown(frame)):
             return False
-        self.about_read = now
-        found = {name: about for name in self.store.experiments() if (about := self._read_about(name)) is not None}
-        same = _facts(found.values()) == _facts(self.about.values())
+        self.infos_read = now
+        found = {name: info for name in self.store.experiments() if (info := self._read_info(name)) is not None}
+        same = _facts(found.values()) == _facts(self.infos.values())
         if not same:
-            self.about = found
+            self.infos = found
         return not same
 
     def _unknown(self, frame: pd.DataFrame) -> bool:
         """Whether a row names an experiment or a label that is not known yet, or a run is at work."""
-        if any(note.get("state") == "running" for note in self.notes.values()):
+        if any(note.state == "running" for note in self.notes.values()):
             return True
-        known = {label for about in self.about.values() for labels in about.labels.values() for label in labels}
+        known = {label for info in self.infos.values() for labels in info.labels.values() for label in labels}
         for column in ("experiment", *BASE_AXES):
-            if not set(frame[column].unique()) <= (set(self.about) if column == "experiment" else known):
+            if not set(frame[column].unique()) <= (set(self.infos) if column == "experiment" else known):
                 return True
-        swept = [(about, axis) for about in self.about.values() for axis in about.axes if axis not in BASE_AXES]
-        return any(not set(frame.loc[frame["experiment"] == about.name, axis].unique()) <= set(about.labels[axis])
-                   for about, axis in swept)
+        swept = [(info, axis) for info in self.infos.values() for axis in info.axes if axis not in BASE_AXES]
+        return any(not set(frame.loc[frame["experiment"] == info.name, axis].unique()) <= set(info.labels[axis])
+                   for info, axis in swept)
 
-    def _read_about(self, name: str) -> About | None:
+    def _read_info(self, name: str) -> ExperimentInfo | None:
         """None for a group that has no description yet: its run is just beginning."""
         arrays = self.store.arrays(name)
         meta = arrays.meta
         if "axes" not in meta:
             return None
         axes = tuple(meta["axes"])
-        return About(name, axes, {axis: tuple(arrays.labels(axis)) for axis in axes}, meta, arrays)
+        return ExperimentInfo(name, axes, {axis: tuple(arrays.labels(axis)) for axis in axes}, meta, arrays)
 
 
-def _facts(abouts: Iterable[About]) -> list[Any]:
-    return [(about.name, about.labels, about.meta) for about in abouts]
+def _facts(infos: Iterable[ExperimentInfo]) -> list[Any]:
+    return [(info.name, info.labels, info.meta) for info in infos]
 
 
 def _empty(url: str) -> Problem:

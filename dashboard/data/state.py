@@ -47,7 +47,7 @@ class State:
         for name, slot in zip(SLOTS, self.slots, strict=False):
             pairs += [(f"{name}.{axis}", label) for axis, label in slot.items()]
         pairs += list(self.extra.items())
-        return "?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs if v)
+        return "?" + "&".join(f"{_quoted(k)}={_quoted(v)}" for k, v in pairs if v)
 
     def with_(self, **changes: object) -> "State":
         """A copy with some fields changed."""
@@ -64,9 +64,11 @@ class State:
         return self.extra.get(f"{self.view}.{name}", default)
 
 
-def parse(search: str | None) -> State:
+def parse(search: object) -> State:
     """The state of a query string, with or without its question mark."""
-    pairs = parse_qsl((search or "").removeprefix("?")[:MOST_LENGTH], keep_blank_values=False, errors="replace")
+    text = search if isinstance(search, str) else ""
+    text = text.removeprefix("?")[:MOST_LENGTH].encode("utf-8", "replace").decode()  # half a surrogate pair has none
+    pairs = parse_qsl(text, keep_blank_values=False, errors="replace")
     given = dict(pairs)
     slots = _slots(given)
     return State(
@@ -84,6 +86,10 @@ def parse(search: str | None) -> State:
             if name.partition(".")[0] in VIEWS and _NAME.fullmatch(name.partition(".")[2])
         },
     )
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
 
 
 def _under(prefix: str, given: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Pieces that several views are made of: links, pictures with their alt texts, tiles, numbers with units, plots."""
+"""Components that several views are made of: links, pictures with their alt texts, tiles, numbers with units, plots."""
 
 import json
 import re
@@ -10,10 +10,11 @@ import numpy as np
 from dash import html, no_update
 from plotly import graph_objects as go_
 
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.addresses import picture_url
 from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.state import Labels, State
-from distcari.dashboard.pictures.images import picture_url
-from distcari.store.schema import COLUMNS, SETTINGS
+from distcari.store.schema import SETTINGS
 
 KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m"),
         "seed": (",", "."), **dict.fromkeys(SETTINGS, ("[", "]"))}
@@ -31,31 +32,6 @@ def link(content: Any, state: State, **props: Any) -> html.A:
     return html.A(content, href=state.search(), **{"data-go": ""}, **props)
 
 
-def number(value: object) -> str:
-    """A figure as shown: three significant digits; a dash for none."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if not isinstance(value, int | float) or not np.isfinite(value):
-        return "—"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".removesuffix(".")).replace("-", "−")
-
-
-def unit(name: str) -> str:
-    """A column's unit or range."""
-    return COLUMNS[name].unit if name in COLUMNS else ""
-
-
-def meaning(name: str) -> str:
-    """What a column says, and its source."""
-    return COLUMNS[name].meaning if name in COLUMNS else ""
-
-
-def words(name: str) -> str:
-    """A column's name for people: underscores are spaces."""
-    return name.replace("_", " ")
-
-
 def breakable(label: str) -> list[Any]:
     """A label that may break after underscores, dashes and slashes."""
     return [part for piece in re.split(r"(?<=[_/-])", label) if piece for part in (piece, html.Wbr())][:-1]
@@ -67,7 +43,7 @@ def alt(row: Mapping[str, Any], labels: Labels | None = None) -> str:
     more = [f"{axis} {at[axis]}" for axis in (labels or {}) if axis not in ("model", "layer", "image", "experiment")]
     more = more or [f"seed {at['seed']}"] * ("seed" in at)
     return f"{at.get('model')} at {at.get('layer')} seeing {at.get('image')}, {', '.join(more)}: " \
-        f"gain {number(row.get('gain'))}"
+        f"gain {columns.number(row.get('gain'))}"
 
 
 def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = None, **props: Any) -> dmc.Image:
@@ -90,10 +66,11 @@ def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: b
         data |= {
             "data-src": picture_url(slot.row, size), "data-alt": alt(slot.row, slot.labels),
             "data-href": State("cell", experiments=state.experiments, cell=slot.key).search(),
-            "data-figures": "|".join(f"{words(f)}={number(slot.row.get(f))}" for f in _hovered(slot.row)),
+            "data-figures": "|".join(f"{columns.title(name)}={columns.number(slot.row.get(name))}"
+                                     for name in _hovered(slot.row)),
         }
         kind = "tile done pickable" if pickable else "tile done"
-        data |= {"data-label": number(slot.row.get(label))} if label else {}
+        data |= {"data-label": columns.number(slot.row.get(label))} if label else {}
     return html.Div(className=kind, **{"role": "gridcell", **data, **props})
 
 
@@ -107,8 +84,8 @@ def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:
     sign, word = ("‹", "Previous") if step < 0 else ("›", "Next")
     if state is None:
         return html.Span(sign, className="step none", **{"aria-hidden": "true"})
-    said = {"aria-label": f"{word} {axis}", "data-key": keys}
-    return link(sign, state, className="step", title=f"{word} {axis}", **said)
+    aria = {"aria-label": f"{word} {axis}", "data-key": keys}
+    return link(sign, state, className="step", title=f"{word} {axis}", **aria)
 
 
 def choice(name: str, title: str, data: list[dict[str, str]], value: str | None, none: str = "") -> dmc.Select:

@@ -8,9 +8,9 @@ from dash import State as Before
 from dash.development.base_component import Component
 
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.notes import Note, Refused
+from distcari.dashboard.data.notes import Note, NoteRefused
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.page import components as pieces
+from distcari.dashboard.page import components
 
 
 def button() -> Component:
@@ -48,8 +48,8 @@ def register(app: Dash, catalog: Catalog) -> None:
         found = catalog.notes.of(here(catalog, search).search())
         why = catalog.notes.refused() if opened else ""
         count = html.Sup(str(len(found))) if found else ""
-        said = no_update if ctx.triggered_id == "note-changed" else why  # what `save` said stays
-        return listed(found), ["✎", count], bool(why), bool(why), said
+        message = no_update if ctx.triggered_id == "note-changed" else why  # what `save` said stays
+        return listed(found), ["✎", count], bool(why), bool(why), message
 
     @app.callback(
         Output("note-text", "value"), Output("note-changed", "data"),
@@ -71,18 +71,12 @@ def keep(catalog: Catalog, text: str, search: str | None) -> tuple[str, Any, str
     """What the field, the counter and the line below it show after an attempt to keep a note."""
     try:
         note = catalog.notes.add(here(catalog, search).search(), text)
-    except Refused as refusal:
+    except NoteRefused as refusal:
         return text, no_update, str(refusal)
     return "", note.id, "Kept."
 
 
 def listed(notes: list[Note]) -> list[Component]:
     """The view's notes, and the way to all."""
-    items = [html.Article([html.P(note.text, className="note-text"), html.Small(stamp(note))]) for note in notes]
-    return [*items, pieces.link("All notes", State("notes"), className="go")]
-
-
-def stamp(note: Note) -> str:
-    """When it was written, to the minute, and whether it was changed since."""
-    when = note.time[:16].replace("T", " ") + " UTC"
-    return f"{when}, edited {note.edited[:16].replace('T', ' ')}" if note.edited else when
+    items = [html.Article([html.P(note.text, className="note-text"), html.Small(note.stamp)]) for note in notes]
+    return [*items, components.link("All notes", State("notes"), className="go")]

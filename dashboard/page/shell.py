@@ -9,11 +9,10 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html,
 from dash.development.base_component import Component
 
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.reading import Problem
+from distcari.dashboard.data.snapshot import Problem
 from distcari.dashboard.data.state import State as View
 from distcari.dashboard.data.state import parse
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.page import note_drawer as note_box
+from distcari.dashboard.page import components, note_drawer
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 POLL = 3000  # milliseconds between a page's questions whether the store has changed
@@ -34,26 +33,27 @@ KEYS = {
     "?": "this list",
 }
 
-# Before anything is drawn: the remembered scheme, so that a dark page never flashes white.
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-{%metas%}
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{%title%}</title>
-<script>
+# Before anything is drawn: the remembered scheme, so that a dark page never flashes white. Its hash is in the policy.
+SCHEME = """
 (function () {
   var kept = localStorage.getItem("mantine-color-scheme-value") || "auto";
   var dark = kept === "dark" || (kept === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
 })();
-</script>
-{%favicon%}
-{%css%}
+"""
+INDEX = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+{{%metas%}}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{%title%}}</title>
+<script>{SCHEME}</script>
+{{%favicon%}}
+{{%css%}}
 </head>
 <body>
-{%app_entry%}
-<footer>{%config%}{%scripts%}{%renderer%}</footer>
+{{%app_entry%}}
+<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
 
@@ -67,7 +67,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
             id="experiments", data=[], value=[], size="xs", searchable=True, placeholder="experiment",
             attributes={"input": {"aria-label": "Experiments"}}, className="experiments", hidePickedOptions=True,
         ),
-        note_box.button(),
+        note_drawer.button(),
         html.Button("?", id="help-open", className="plain", title="Keys (?)", **{"data-key": "?"}),
         dmc.ColorSchemeToggle(
             id="theme", lightIcon=html.Span("☀"), darkIcon=html.Span("☾"), size="md", variant="subtle", color="gray",
@@ -80,7 +80,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
         dcc.Location(id="url", refresh=False), dcc.Store(id="goto"), dcc.Store(id="shown"),
         dcc.Store(id="version", data=0), dcc.Interval(id="tick", interval=POLL),
         header, html.Main(id="page"), html.Div(id="card", **{"aria-hidden": "true"}),
-        dmc.Modal(keys, id="help", title="Keys", size="lg"), note_box.drawer(),
+        dmc.Modal(keys, id="help", title="Keys", size="lg"), note_drawer.drawer(),
     ], defaultColorScheme="auto", theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": FONT})
 
 
@@ -132,13 +132,13 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
         if tuple(names or ()) == catalog.chosen(state):
             return no_update
         at = {axis: label for axis, label in state.at.items() if axis != "experiment"}
-        return pieces.go(state, lambda s: s.with_(experiments=tuple(names or ()), at=at))
+        return components.go(state, lambda s: s.with_(experiments=tuple(names or ()), at=at))
 
 
 def tabs(views: Mapping[str, ModuleType], state: View) -> list[Component]:
     """A link for each view; what the state says of other things goes along."""
     return [
-        pieces.link(module.TITLE, state.with_(view=name), className="view-tab", **current(name == state.view))
+        components.link(module.TITLE, state.with_(view=name), className="view-tab", **current(name == state.view))
         for name, module in views.items()
     ]
 

@@ -1,1 +1,1 @@
-"""Pixels over HTTP."""
+"""What is served beside the page: pixels, and files to download."""

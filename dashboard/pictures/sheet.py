@@ -13,12 +13,15 @@ from typing import Any
 from flask import Flask, Response, request
 from PIL import Image, ImageDraw
 
-from distcari.dashboard.data.catalog import FIGURES, Catalog
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import FIGURES
+from distcari.dashboard.data.encoding import to_8_bit
 from distcari.dashboard.data.facets import Facets, Slot
+from distcari.dashboard.data.pictures import input_pixels, inputs_of, stored
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.pictures import images
-from distcari.dashboard.views import compare
+from distcari.dashboard.data.window import Shown, resolve, window
+from distcari.dashboard.pictures.answers import Refused, in_one_line
 from distcari.exchange.contact_sheet import GAP, HEAD, _font, _write
 
 LARGEST, SMALLEST = 224, 64
@@ -32,32 +35,27 @@ def register(server: Flask, catalog: Catalog) -> None:
     def sheet() -> Response:
         state = parse(request.query_string.decode("ascii", "replace")).with_(view="compare")
         if catalog.problem() or not catalog.chosen(state):
-            raise images.Refused(404, "There is nothing here to draw.")
+            raise Refused(404, "There is nothing here to draw.")
         file = io.BytesIO()
         draw(catalog, state).save(file, "PNG", compress_level=4)
         name = f'attachment; filename="{filename(catalog, state)}"'
         return Response(file.getvalue(), mimetype="image/png",
                         headers={"Content-Disposition": name, "Cache-Control": "no-store"})
 
-    server.add_url_rule("/sheet.png", "sheet", images._plain(sheet))
-
-
-def sheet_url(state: State) -> str:
-    """Address of the contact sheet of a state."""
-    return "/sheet.png" + state.with_(view="compare", slots=(), cell="").search()
+    server.add_url_rule("/sheet.png", "sheet", in_one_line(sheet))
 
 
 def filename(catalog: Catalog, state: State) -> str:
     """A name that says what is on the sheet, of letters that every file system takes."""
-    shown = compare.resolve(catalog, state)
+    shown = resolve(catalog, state)
     name = "_".join([*shown.scope, shown.rows, shown.cols, *shown.at.values()])
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name)[:120] + ".png"
 
 
 def draw(catalog: Catalog, state: State) -> Image.Image:
     """The sheet, RGB."""
-    shown = compare.resolve(catalog, state)
-    grid, _, _ = compare.window(catalog, state, shown)
+    shown = resolve(catalog, state)
+    grid = window(catalog, state, shown).grid
     label = state.own("label") if state.own("label") in FIGURES else ""
     margins = _inputs(catalog, shown, grid)
     across = shown.cols == "image"  # the inputs are a line of their own, else they stand at the margin
@@ -71,8 +69,8 @@ def draw(catalog: Catalog, state: State) -> Image.Image:
     first = top + (tile + GAP) * across
     page = Image.new("RGB", (width, first + max(1, len(grid.rows)) * high + GAP), _PAPER)
     pen = ImageDraw.Draw(page)
-    for i, words in enumerate(lines):
-        pen.text((GAP, 6 + 18 * i), words.replace("−", "-"), fill=_INK if i == 0 else _FAINT, font=_font(13))
+    for i, text in enumerate(lines):
+        pen.text((GAP, 6 + 18 * i), text.replace("−", "-"), fill=_INK if i == 0 else _FAINT, font=_font(13))
     if across:
         _write(pen, (GAP, top + tile // 2 - 8), "input", heads - GAP)
     for x, name in enumerate(grid.cols):
@@ -98,33 +96,28 @@ def side(rows: int, cols: int, margin: bool) -> int:
     return SMALLEST
 
 
-def settings(catalog: Catalog, state: State, shown: compare.Shown) -> list[str]:
+def settings(catalog: Catalog, state: State, shown: Shown) -> list[str]:
     """What is on the sheet and how it was made, in lines."""
     held = [f"{axis} {label}" for axis, label in shown.at.items()]
-    order = [f"{name} sorted by {pieces.words(sort[0])} {'descending' if sort[1] else 'ascending'}"
+    order = [f"{name} sorted by {columns.title(sort[0])} {'descending' if sort[1] else 'ascending'}"
              for name, sort in ((shown.rows, state.sort_rows), (shown.cols, state.sort_cols)) if sort]
-    label = [f"shown: {pieces.words(state.own('label'))}"] if state.own("label") else []
+    label = [f"shown: {columns.title(state.own('label'))}"] if state.own("label") else []
     first = " · ".join([" + ".join(shown.scope), f"{shown.rows} by {shown.cols}", *held, *order, *label])
     lines = [first]
     for name in shown.scope:
-        about = catalog.about(name)
-        made: Mapping[str, Any] = about.meta.get("settings", {}) if about else {}
-        version = about.meta.get("distcari_version", "") if about else ""
-        said = [f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in made.items()]
-        lines.append(" · ".join([f"{name}: distcari {version}", *said]))
+        info = catalog.experiment(name)
+        made: Mapping[str, Any] = info.meta.get("settings", {}) if info else {}
+        version = info.meta.get("distcari_version", "") if info else ""
+        values = [f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in made.items()]
+        lines.append(" · ".join([f"{name}: distcari {version}", *values]))
     return [*lines, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {state.with_(view='compare', slots=()).search()}"]
 
 
-def _inputs(catalog: Catalog, shown: compare.Shown, grid: Facets) -> dict[str, Image.Image]:
+def _inputs(catalog: Catalog, shown: Shown, grid: Facets) -> dict[str, Image.Image]:
     """The input images that the margin or the headings show, by label."""
     wanted = grid.rows if shown.rows == "image" else grid.cols if shown.cols == "image" else [shown.at.get("image", "")]
-    found: dict[str, Image.Image] = {}
-    for experiment in shown.scope:
-        about = catalog.about(experiment)
-        for label in wanted:
-            if about is not None and label not in found and label in about.raw.get("image", {}):
-                found[label] = Image.fromarray(images.input_pixels(about, label))
-    return found
+    infos = inputs_of(catalog, shown.scope, wanted)
+    return {label: Image.fromarray(input_pixels(info, label)) for label, info in infos.items()}
 
 
 def _place(
@@ -135,13 +128,13 @@ def _place(
     why = [slot.status, *textwrap.wrap(slot.reason, max(8, tile // 7))]
     if slot.row is not None:
         try:
-            picture = Image.fromarray(images.to_8_bit(images._stored(catalog, slot.row)))
+            picture = Image.fromarray(to_8_bit(stored(catalog, slot.row)))
         except Exception as error:
             why = ["unreadable", type(error).__name__]
         else:
             page.paste(picture.resize((tile, tile), Image.Resampling.LANCZOS), at)
             if label:
-                figure = pieces.number(slot.row.get(label)).replace("−", "-")
+                figure = columns.number(slot.row.get(label)).replace("−", "-")
                 pen.text((at[0], at[1] + tile + 1), figure, fill=_INK, font=_font(12))
             return
     pen.rectangle((*at, at[0] + tile - 1, at[1] + tile - 1), outline=_BAD if slot.status == "failed" else (205,) * 3)

@@ -7,13 +7,14 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from support.side_store import side_catalog
 
-from distcari.dashboard.data import differences
+from distcari.dashboard.data import columns, differences
+from distcari.dashboard.data.addresses import difference_url, stretched_url
 from distcari.dashboard.data.histograms import histograms
+from distcari.dashboard.data.pictures import shared_range
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.pictures import differences as pictures_diff
-from distcari.dashboard.pictures import images
+from distcari.dashboard.pictures import differences as differences_routes
+from distcari.dashboard.pictures import routes
 from distcari.dashboard.views.side import charts as side_charts
-from distcari.dashboard.views.side import figures as side_figures
 from distcari.dashboard.views.side import slots as side_slots
 from distcari.dashboard.views.side import view as side
 from distcari.figures import radial_spectrum
@@ -29,8 +30,8 @@ def client(catalog):
     from flask import Flask
 
     server = Flask("test")
-    images.register(server, catalog)
-    pictures_diff.register(server, catalog)
+    routes.register(server, catalog)
+    differences_routes.register(server, catalog)
     return server.test_client()
 
 
@@ -54,22 +55,22 @@ def test_the_difference_route_gives_the_pixels_of_a_direct_computation(catalog, 
     colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in differences.stops("delta_e", "all")])
     at = np.clip(wanted, 0, 1) * (len(colours) - 1)
     expected = np.stack([np.interp(at, np.arange(len(colours)), c) for c in colours.T], -1)
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "delta_e", "all", 40)))
+    seen = pixels(client.get(difference_url(a, b, "delta_e", "all", 40)))
     assert np.abs(seen - expected).max() <= 0.51
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "absolute", "all", 0.5)))
+    seen = pixels(client.get(difference_url(a, b, "absolute", "all", 0.5)))
     assert np.abs(seen - np.clip(np.abs(two - one) / 0.5, 0, 1) * 255).max() <= 0.51
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "all", 1)))
+    seen = pixels(client.get(difference_url(a, b, "signed", "all", 1)))
     assert np.abs(seen - ((two - one) / 2 + 0.5) * 255).max() <= 0.51
-    red = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "red", 0.25)))
+    red = pixels(client.get(difference_url(a, b, "signed", "red", 0.25)))
     more = (two - one)[..., 0] > 0.25
     assert (red[more] == (178, 24, 43)).all() and not (red[~more] == (178, 24, 43)).all(-1).any()
 
 
 def test_differences_are_cached_for_ever_under_their_hash_and_black_with_themselves(catalog, client):
     a = row(catalog, model="m")
-    answer = client.get(pictures_diff.difference_url(a, a, "absolute", "all", 0.5))
+    answer = client.get(difference_url(a, a, "absolute", "all", 0.5))
     assert pixels(answer).max() == 0 and "immutable" in answer.headers["Cache-Control"]
-    url = pictures_diff.difference_url(a, a, "absolute", "all", 0.5)
+    url = difference_url(a, a, "absolute", "all", 0.5)
     assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
@@ -93,12 +94,12 @@ def test_unknown_keys_are_not_found(catalog, client, key):
 
 def test_stretching_is_one_range_for_all(catalog, client):
     a, b = row(catalog, model="m"), row(catalog, model="n")
-    low, high = pictures_diff.shared_range(catalog, [a, b])
+    low, high = shared_range(catalog, [a, b])
     both = np.stack([stored(catalog, a), stored(catalog, b)])
     assert abs(low / 255 - np.percentile(both, 0.5)) < 1 / 255 and abs(high / 255 - np.percentile(both, 99.5)) < 1 / 255
     for one in (a, b):
         wanted = np.clip((stored(catalog, one) - low / 255) / ((high - low) / 255), 0, 1) * 255
-        assert np.abs(pixels(client.get(pictures_diff.stretched_url(one, low, high))) - wanted).max() <= 0.51
+        assert np.abs(pixels(client.get(stretched_url(one, low, high))) - wanted).max() <= 0.51
     for query in ("low=9&high=9", "low=-1&high=9", "low=0", "low=0&high=256"):
         assert client.get(f"/stretched/{a['key']}.png?{query}").status_code == 400
 
@@ -207,8 +208,8 @@ def test_the_table_says_how_far_each_slot_is_from_the_first(catalog):
     mean = deltaE_ciede2000(rgb2lab(stored(catalog, a)), rgb2lab(stored(catalog, b))).mean()
     said = text(side.draw(catalog, parse("?view=side"))["figures"])
     assert f"{mean:.1f}" in said and "-1 … 1" in said
-    assert side_figures.signed(0.25).startswith("+0.25") and side_figures.signed(-3.0).startswith("−3")
-    assert side_figures.signed(float("nan")) == "—"
+    assert columns.signed(0.25).startswith("+0.25") and columns.signed(-3.0).startswith("−3")
+    assert columns.signed(float("nan")) == "—"
 
 
 def test_charts_hold_a_line_for_each_finished_slot_in_its_colour(catalog):

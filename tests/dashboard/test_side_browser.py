@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from support.pages import until
 from support.side_store import side_catalog
 from werkzeug.serving import make_server
 
@@ -95,7 +96,7 @@ def test_one_zoom_and_cross_hair_for_all_panes_without_a_question(page):
     assert np.ptp(np.subtract(lines, panes)) < 1
     style = "getComputedStyle(document.querySelector('.side-pane img.picture')).imageRendering"
     assert page.evaluate(style) == "pixelated"
-    page.wait_for_function("location.search.includes('side.zoom')")
+    until(page, "location.search.includes('side.zoom')")
     assert asked == []
     page.mouse.dblclick(box["x"] + 9, box["y"] + 9)
     assert variable(page, "k") == 1 and page.locator("#side-percent").inner_text().endswith("%")
@@ -118,7 +119,7 @@ def test_space_flickers_while_it_is_held_and_the_divider_moves(page):
     page.open("?view=side&side.mode=flicker")
     page.keyboard.down(" ")
     assert has(page, "flip") and page.evaluate("scrollY") == 0
-    page.wait_for_function("!document.getElementById('side').hasAttribute('data-flip')")
+    until(page, "!document.getElementById('side').hasAttribute('data-flip')")
     page.keyboard.up(" ")
     assert not has(page, "flip")
     page.keyboard.press("w")
@@ -140,7 +141,7 @@ def test_a_choice_in_a_selector_is_in_the_url_and_a_reload_shows_the_same(page):
     page.get_by_role("option", name="cup").click()
     state_when(page, lambda s: s.slots and s.slots[1]["image"] == "cup")
     assert variable(page, "k") == 2
-    page.wait_for_function("location.search.includes('side.zoom')")
+    until(page, "location.search.includes('side.zoom')")
     page.reload()
     page.wait_for_selector("#side [data-active]")
     page.wait_for_load_state("networkidle")

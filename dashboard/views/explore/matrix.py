@@ -7,10 +7,11 @@ from dash import html
 from dash.development.base_component import Component
 from plotly import graph_objects as go
 
+from distcari.dashboard.data import columns
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import SIDE, Matrix
 from distcari.dashboard.data.state import State
-from distcari.dashboard.page import components as pieces
+from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.state import PICKED
 from distcari.dashboard.views.explore.strip import labels_of, slot
 
@@ -29,14 +30,14 @@ def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "title": {"text": "ΔE", "side": "top"}},
     )
     square = {"type": "category", "showgrid": False, "automargin": True}
-    return go.Figure(trace, pieces.plot(
+    return go.Figure(trace, components.plot(
         scheme, xaxis={**square, "constrain": "domain"}, clickmode="event",
         yaxis={**square, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
         margin={"l": 48, "r": 6, "t": 10, "b": 40},
     ))
 
 
-def said(matrix: Matrix) -> str:
+def summary(matrix: Matrix) -> str:
     """What was compared, and what was left out."""
     n = len(matrix.places)
     over = f"{n} of {matrix.total:,} pictures of each model, taken evenly" if n < matrix.total else \
@@ -79,7 +80,7 @@ def strip(catalog: Catalog, state: State, matrix: Matrix) -> list[Component]:
     lines = [_line(catalog, state, matrix, one, two, int(p)) for p in order[:MOST_PAIRS]]
     more = f"farthest apart first, {len(lines)} of {len(order)}" if len(order) > len(lines) else "farthest apart first"
     head = html.Div([html.B(f"{one}{BETWEEN}{two}"),
-                     html.Span(f"mean ΔE {pieces.number(float(matrix.mean[a, b]))}, {more}; click to compare")])
+                     html.Span(f"mean ΔE {columns.number(float(matrix.mean[a, b]))}, {more}; click to compare")])
     return [html.Div(head, className="strip-head"), html.Div(lines, className="strip-pairs")]
 
 
@@ -89,6 +90,7 @@ def _line(catalog: Catalog, state: State, matrix: Matrix, one: str, two: str, p:
     side = State("side", experiments=state.experiments, slots=tuple(labels_of(s) for s in slots))
     value = matrix.each[p, matrix.models.index(one), matrix.models.index(two)]
     where = " · ".join(label for axis, label in zip(matrix.axes, place, strict=True) if axis != "experiment")
-    pictures = [pieces.picture(s.row, 160, s.labels) for s in slots if s.row is not None]
-    caption = html.Span([where, html.B(f"ΔE {pieces.number(float(value))}")], className="caption")
-    return pieces.link([*pictures, caption], side, className="strip-pair", title=f"{one}{BETWEEN}{two} side by side")
+    pictures = [components.picture(s.row, 160, s.labels) for s in slots if s.row is not None]
+    caption = html.Span([where, html.B(f"ΔE {columns.number(float(value))}")], className="caption")
+    title = f"{one}{BETWEEN}{two} side by side"
+    return components.link([*pictures, caption], side, className="strip-pair", title=title)

@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from distcari.dashboard.data.catalog import NUMBERS
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.columns import NUMBERS
 from distcari.dashboard.data.grouping import ALL, Groups, spread, summaries
-from distcari.dashboard.data.reading import text
-from distcari.dashboard.page import components as pieces
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.page import components
 from distcari.store.schema import SETTINGS
 
 MOST_POINTS, MOST_IN_VIOLIN, ALL_POINTS = 3000, 300, 60
@@ -66,7 +67,7 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(across))
     shown = known if len(known) <= MOST_POINTS else known[np.linspace(0, len(known) - 1, MOST_POINTS).astype(int)]
     keys = frame["key"].to_numpy(object)
-    said = _said(frame.iloc[shown])
+    names = _cell_names(frame.iloc[shown])
     template = "%{text}<br>" + ("%{x:.3g}, " if x is None else "") + "%{y:.4g}<extra></extra>"
     traces = []
     for j, (label, colour) in enumerate(zip(by.labels, colours(len(by.labels)), strict=True)):
@@ -76,7 +77,7 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
             traces.append(go.Scatter(
                 x=across[at], y=values[at], mode="markers", name=label, showlegend=len(by.labels) > 1,
                 marker={"color": colour, "size": 8 if len(shown) < 500 else 5, "opacity": 0.8},
-                customdata=[[keys[i][:KEY]] for i in at], text=said[mine],
+                customdata=[[keys[i][:KEY]] for i in at], text=names[mine],
                 hovertemplate=template,
                 selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.18}},
             ))
@@ -97,7 +98,7 @@ def heat(
     found = summaries(values, pairs, frame["failed"].to_numpy(bool), width * height)
     mean = np.array([s.mean for s in found]).reshape(height, width)
     lost = [f", {s.failed} failed" if s.failed else "" for s in found]
-    text = np.array([f"n {s.n}, sd {pieces.number(s.sd)}{f}" for s, f in zip(found, lost, strict=True)])
+    text = np.array([f"n {s.n}, sd {columns.number(s.sd)}{f}" for s, f in zip(found, lost, strict=True)])
     size = width * height <= 150 and width <= 14
     trace = go.Heatmap(
         z=mean, x=list(x.labels), y=list(rows.labels), colorscale="Viridis", xgap=2, ygap=2,
@@ -107,7 +108,7 @@ def heat(
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "tickfont": {"size": 10}},
     )
     look = _look(scheme, name, by, xaxis={"type": "category", "showgrid": False}, yaxis={
-        "type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": pieces.words(by)},
+        "type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": columns.title(by)},
     })
     return go.Figure(trace, look)
 
@@ -116,11 +117,11 @@ def _counted(values: NDArray[np.float64], x: Groups, failed: NDArray[np.bool_]) 
     """The groups' labels, with how many cells each has and how many failed."""
     found = summaries(values, x.codes, failed, len(x.labels))
     lost = [f" · {s.failed:,} failed" if s.failed else "" for s in found]
-    said = [f"{label} · n {s.n:,}{f}" for label, s, f in zip(x.labels, found, lost, strict=True)]
-    return said if sum(map(len, said)) < 110 else list(x.labels)  # else the table below has the numbers
+    names = [f"{label} · n {s.n:,}{f}" for label, s, f in zip(x.labels, found, lost, strict=True)]
+    return names if sum(map(len, names)) < 110 else list(x.labels)  # else the table below has the numbers
 
 
-def _said(frame: pd.DataFrame) -> NDArray[Any]:
+def _cell_names(frame: pd.DataFrame) -> NDArray[Any]:
     """For each cell its labels."""
     axes = [name for name in ("model", "layer", "image", "seed", *SETTINGS) if name in frame]
     return np.array([" · ".join(map(text, row)) for row in frame[axes].to_numpy(object)], object)
@@ -129,7 +130,7 @@ def _said(frame: pd.DataFrame) -> NDArray[Any]:
 def _look(scheme: str | None, x: str, y: str, legend: bool = False, **more: Any) -> go.Layout:
     across = {"title": {"text": titled(x)}, "automargin": True, **more.pop("xaxis", {})}
     up = {"title": {"text": titled(y)}, "automargin": True, "hoverformat": ".3g", **more.pop("yaxis", {})}
-    return pieces.plot(
+    return components.plot(
         scheme, xaxis=across, yaxis=up, showlegend=legend, clickmode="event",
         margin={"l": 48, "r": 6, "t": 10 if not legend else 28, "b": 40},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}}, **more,
@@ -138,5 +139,5 @@ def _look(scheme: str | None, x: str, y: str, legend: bool = False, **more: Any)
 
 def titled(name: str) -> str:
     """A column's name with its unit."""
-    unit = pieces.unit(name) if name in NUMBERS else ""
-    return pieces.words(name) + (f" ({unit})" if unit else "")
+    unit = columns.unit(name) if name in NUMBERS else ""
+    return columns.title(name) + (f" ({unit})" if unit else "")

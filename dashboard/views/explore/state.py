@@ -81,16 +81,16 @@ def resolve(catalog: Catalog, state: State) -> Shown:
     held = {axis: state.own(f"in_{axis}") for axis in catalog.axes(experiments) if axis != "experiment"}
     held = {axis: label for axis, label in held.items() if label and label in catalog.labels(experiments, axis)}
     now = {"kind": kind, "x": x, "y": ",".join(y), "by": by}
-    asked = next((name for name, (_, _, said) in ASKED.items()
-                  if kind == said["kind"] and all(now[k] == said.get(k, "") for k in now if kind != "matrix")), "")
+    asked = next((name for name, (_, _, wanted) in ASKED.items() if kind == wanted["kind"]
+                  and (kind == "matrix" or all(now[k] == wanted.get(k, "") for k in now))), "")
     return Shown(tuple(experiments), kind, x, y, by, held, tuple(texts), tuple(figures), asked)
 
 
 def asking(state: State, name: str) -> State:
     """The state that asks a ready-made question; which cells are meant stays."""
-    said = ASKED[name][2]
+    parameters = ASKED[name][2]
     clean: dict[str, str | None] = dict.fromkeys((*OWN, *PICKED))
-    return state.with_(view=NAME).with_extra(**{**clean, **said})
+    return state.with_(view=NAME).with_extra(**{**clean, **parameters})
 
 
 def _one(given: str, known: list[str], default: str) -> str:

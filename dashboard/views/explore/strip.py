@@ -12,12 +12,13 @@ import pandas as pd
 from dash import html
 from dash.development.base_component import Component
 
+from distcari.dashboard.data import columns
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.grouping import ALL, Groups, spread
-from distcari.dashboard.data.reading import text
+from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.state import Labels, State
-from distcari.dashboard.page import components as pieces
+from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.plots import KEY
 from distcari.dashboard.views.explore.state import PICKED, Shown
 
@@ -64,14 +65,14 @@ def strip(
     keys = frame["key"].to_numpy(object)[at[order]]
     total = max(total, len(at))
     some = f"{len(keys)} of {total:,}" if total > len(keys) else f"{len(keys)}"
-    said = f"{some} {'picture' if total == 1 else 'pictures'}{', evenly' if total > len(keys) else ''}"
-    said += f", lowest {pieces.words(figure)} first"
-    said += f"; {lost:,} failed" if lost else ""
-    tiles = [pieces.tile(slot(catalog, row), state, size=160, label=figure, role="listitem")
+    message = f"{some} {'picture' if total == 1 else 'pictures'}{', evenly' if total > len(keys) else ''}"
+    message += f", lowest {columns.title(figure)} first"
+    message += f"; {lost:,} failed" if lost else ""
+    tiles = [components.tile(slot(catalog, row), state, size=160, label=figure, role="listitem")
              for key in keys if (row := catalog.row(str(key))) is not None]
-    close = pieces.link("✕", state.with_extra(**dict.fromkeys(PICKED)), className="step", title="All cells again",
+    close = components.link("✕", state.with_extra(**dict.fromkeys(PICKED)), className="step", title="All cells again",
                         **{"aria-label": "All cells again"})
-    head = html.Div([html.Div([html.B(name), html.Span(said)]), None if nothing else close], className="strip-head")
+    head = html.Div([html.Div([html.B(name), html.Span(message)]), None if nothing else close], className="strip-head")
     hint = html.P(HINT[shown.kind], className="quiet small") if nothing and not state.slots else side_link(state)
     return [head, hint, html.Div(tiles, className="strip-tiles", role="list")]
 
@@ -89,8 +90,9 @@ def side_link(state: State) -> Component:
     if len(state.slots) < 2:
         more = "Shift-click pictures to compare them" if not state.slots else f"{names} picked, Shift-click another"
         return html.P(more, className="quiet small")
-    return html.P([f"{names} picked · ", pieces.link("Compare side by side", state.with_(view="side"), className="go"),
-                   " · ", pieces.link("clear", state.with_(slots=()), className="go")], className="small")
+    side = components.link("Compare side by side", state.with_(view="side"), className="go")
+    clear = components.link("clear", state.with_(slots=()), className="go")
+    return html.P([f"{names} picked · ", side, " · ", clear], className="small")
 
 
 def labels_of(slot_: Slot) -> Labels:

@@ -13,14 +13,13 @@ from distcari.dashboard.data import grouping
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import Distances
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.views.explore import matrix as explore_matrix
-from distcari.dashboard.views.explore import plots as explore_plots
-from distcari.dashboard.views.explore import strip as explore_strip
+from distcari.dashboard.page import components
+from distcari.dashboard.views.explore import matrix, plots, strip
 from distcari.dashboard.views.explore.state import ASKED, MOST_Y, NAME, PICKED, Shown, asking, resolve
 from distcari.dashboard.views.explore.tools import summary, tools
 
 TITLE = "Explore"
+GROWING = 2000  # milliseconds between looks while more pictures are compared
 PLOTS = [f"explore-plot-{i}" for i in range(MOST_Y)]
 _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover", "modeBarButtons": [
     ["select2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d", "toImage"]]}
@@ -28,18 +27,19 @@ _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover", 
 
 def layout(catalog: Catalog, state: State) -> Component:
     """Questions and tools above, plots on the left, pictures on the right. The callback fills in, once drawn."""
-    plots = [html.Div(dcc.Graph(id=name, figure=go.Figure(layout=pieces.plot(None)), config=_CONFIG, responsive=True),
-                      id=f"{name}-box", className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
+    empty = go.Figure(layout=components.plot(None))
+    graphs = [html.Div(dcc.Graph(id=name, figure=empty, config=_CONFIG, responsive=True), id=f"{name}-box",
+                       className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
     return html.Div([
         dmc.VisuallyHidden(html.H1(TITLE)),
         html.Nav(_asked(state, ""), id="explore-asked", className="asked", **{"aria-label": "Questions"}),
         html.Div(_tools(catalog, state), id="explore-tools", className="tools"),
         html.P("", id="explore-said", className="said", **{"aria-live": "polite"}),
         html.Div([
-            html.Div([html.Div(plots, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
+            html.Div([html.Div(graphs, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
             html.Aside([], id="explore-strip", className="strip", **{"aria-label": "Pictures of what is selected"}),
         ], className="explore-columns"),
-        dcc.Store(id="explore-drawn"),
+        dcc.Store(id="explore-drawn"), dcc.Interval(id="explore-tick", interval=GROWING, disabled=True),
     ], className="explore")
 
 
@@ -52,13 +52,25 @@ def register(app: Dash, catalog: Catalog) -> None:
         *[Output(name, "figure") for name in PLOTS], *[Output(f"{name}-box", "hidden") for name in PLOTS],
         Output("explore-summary", "children"), Output("explore-strip", "children"), Output("explore-drawn", "data"),
         Input("url", "search"), Input("version", "data"), Input("theme", "computedColorScheme"),
-        Before("explore-drawn", "data"),
+        Input("explore-tick", "n_intervals"), Before("explore-drawn", "data"),
     )
-    def follow(search: str | None, _: int, scheme: str | None, drawn: str | None) -> Any:
+    def follow(search: str | None, _: int, scheme: str | None, __: int | None, drawn: str | None) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
             raise PreventUpdate
         return draw(catalog, distances, state, scheme, drawn)
+
+    @app.callback(
+        Output("explore-tick", "disabled"), Input("explore-drawn", "data"), Input("explore-tick", "n_intervals"),
+        Before("url", "search"), prevent_initial_call=True,
+    )
+    def look_again(_: str | None, __: int | None, search: str | None) -> bool:
+        """While more pictures are compared than the matrix shows."""
+        state = parse(search)
+        if state.view != NAME or catalog.problem():
+            raise PreventUpdate
+        shown = resolve(catalog, state)
+        return shown.kind != "matrix" or not distances.is_growing(shown.experiments, shown.held)
 
     for i, name in enumerate(PLOTS):
         _follow_marks(app, catalog, i, name)
@@ -84,9 +96,9 @@ def choose(catalog: Catalog, state: State, plot: int, data: dict[str, Any] | Non
         raise PreventUpdate
     shown = resolve(catalog, state)
     if shown.kind == "matrix":
-        return pieces.go(state, lambda s: explore_matrix.picked(s, points[0]))
+        return components.go(state, lambda s: matrix.picked(s, points[0]))
     figure = shown.y[min(plot, len(shown.y) - 1)]
-    return pieces.go(state, lambda s: explore_strip.picked(s, points, shown.kind, figure))
+    return components.go(state, lambda s: strip.picked(s, points, shown.kind, figure))
 
 
 def draw(
@@ -95,44 +107,44 @@ def draw(
     """All outputs of `follow`; plots that have not changed are left alone."""
     shown = resolve(catalog, state)
     bare = state.with_(slots=(), cell="", at={}).with_extra(**dict.fromkeys(PICKED)).search()
-    token = f"{catalog.version()} {scheme} {bare}"
+    found = distances.matrix(shown.experiments, shown.held).ordered() if shown.kind == "matrix" else None
+    token = f"{catalog.version()} {scheme} {bare} {len(found.places) if found else ''}"
     same = token == drawn
-    if shown.kind == "matrix":
-        matrix = distances.matrix(shown.experiments, shown.held).ordered()
-        figures = [] if same else [explore_matrix.plot(matrix, scheme)]
-        strip = explore_matrix.strip(catalog, state, matrix)
-        said: Any = explore_matrix.said(matrix)
+    if found is not None:
+        figures = [] if same else [matrix.plot(found, scheme)]
+        pictures = matrix.strip(catalog, state, found)
+        message: Any = matrix.summary(found)
         table: Any = None
     else:
         frame = grouping.cells(catalog, shown.experiments, dict(shown.held), shown.columns)
         x, by = (grouping.group(catalog, shown.experiments, frame, name) for name in (shown.x, shown.by))
         figures = [] if same else [_figure(frame, x, by, shown, column, scheme) for column in shown.y]
-        strip = explore_strip.strip(catalog, state, shown, frame, x, by)
-        said, table = summary(state, shown, frame, x, by)
+        pictures = strip.strip(catalog, state, shown, frame, x, by)
+        message, table = summary(state, shown, frame, x, by)
     for figure in figures:
         figure.update_layout(uirevision=bare, modebar={"bgcolor": "rgba(0,0,0,0)"})  # zoom stays while the plot does
     return (
-        _asked(state, shown.asked), no_update if same else tools(catalog, state, shown), said,
+        _asked(state, shown.asked), no_update if same else tools(catalog, state, shown), message,
         *([no_update] * MOST_Y if same else (figures + [no_update] * MOST_Y)[:MOST_Y]),
         *([no_update] * MOST_Y if same else [i >= len(figures) for i in range(MOST_Y)]),
-        table, strip, token,
+        table, pictures, token,
     )
 
 
 def _figure(frame: Any, x: grouping.Groups, by: grouping.Groups, shown: Shown, column: str, scheme: str | None) -> Any:
     if shown.kind == "violin":
-        return explore_plots.violins(frame, x, by, shown.x, column, scheme)
+        return plots.violins(frame, x, by, shown.x, column, scheme)
     if shown.kind == "heat":
-        return explore_plots.heat(frame, x, by, shown.x, shown.by, column, scheme)
-    return explore_plots.scatter(frame, x if shown.x in shown.texts else None, by, shown.x, column, scheme)
+        return plots.heat(frame, x, by, shown.x, shown.by, column, scheme)
+    return plots.scatter(frame, x if shown.x in shown.texts else None, by, shown.x, column, scheme)
 
 
 def _asked(state: State, current: str) -> list[Component]:
     """A link for each ready-made question."""
     return [
-        pieces.link(title, asking(state, name), title=said, className="chip",
+        components.link(title, asking(state, name), title=message, className="chip",
                     **({"aria-current": "true"} if name == current else {}))
-        for name, (title, said, _) in ASKED.items()
+        for name, (title, message, _) in ASKED.items()
     ]
 
 

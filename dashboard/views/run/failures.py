@@ -3,15 +3,15 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from distcari.dashboard.data import runs as run_notes
+from distcari.dashboard.data import runs
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.reading import text
-from distcari.dashboard.data.runs import Run
+from distcari.dashboard.data.labels import text
+from distcari.store.runs import RunNote
 
 MOST_REASONS, MOST_CELLS = 8, 12
 
 
-def failures(catalog: Catalog, run: Run) -> list[Component]:
+def failures(catalog: Catalog, run: RunNote) -> list[Component]:
     """A section, if anything is given up: by reason, most frequent first."""
     frame = catalog.failures([run.experiment])
     if not len(frame):
@@ -33,7 +33,7 @@ def failures(catalog: Catalog, run: Run) -> list[Component]:
     rest = len(counts) - len(parts)
     if rest > 0:
         parts.append(html.P(f"and {rest:,} more reasons", className="quiet"))
-    line = run_notes.command(catalog, run.experiment, retry=True)
+    line = runs.command(catalog, run.experiment, retry=True)
     again = html.Div([html.Pre(html.Code(line)), dcc.Clipboard(content=line, title="Copy", className="copy")],
                      className="code")
     title = f"Failed: {len(frame):,} {'cell' if len(frame) == 1 else 'cells'} given up"

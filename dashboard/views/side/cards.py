@@ -9,16 +9,15 @@ from dash.development.base_component import Component
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.state import SLOTS, Labels, State
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.views.side import slots as side_slots
-from distcari.dashboard.views.side.slots import Options
+from distcari.dashboard.page import components
+from distcari.dashboard.views.side.slots import COLOURS, Options, beside, choices, stepped
 
 ORDER = ("model", "layer", "image", "", "seed", "experiment")  # further axes stand where the gap is
 
 
 def badge(name: str) -> html.B:
     """A slot's letter on its colour."""
-    return html.B(name.upper(), className=f"slot-badge {name}", style={"background": side_slots.COLOURS[name]})
+    return html.B(name.upper(), className=f"slot-badge {name}", style={"background": COLOURS[name]})
 
 
 def selector_id(slot: int, axis: str) -> dict[str, Any]:
@@ -44,25 +43,25 @@ def _card(catalog: Catalog, state: State, slots: Sequence[Labels], options: Opti
     ]
     if len(slots) > 2:
         without = tuple(slot for j, slot in enumerate(slots) if j != i)
-        said = {"aria-label": f"Remove slot {name.upper()}"}
-        top.append(pieces.link("✕", state.with_(slots=without), className="step", title="Remove this slot", **said))
+        aria = {"aria-label": f"Remove slot {name.upper()}"}
+        top.append(components.link("✕", state.with_(slots=without), className="step", title="Remove this slot", **aria))
     selectors = [_selector(catalog, state, slots, options, i, axis) for axis in open_]
     return html.Section(
         [html.Div(top, className="slot-top"), html.Div(selectors, className="side-selectors")],
-        className="slot-card", style={"--slot": side_slots.COLOURS[name]},
+        className="slot-card", style={"--slot": COLOURS[name]},
         **{"data-slot": name, "aria-label": f"Slot {name.upper()}"},
     )
 
 
 def _offers(catalog: Catalog, labels: Labels, axis: str) -> bool:
     """Whether there is anything to choose: more than one label, or one that is not the present."""
-    return side_slots.choices(catalog, labels, axis) != [labels[axis]]
+    return choices(catalog, labels, axis) != [labels[axis]]
 
 
 def _selector(
     catalog: Catalog, state: State, slots: Sequence[Labels], options: Options, i: int, axis: str
 ) -> Component:
-    label, known = slots[i][axis], side_slots.choices(catalog, slots[i], axis)
+    label, known = slots[i][axis], choices(catalog, slots[i], axis)
     data = [{"value": text, "label": text} for text in dict.fromkeys([*known, label] if label else known)]
     select = dmc.Select(
         id=selector_id(i, axis), data=data, value=label, label=axis, size="xs", allowDeselect=False,
@@ -70,7 +69,7 @@ def _selector(
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         attributes={"input": {"aria-label": f"{axis} of slot {SLOTS[i].upper()}"}},
     )
-    keys = pieces.KEYS.get(axis, ("", ""))
+    keys = components.KEYS.get(axis, ("", ""))
     steps = [_step(catalog, state, slots, options, i, axis, *to) for to in zip((-1, 1), keys, strict=True)]
     return html.Div([select, *steps], className="side-at")
 
@@ -80,20 +79,20 @@ def _step(
 ) -> Component:
     """A link to the neighbour; `data-step` is its key while the slot is the active one (assets/side.js)."""
     sign, word = ("‹", "Previous") if step < 0 else ("›", "Next")
-    to = side_slots.stepped(catalog, slots, options.linked, i, axis, step)
+    to = stepped(catalog, slots, options.linked, i, axis, step)
     if to is None:
         return html.Span(sign, className="step none", **{"aria-hidden": "true"})
-    said = {"aria-label": f"{word} {axis} of slot {SLOTS[i].upper()}", "data-step": key}
-    return pieces.link(sign, state.with_(slots=to), className="step", title=f"{word} {axis}", **said)
+    aria = {"aria-label": f"{word} {axis} of slot {SLOTS[i].upper()}", "data-step": key}
+    return components.link(sign, state.with_(slots=to), className="step", title=f"{word} {axis}", **aria)
 
 
 def _actions(catalog: Catalog, state: State, slots: Sequence[Labels], options: Options) -> Component:
     a, b, *rest = slots
-    swap = pieces.link(
+    swap = components.link(
         ["⇄ Swap A, B", dmc.Kbd("x", size="xs")], state.with_(slots=(b, a, *rest)),
         className="side-action", title="Swap A and B", **{"data-key": "x"},
     )
-    link = pieces.link(
+    link = components.link(
         ["Move together", dmc.Kbd("g", size="xs")],
         state.with_(slots=tuple(slots)).with_extra(link=None if options.linked else "1"),
         className="side-action", role="switch", title="A choice in one slot is made in all",
@@ -101,6 +100,6 @@ def _actions(catalog: Catalog, state: State, slots: Sequence[Labels], options: O
     )
     parts: list[Component] = [swap, link]
     if len(slots) < len(SLOTS):
-        more = state.with_(slots=(*slots, side_slots.beside(catalog, slots)))
-        parts.insert(0, pieces.link(f"+ Slot {SLOTS[len(slots)].upper()}", more, className="side-action"))
+        more = state.with_(slots=(*slots, beside(catalog, slots)))
+        parts.insert(0, components.link(f"+ Slot {SLOTS[len(slots)].upper()}", more, className="side-action"))
     return html.Div(parts, className="side-actions")

@@ -1,27 +1,23 @@
 """The charts of the chosen cells: gain over steps, colours, power over spatial frequency. One colour for each slot."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 from numpy.typing import NDArray
-from PIL import Image
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.histograms import SPACES, histograms
+from distcari.dashboard.data.pictures import PictureError, array, input_at, values
 from distcari.dashboard.data.state import SLOTS
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.pictures import images
-from distcari.dashboard.pictures.differences import values
-from distcari.dashboard.pictures.images import Refused
+from distcari.dashboard.page import components
 from distcari.dashboard.views.side.cards import badge
-from distcari.dashboard.views.side.panes import words
+from distcari.dashboard.views.side.panes import slot_summary
 from distcari.dashboard.views.side.slots import COLOURS
 from distcari.figures import radial_spectrum
 
@@ -42,7 +38,7 @@ def frames(space: Component) -> list[Component]:
     return [
         html.Figure([
             html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
-            dcc.Graph(id=name, config=config, figure=go.Figure(layout=pieces.plot()), style={"height": HEIGHT}),
+            dcc.Graph(id=name, config=config, figure=go.Figure(layout=components.plot()), style={"height": HEIGHT}),
         ], className=f"{name} side-chart-frame")
         for name, (title, text) in CHARTS.items()
     ]
@@ -50,9 +46,9 @@ def frames(space: Component) -> list[Component]:
 
 def gain(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     """The gain of each step, of every slot that is done."""
-    figure = go.Figure(layout=pieces.plot(showlegend=False))
+    figure = go.Figure(layout=components.plot(showlegend=False))
     for name, slot, row in _done(found):
-        curve = np.asarray(images._cell(catalog, row, "gain_curve"), np.float32)
+        curve = np.asarray(array(catalog, row, "gain_curve"), np.float32)
         known = np.flatnonzero(~np.isnan(curve))
         figure.add_scatter(x=known + 1, y=curve[known], **_line(name, slot), hovertemplate="step %{x}: %{y:.3g}")
     figure.update_xaxes(title=_title("step"), rangemode="tozero").update_yaxes(title=_title("gain"))
@@ -63,7 +59,7 @@ def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
     """Histograms of three channels, one beside the other; the input of slot A in grey."""
     channels = SPACES[space]
     figure = make_subplots(1, len(channels), shared_yaxes=True, horizontal_spacing=0.05)
-    figure.update_layout(pieces.plot(showlegend=False))
+    figure.update_layout(components.plot(showlegend=False))
     highest = 0.0
     for picture, line in _pictures(catalog, found):
         for i, (_, centres, share) in enumerate(histograms(picture, space)):
@@ -79,7 +75,7 @@ def colours(catalog: Catalog, found: Sequence[Slot], space: str) -> go.Figure:
 
 def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     """Mean power over frequency, both logarithmic; the input of slot A in grey."""
-    figure = go.Figure(layout=pieces.plot(showlegend=False))
+    figure = go.Figure(layout=components.plot(showlegend=False))
     for picture, line in _pictures(catalog, found):
         frequency, power = radial_spectrum(picture)
         figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,
@@ -92,7 +88,7 @@ def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
 def key(found: Sequence[Slot]) -> list[Component]:
     """What the colours mean, for all charts at once."""
     image = found[0].labels.get("image", "") if found else ""
-    parts = [html.Span([badge(SLOTS[i]), words(slot) + ("" if slot.row is not None else f" ({slot.status})")])
+    parts = [html.Span([badge(SLOTS[i]), slot_summary(slot) + ("" if slot.row is not None else f" ({slot.status})")])
              for i, slot in enumerate(found)]
     return [*parts, html.Span([html.I(style={"background": INPUT}), f"input {image}"])]
 
@@ -110,7 +106,8 @@ def _done(found: Sequence[Slot]) -> list[tuple[str, Slot, Mapping[str, Any]]]:
 
 
 def _line(name: str, slot: Slot) -> dict[str, Any]:
-    return {"mode": "lines", "name": f"{name.upper()} {words(slot)}", "line": {"color": COLOURS[name], "width": 1.8}}
+    text = f"{name.upper()} {slot_summary(slot)}"
+    return {"mode": "lines", "name": text, "line": {"color": COLOURS[name], "width": 1.8}}
 
 
 def _pictures(catalog: Catalog, found: Sequence[Slot]) -> list[tuple[NDArray[Any], dict[str, Any]]]:
@@ -119,19 +116,13 @@ def _pictures(catalog: Catalog, found: Sequence[Slot]) -> list[tuple[NDArray[Any
     for name, slot, row in _done(found):
         try:
             pictures.append((values(catalog, row), _line(name, slot)))
-        except Refused:  # it is being computed anew; its pane says so
+        except PictureError:  # it is being computed anew; its pane says so
             continue
-    about = catalog.about(found[0].experiment) if found else None
     image = found[0].labels.get("image", "") if found else ""
-    known = about is not None and image in about.raw.get("image", {})
-    if about is not None and known and pictures and about.input(image) is not None:
-        shape = pictures[0][0].shape
-        line = {"mode": "lines", "name": f"input {image}", "line": {"color": INPUT, "width": 1.2}}
-        pictures.insert(0, (_input(catalog, found[0].experiment, image, shape[1], shape[0]), line))
+    if pictures:
+        height, width = pictures[0][0].shape[:2]
+        shown = input_at(catalog, found[0].experiment, image, (width, height))
+        if shown is not None:
+            line = {"mode": "lines", "name": f"input {image}", "line": {"color": INPUT, "width": 1.2}}
+            pictures.insert(0, (shown, line))
     return pictures
-
-
-@lru_cache(maxsize=16)
-def _input(catalog: Catalog, experiment: str, image: str, width: int, height: int) -> NDArray[np.float32]:
-    stored = Image.fromarray(catalog.store.arrays(experiment).input(image))
-    return np.asarray(stored.resize((width, height), Image.Resampling.LANCZOS), np.float32) / np.float32(255)

@@ -7,13 +7,11 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from distcari.dashboard.data import differences
+from distcari.dashboard.data import columns, differences
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
+from distcari.dashboard.data.pictures import PictureError, between
 from distcari.dashboard.data.state import SLOTS
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.pictures.differences import between
-from distcari.dashboard.pictures.images import Refused
 from distcari.dashboard.views.side.cards import badge
 
 Line = tuple[str, str, str, list[Any]]  # name, unit, meaning, cells
@@ -46,10 +44,10 @@ def _figure(found: Sequence[Slot], name: str) -> Line:
     first, cells = found[0].figure(name), []
     for i, slot in enumerate(found):
         value = slot.row.get(name) if slot.row is not None else None
-        cells.append(pieces.number(value))
+        cells.append(columns.number(value))
         if i:
-            cells.append(signed(slot.figure(name) - first))
-    return pieces.words(name), pieces.unit(name), pieces.meaning(name), cells
+            cells.append(columns.signed(slot.figure(name) - first))
+    return columns.title(name), columns.unit(name), columns.meaning(name), cells
 
 
 def _pixels(catalog: Catalog, found: Sequence[Slot], kind: str) -> Line:
@@ -60,13 +58,7 @@ def _pixels(catalog: Catalog, found: Sequence[Slot], kind: str) -> Line:
         if found[0].row is not None and slot.row is not None:
             try:
                 mean = differences.summary(between(catalog, found[0].row, slot.row, kind), 1).mean
-            except Refused:  # of another size; the pane of the difference says so
+            except PictureError:  # of another size; the pane of the difference says so
                 mean = float("nan")
-        cells += ["", pieces.number(mean)]
+        cells += ["", columns.number(mean)]
     return name, unit, meaning, cells
-
-
-def signed(value: float) -> str:
-    """A difference with its sign: +0.12, −3, 0; a dash for none."""
-    text = pieces.number(value)
-    return f"+{text}" if value > 0 and text != "0" else text

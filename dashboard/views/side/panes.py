@@ -11,15 +11,14 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from distcari.dashboard.data import differences
+from distcari.dashboard.data import columns, differences
+from distcari.dashboard.data.addresses import difference_url, input_url, match_url, picture_url, stretched_url
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
+from distcari.dashboard.data.pictures import PictureError, between
 from distcari.dashboard.data.state import SLOTS, State
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.pictures.differences import between, difference_url, stretched_url
-from distcari.dashboard.pictures.images import Refused, input_url, match_url, picture_url
+from distcari.dashboard.page import components
 from distcari.dashboard.views.side.cards import badge
-from distcari.dashboard.views.side.figures import signed
 from distcari.dashboard.views.side.slots import Options
 from distcari.store.schema import SETTINGS
 
@@ -30,17 +29,17 @@ def stage(
 ) -> Component:
     """All panes of a mode. `scale`: of the differences; `stretch`: the range shared by all slots, None as stored."""
     panes = [_pane(state, found, i, stretch) for i in range(len(found))]
-    rows, columns = 1, len(found) + 1
+    rows, width = 1, len(found) + 1
     if options.mode in ("swipe", "flicker"):
-        panes, columns = [_pair(catalog, found, options, stretch)], 2
+        panes, width = [_pair(catalog, found, options, stretch)], 2
     panes.append(_input(catalog, found))
     if options.mode == "difference":
         shown = [_difference(catalog, found, i, options, scale) for i in range(1, len(found))]
-        columns, rows = (4, 1) if len(found) == 2 else (len(found), 2)
+        width, rows = (4, 1) if len(found) == 2 else (len(found), 2)
         panes = [*panes[:2], *shown, panes[2]] if rows == 1 else [*panes, *shown]  # B − A lies under B
     return html.Div(
         panes, className=f"side-panes in-{options.mode} on-{options.background}",
-        style={"--wide-cols": columns, "--rows": rows},
+        style={"--wide-cols": width, "--rows": rows},
     )
 
 
@@ -50,22 +49,22 @@ def _pane(state: State, found: Sequence[Slot], i: int, stretch: tuple[int, int] 
     if i and slot.row is not None and found[0].row is not None:
         ghost = html.Img(src=_source(found[0].row, stretch), alt="", draggable="false")
         parts.append(html.Div([html.Div(ghost, className="world"), badge("a")], className="ghost", **_hidden()))
-    said: list[Any] = [badge(name)]
+    caption: list[Any] = [badge(name)]
     if slot.row is not None:
-        said.append(html.Span(f"gain {pieces.number(slot.row.get('gain'))} · "
-                              f"cosine {pieces.number(slot.row.get('cosine'))}", className="side-said"))
-        said.append(html.Span(className="side-rgb", **{"data-rgb": ""}))
+        caption.append(html.Span(f"gain {columns.number(slot.row.get('gain'))} · "
+                              f"cosine {columns.number(slot.row.get('cosine'))}", className="side-said"))
+        caption.append(html.Span(className="side-rgb", **{"data-rgb": ""}))
         to = State("cell", experiments=state.experiments, cell=slot.key)
-        about = {"aria-label": f"Open the cell of slot {name.upper()}"}
-        said.append(pieces.link("open", to, className="side-open", **about))
+        aria = {"aria-label": f"Open the cell of slot {name.upper()}"}
+        caption.append(components.link("open", to, className="side-open", **aria))
     else:
-        said.append(html.Span(slot.status, className="side-said"))
-    return _figure(parts, said, **{"data-slot": name})
+        caption.append(html.Span(slot.status, className="side-said"))
+    return _figure(parts, caption, **{"data-slot": name})
 
 
 def _pair(catalog: Catalog, found: Sequence[Slot], options: Options, stretch: tuple[int, int] | None) -> Component:
     """Two pictures over each other, for swipe and flicker."""
-    halves, said = [], []
+    halves, caption = [], []
     for side, name in (("left", options.left), ("right", options.right)):
         if name == "input":
             slot, mark = found[0], html.B("input", className="slot-badge of-input")
@@ -73,36 +72,36 @@ def _pair(catalog: Catalog, found: Sequence[Slot], options: Options, stretch: tu
         else:
             slot, mark = found[SLOTS.index(name)], badge(name)
             inner = _world(slot, name, stretch)
-        text = slot.labels.get("image", "") if name == "input" else words(slot)
+        text = slot.labels.get("image", "") if name == "input" else slot_summary(slot)
         halves.append(html.Div([*inner, html.Span(mark, className="side-mark")], className=f"half {side}"))
-        said.append(html.Span([mark, html.Span(text, className="side-said")], className=f"of-{side}"))
+        caption.append(html.Span([mark, html.Span(text, className="side-said")], className=f"of-{side}"))
     if options.mode == "swipe":
-        about = {"role": "slider", "aria-label": "Divider", "aria-valuemin": "0", "aria-valuemax": "100",
-                 "aria-valuenow": "50"}
-        halves.append(html.Div(html.Span("⇔"), className="divider", tabIndex=0, **about))
-    return _figure(halves, said, **{"data-pair": ""})
+        aria = {"role": "slider", "aria-label": "Divider", "aria-valuemin": "0", "aria-valuemax": "100",
+                "aria-valuenow": "50"}
+        halves.append(html.Div(html.Span("⇔"), className="divider", tabIndex=0, **aria))
+    return _figure(halves, caption, **{"data-pair": ""})
 
 
 def _difference(catalog: Catalog, found: Sequence[Slot], i: int, options: Options, scale: float) -> Component:
     a, b, name = found[0], found[i], SLOTS[i]
-    said: list[Any] = [badge(name), "−", badge("a")]
+    caption: list[Any] = [badge(name), "−", badge("a")]
     if a.row is None or b.row is None:
         missing = " and ".join(n.upper() for n, slot in (("a", a), (name, b)) if slot.row is None)
-        return _figure([_why("no difference", f"{missing} has no picture: {(b if a.row else a).status}.")], said)
+        return _figure([_why("no difference", f"{missing} has no picture: {(b if a.row else a).status}.")], caption)
     try:
         values = differences.channel(between(catalog, a.row, b.row, options.kind), options.channel)
-    except Refused as refusal:
-        return _figure([_why("no difference", refusal.line)], said)
+    except PictureError as error:
+        return _figure([_why("no difference", str(error))], caption)
     unit = " ΔE" if options.kind == "delta_e" else ""
     numbers = differences.summary(values, scale)
-    text = f"mean {pieces.number(numbers.mean)}{unit} · 95 % below {pieces.number(numbers.p95)}{unit}"
+    text = f"mean {columns.number(numbers.mean)}{unit} · 95 % below {columns.number(numbers.p95)}{unit}"
     if options.kind == "signed":
-        text = f"mean {signed(float(values.mean()))} · magnitude: {text}"
+        text = f"mean {columns.signed(float(values.mean()))} · magnitude: {text}"
     if numbers.above >= 0.0005:
         text += f" · {100 * numbers.above:.1f} % off scale"
     alt = f"{differences.KINDS[options.kind][0]} difference of slot {name.upper()} from slot A: {text}"
     image = html.Img(src=difference_url(a.row, b.row, options.kind, options.channel, scale), alt=alt, draggable="false")
-    return _figure([html.Div(image, className="world")], [*said, html.Span(text, className="side-said")])
+    return _figure([html.Div(image, className="world")], [*caption, html.Span(text, className="side-said")])
 
 
 def _input(catalog: Catalog, found: Sequence[Slot]) -> Component:
@@ -110,28 +109,28 @@ def _input(catalog: Catalog, found: Sequence[Slot]) -> Component:
     groups: dict[str, list[int]] = {}
     for i, slot in enumerate(found):
         groups.setdefault(str(_input_source(catalog, slot)).rpartition("v=")[2], []).append(i)
-    worlds, said = [], []
+    worlds, caption = [], []
     for first, *more in groups.values():
         names = {"data-for": " ".join(SLOTS[i] for i in (first, *more)), "hidden": first > 0}
         worlds.append(html.Div(_input_picture(catalog, found[first]), className="world", **names))
         text = ["input ", html.Strong(found[first].labels.get("image", ""))]
         of = f" of {', '.join(SLOTS[i].upper() for i in (first, *more))}" if len(groups) > 1 else ""
-        said.append(html.Span([*text, of], className="side-said", **names))
-    return _figure(worlds, said, **{"data-input": ""})
+        caption.append(html.Span([*text, of], className="side-said", **names))
+    return _figure(worlds, caption, **{"data-input": ""})
 
 
-def _figure(inside: list[Any], said: list[Any], **props: Any) -> Component:
+def _figure(inside: list[Any], caption: list[Any], **props: Any) -> Component:
     cross = [html.I(className="cross-x", **_hidden()), html.I(className="cross-y", **_hidden())]
     glass = html.Div([*inside, *cross], className="glass")
-    return html.Figure([glass, html.Figcaption(said)], className="side-pane", **props)
+    return html.Figure([glass, html.Figcaption(caption)], className="side-pane", **props)
 
 
 def _world(slot: Slot, name: str, stretch: tuple[int, int] | None) -> list[Any]:
     """A slot's picture and its match map, or why there is none."""
     if slot.row is None:
         return [_why(slot.status, slot.reason)]
-    picture = html.Img(src=_source(slot.row, stretch), alt=f"Slot {name.upper()}: {pieces.alt(slot.row, slot.labels)}",
-                       className="picture", draggable="false")
+    alt = f"Slot {name.upper()}: {components.alt(slot.row, slot.labels)}"
+    picture = html.Img(src=_source(slot.row, stretch), alt=alt, className="picture", draggable="false")
     match = html.Img(src=match_url(slot.row, 448), alt="", className="match", draggable="false")
     return [html.Div([picture, match], className="world")]
 
@@ -142,10 +141,10 @@ def _source(row: Mapping[str, Any], stretch: tuple[int, int] | None) -> str:
 
 def _input_source(catalog: Catalog, slot: Slot) -> str:
     """The input's address as an exact PNG; empty where the experiment has no such image."""
-    about, image = catalog.about(slot.experiment), slot.labels.get("image", "")
-    if about is None or image not in about.raw.get("image", {}):
+    info, image = catalog.experiment(slot.experiment), slot.labels.get("image", "")
+    if info is None or image not in info.raw.get("image", {}):
         return ""
-    return input_url(catalog, slot.experiment, image).replace(".webp?", ".png?")
+    return input_url(catalog, slot.experiment, image, kind="png")
 
 
 def _input_picture(catalog: Catalog, slot: Slot) -> Component:
@@ -159,7 +158,7 @@ def _why(status: str, reason: str) -> Component:
     return html.Div([html.Strong(status), html.Span(reason)], className=f"side-why {status.replace(' ', '-')}")
 
 
-def words(slot: Slot) -> str:
+def slot_summary(slot: Slot) -> str:
     """A slot's labels on one line."""
     own = [str(slot.labels[axis]) for axis in ("model", "layer", "image") if axis in slot.labels]
     return " · ".join([*own, *(f"{axis} {slot.labels[axis]}" for axis in SETTINGS if axis in slot.labels)])

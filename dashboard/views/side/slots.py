@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from distcari.dashboard.data import differences
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
-from distcari.dashboard.data.reading import text
+from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.state import SLOTS, Labels, State
-from distcari.dashboard.views import compare
+from distcari.dashboard.data.window import resolve
 
 NAME = "side"
 MODES = {"side": "Side by side", "swipe": "Swipe", "flicker": "Flicker", "difference": "Difference"}
@@ -74,7 +74,7 @@ def _first(catalog: Catalog, state: State, experiment: str) -> dict[str, str]:
     if state.cell and (row := catalog.row(state.cell)) is not None:
         axes = catalog.axes([str(row["experiment"])])
         return {"experiment": str(row["experiment"]), **{axis: text(row[axis]) for axis in axes}}
-    held = {axis: label for axis, label in compare.resolve(catalog, state).at.items() if axis != "experiment"}
+    held = {axis: label for axis, label in resolve(catalog, state).at.items() if axis != "experiment"}
     at = fill(catalog, held, experiment)
     planned = layers(catalog, at)
     return at if at.get("layer", "") in planned else {**at, "layer": next(iter(planned), "")}
@@ -93,10 +93,10 @@ def beside(catalog: Catalog, slots: Sequence[Labels]) -> dict[str, str]:
 
 def layers(catalog: Catalog, labels: Labels) -> list[str]:
     """The layers that a slot's model has."""
-    about = catalog.about(labels.get("experiment", ""))
+    info = catalog.experiment(labels.get("experiment", ""))
     model = labels.get("model", "")
     found = catalog.labels([labels.get("experiment", "")], "layer")
-    return [layer for layer in found if about is None or about.plans(model, layer)]
+    return [layer for layer in found if info is None or info.plans(model, layer)]
 
 
 def choices(catalog: Catalog, labels: Labels, axis: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The bar above the stage: modes, what each mode can be told, zoom; and the line that says how pictures are shown."""
+"""The bar above the stage: modes, the choices of each mode, zoom; and the line that says how pictures are shown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from distcari.dashboard.data import differences
+from distcari.dashboard.data.encoding import MATCH_STOPS
 from distcari.dashboard.data.state import SLOTS, State
-from distcari.dashboard.page import components as pieces
+from distcari.dashboard.page import components
 from distcari.dashboard.views.side.slots import BACKGROUNDS, MODES, Options
 
 KEYS = {"side": "s", "swipe": "w", "flicker": "f", "difference": "d"}
@@ -20,7 +21,7 @@ CHANNEL_WORDS = {"all": "R, G, B", "red": "red", "green": "green", "blue": "blue
 def tools(state: State, options: Options, count: int) -> list[Component]:
     """Modes as links, then the mode's own choices, then how pictures are shown."""
     modes = [
-        pieces.link(text, state.with_extra(mode=mode if mode != "side" else None), className="side-mode",
+        components.link(text, state.with_extra(mode=mode if mode != "side" else None), className="side-mode",
                     title=f"{text} ({KEYS[mode]})", **{"data-key": KEYS[mode]},
                     **({"aria-current": "true"} if mode == options.mode else {}))
         for mode, text in MODES.items()
@@ -29,17 +30,17 @@ def tools(state: State, options: Options, count: int) -> list[Component]:
     return [
         html.Nav(modes, className="side-modes", **{"aria-label": "How to compare"}),
         *_of_mode(options, count),
-        pieces.choice("side.norm", "values", norms, options.norm or "none"),
-        pieces.choice("side.background", "background", _plain(BACKGROUNDS), options.background),
+        components.choice("side.norm", "values", norms, options.norm or "none"),
+        components.choice("side.background", "background", _plain(BACKGROUNDS), options.background),
     ]
 
 
 def _of_mode(options: Options, count: int) -> list[Component]:
     if options.mode in ("swipe", "flicker"):
         sides = [{"value": n, "label": n if n == "input" else n.upper()} for n in (*SLOTS[:count], "input")]
-        words = ("left", "right") if options.mode == "swipe" else ("first", "second")
-        return [pieces.choice("side.left", words[0], sides, options.left),
-                pieces.choice("side.right", words[1], sides, options.right)]
+        titles = ("left", "right") if options.mode == "swipe" else ("first", "second")
+        return [components.choice("side.left", titles[0], sides, options.left),
+                components.choice("side.right", titles[1], sides, options.right)]
     if options.mode != "difference":
         return []
     kinds = [{"value": kind, "label": text} for kind, (text, _) in differences.KINDS.items()]
@@ -49,11 +50,11 @@ def _of_mode(options: Options, count: int) -> list[Component]:
     steps.append({"value": "fit", "label": "that fits all"})
     channels = [{"value": name, "label": text} for name, text in CHANNEL_WORDS.items()]
     found = [
-        pieces.choice("side.kind", "difference from A", kinds, options.kind),
-        pieces.choice("side.scale", "scale, for all", steps, options.scale),
+        components.choice("side.kind", "difference from A", kinds, options.kind),
+        components.choice("side.scale", "scale, for all", steps, options.scale),
     ]
     if options.kind != "delta_e":
-        found.append(pieces.choice("side.channel", "channel", channels, options.channel))
+        found.append(components.choice("side.channel", "channel", channels, options.channel))
     return found
 
 
@@ -82,7 +83,7 @@ def match_slider(match: int) -> Component:
     )
     return html.Div([
         html.Span("match map", title="Cosine of the picture's and the input's activations at each position"),
-        slider, gradient(("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"), ("−1", "0", "1"), "cosine"),
+        slider, gradient(MATCH_STOPS, ("−1", "0", "1"), "cosine"),
     ], className="match-tools")
 
 
@@ -90,11 +91,11 @@ def gradient(colours: Sequence[str], ticks: Sequence[str], unit: str) -> Compone
     """A colour scale with its numbers and unit."""
     bar = html.Div(className="side-scale", style={"background": f"linear-gradient(to right, {', '.join(colours)})"})
     numbers = html.Div([html.Span(tick) for tick in ticks], className="side-ticks")
-    about = {"aria-label": f"Colour scale, {unit}: {' to '.join(ticks)}"}
-    return html.Div([html.Div([bar, numbers]), html.Span(unit)], className="side-legend", role="img", **about)
+    aria = {"aria-label": f"Colour scale, {unit}: {' to '.join(ticks)}"}
+    return html.Div([html.Div([bar, numbers]), html.Span(unit)], className="side-legend", role="img", **aria)
 
 
-def said(options: Options, scale: float, stretch: tuple[int, int] | None) -> list[Component]:
+def summary(options: Options, scale: float, stretch: tuple[int, int] | None) -> list[Component]:
     """How pictures and differences are shown, in words and with the colour scale."""
     text = "Pictures as stored, not normalised." if stretch is None else \
         f"Pictures stretched over one range for all, {stretch[0]} – {stretch[1]} of 255."

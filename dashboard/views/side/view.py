@@ -1,6 +1,6 @@
 """Side by side: two to four cells under one zoom, by swipe, flicker and difference; their charts and figures.
 
-The slots are the URL's; options are `side.*` (see side_slots.Options). `side.zoom` and `side.match` belong to
+The slots are the URL's; options are `side.*` (see slots.Options). `side.zoom` and `side.match` belong to
 assets/side.js, which writes them to the URL without a question to the server.
 """
 
@@ -16,16 +16,10 @@ from dash.exceptions import PreventUpdate
 from distcari.dashboard.data import differences
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.facets import Slot
+from distcari.dashboard.data.pictures import PictureError, between, shared_range
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.page import components as pieces
-from distcari.dashboard.pictures.differences import between, shared_range
-from distcari.dashboard.pictures.images import Refused
-from distcari.dashboard.views.side import cards as side_cards
-from distcari.dashboard.views.side import charts as side_charts
-from distcari.dashboard.views.side import figures as side_figures
-from distcari.dashboard.views.side import panes as side_panes
-from distcari.dashboard.views.side import slots as side_slots
-from distcari.dashboard.views.side import tools as side_tools
+from distcari.dashboard.page import components
+from distcari.dashboard.views.side import cards, charts, figures, panes, slots, tools
 from distcari.dashboard.views.side.slots import Options
 
 NAME, TITLE = "side", "Side by side"
@@ -44,15 +38,15 @@ def layout(catalog: Catalog, state: State) -> Component:
         dmc.VisuallyHidden(html.H1(TITLE)),
         html.Div(drawn["cards"], id="side-cards", className="side-cards"),
         html.Div([
-            html.Div(drawn["tools"], id="side-tools", className="side-choices"), side_tools.fixed(),
+            html.Div(drawn["tools"], id="side-tools", className="side-choices"), tools.fixed(),
         ], className="side-bar"),
         html.Div([
-            side_tools.match_slider(int(match) if match.isdecimal() and int(match[:4]) <= 100 else 0),
+            tools.match_slider(int(match) if match.isdecimal() and int(match[:4]) <= 100 else 0),
             html.Div(drawn["said"], id="side-said", className="shown-how", **{"aria-live": "polite"}),
         ], className="side-line"),
         html.Div(drawn["stage"], id="side-stage"),
         html.Div(drawn["key"], id="side-key", className="side-chart-key"),
-        html.Div(side_charts.frames(space), className="side-charts"),
+        html.Div(charts.frames(space), className="side-charts"),
         html.Div(drawn["figures"], id="side-figures", className="side-figures"),
     ], id="side", className="side")
 
@@ -82,16 +76,16 @@ def register(app: Dash, catalog: Catalog) -> None:
         return [drawn[part] for part in PARTS]
 
     @app.callback(
-        *(Output(name, "figure") for name in side_charts.CHARTS), Input("url", "search"), Input("version", "data"),
+        *(Output(name, "figure") for name in charts.CHARTS), Input("url", "search"), Input("version", "data"),
     )
     def chart(search: str | None, _: int) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
             raise PreventUpdate
-        found = side_slots.cells(catalog, side_slots.filled(catalog, state))
-        space = side_slots.options(state, len(found)).space
-        return (side_charts.gain(catalog, found), side_charts.colours(catalog, found, space),
-                side_charts.spectra(catalog, found))
+        found = slots.cells(catalog, slots.filled(catalog, state))
+        space = slots.options(state, len(found)).space
+        return (charts.gain(catalog, found), charts.colours(catalog, found, space),
+                charts.spectra(catalog, found))
 
     @app.callback(
         Output("goto", "data", allow_duplicate=True), Input({"type": "side-at", "slot": ALL, "axis": ALL}, "value"),
@@ -109,43 +103,43 @@ def register(app: Dash, catalog: Catalog) -> None:
     )
     def choose_space(space: str, search: str | None) -> Any:
         state = parse(search)
-        if state.view != NAME or space == side_slots.options(state, 2).space:
+        if state.view != NAME or space == slots.options(state, 2).space:
             return no_update
-        return pieces.go(state, lambda s: s.with_extra(space=space))
+        return components.go(state, lambda s: s.with_extra(space=space))
 
 
 def chosen(catalog: Catalog, search: str | None, at: int, axis: str, label: str | None) -> Any:
     """The query string after a choice in a slot's selector; `no_update` where it changes nothing."""
     state = parse(search)
-    slots = side_slots.filled(catalog, state)
-    if state.view != NAME or not label or at >= len(slots) or slots[at].get(axis, label) == label:
+    placed = slots.filled(catalog, state)
+    if state.view != NAME or not label or at >= len(placed) or placed[at].get(axis, label) == label:
         return no_update
-    linked = side_slots.options(state, len(slots)).linked
-    return state.with_(slots=side_slots.choose(catalog, slots, linked, at, axis, label)).search()
+    linked = slots.options(state, len(placed)).linked
+    return state.with_(slots=slots.choose(catalog, placed, linked, at, axis, label)).search()
 
 
 def draw(catalog: Catalog, state: State) -> dict[str, Any]:
     """All parts of the view but the charts."""
-    slots = side_slots.filled(catalog, state)
-    if not slots:
+    placed = slots.filled(catalog, state)
+    if not placed:
         return dict.fromkeys(PARTS, ())
-    found, options = side_slots.cells(catalog, slots), side_slots.options(state, len(slots))
+    found, options = slots.cells(catalog, placed), slots.options(state, len(placed))
     stretch = _stretch(catalog, found) if options.norm == "shared" else None
     scale = _scale(catalog, found, options)
     return {
-        "cards": side_cards.cards(catalog, state, slots, options),
-        "tools": side_tools.tools(state.with_(slots=tuple(slots)), options, len(slots)),
-        "said": side_tools.said(options, scale, stretch),
-        "stage": side_panes.stage(catalog, state, found, options, scale, stretch),
-        "key": side_charts.key(found),
-        "figures": side_figures.table(catalog, found),
+        "cards": cards.cards(catalog, state, placed, options),
+        "tools": tools.tools(state.with_(slots=tuple(placed)), options, len(placed)),
+        "said": tools.summary(options, scale, stretch),
+        "stage": panes.stage(catalog, state, found, options, scale, stretch),
+        "key": charts.key(found),
+        "figures": figures.table(catalog, found),
     }
 
 
 def _stretch(catalog: Catalog, found: Sequence[Slot]) -> tuple[int, int] | None:
     try:
         return shared_range(catalog, [slot.row for slot in found if slot.row is not None])
-    except Refused:  # one is being computed anew: as stored until it is there
+    except PictureError:  # one is being computed anew: as stored until it is there
         return None
 
 
@@ -159,6 +153,6 @@ def _scale(catalog: Catalog, found: Sequence[Slot], options: Options) -> float:
             try:
                 whole = between(catalog, found[0].row, slot.row, options.kind)
                 maps.append(differences.channel(whole, options.channel))
-            except Refused:
+            except PictureError:
                 continue
     return differences.fitting(maps, options.kind)

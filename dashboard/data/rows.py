@@ -6,19 +6,21 @@ A page of 100,000 rows costs 0.1 s when filters or order change and next to noth
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from flask import Flask, Response, request, stream_with_context
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from distcari.dashboard.data.catalog import NUMBERS, Catalog
-from distcari.dashboard.data.reading import text
-from distcari.dashboard.data.state import Sort, parse
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import NUMBERS
+from distcari.dashboard.data.csv_text import as_text
+from distcari.dashboard.data.json_text import parsed
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.state import Sort
 from distcari.store.schema import COLUMNS
 
 DATES = ("started_at", "finished_at")
@@ -35,7 +37,7 @@ class Rows:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._kept: OrderedDict[Any, tuple[pd.DataFrame, NDArray[np.intp]]] = OrderedDict()
+        self._kept: LRUCache[Any, tuple[pd.DataFrame, NDArray[np.intp]]] = LRUCache(4)
         self._lock = threading.Lock()
 
     def find(
@@ -44,17 +46,15 @@ class Rows:
         """The frame, and the positions in it of the rows that pass, in order."""
         name = (self.catalog.version(), tuple(experiments), json.dumps(filters, sort_keys=True), tuple(sort))
         with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-                return self._kept[name]
+            if (known := self._kept.get(name)) is not None:
+                return known
         frame = self.catalog.frame(experiments)
         at = np.flatnonzero(passing(frame, filters))
         found = frame, at[self._order(experiments, frame.iloc[at], sort)]
         with self._lock:
-            self._kept = OrderedDict((k, v) for k, v in self._kept.items() if k[0] == name[0])  # of this version alone
+            for old in [kept for kept in self._kept if kept[0] != name[0]]:  # of this version alone
+                del self._kept[old]
             self._kept[name] = found
-            while len(self._kept) > 4:
-                self._kept.popitem(last=False)
         return found
 
     def _order(self, experiments: Sequence[str], frame: pd.DataFrame, sort: Sequence[Sort]) -> NDArray[np.intp]:
@@ -135,10 +135,7 @@ def _text(values: pd.Series, kind: str, wanted: str) -> NDArray[np.bool_] | None
 
 def filters_of(given: str) -> dict[str, Any]:
     """The filter model that a URL's parameter holds; {} for nonsense."""
-    try:
-        found = json.loads(given) if given else {}
-    except (ValueError, RecursionError):
-        return {}
+    found = parsed(given)
     return found if isinstance(found, dict) else {}
 
 
@@ -148,22 +145,11 @@ def sort_of(given: str) -> list[Sort]:
     return [(name.removeprefix("-"), name.startswith("-")) for name in names][:4]
 
 
-def register(server: Flask, catalog: Catalog, rows: Rows) -> None:
-    """Add the route `/index.csv?<state>`: the rows that the Table of that state shows, all columns."""
-    def index_csv() -> Response:
-        state = parse(request.query_string.decode("ascii", "replace")).with_(view="table")
-        if catalog.problem():
-            return Response("There is no index here.\n", 404, mimetype="text/plain")
-        frame, at = rows.find(catalog.chosen(state), filters_of(state.own("filter")), sort_of(state.own("sort")))
-        name = "-".join(catalog.chosen(state))[:80] or "index"
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-        told = {"Content-Disposition": f'attachment; filename="{safe}.csv"', "Cache-Control": "no-store"}
-        return Response(stream_with_context(_csv(frame, at)), mimetype="text/csv", headers=told)
-
-    server.add_url_rule("/index.csv", "index_csv", index_csv)
-
-
-def _csv(frame: pd.DataFrame, at: NDArray[np.intp]) -> Iterator[str]:
+def csv_lines(frame: pd.DataFrame, at: NDArray[np.intp]) -> Iterator[str]:
+    """The rows at these positions as CSV, all columns, in chunks; text that a spreadsheet would compute is quoted."""
     yield ",".join(map(str, frame.columns)) + "\n"
     for start in range(0, len(at), CHUNK):
-        yield str(frame.iloc[at[start : start + CHUNK]].to_csv(index=False, header=False))
+        part = frame.iloc[at[start : start + CHUNK]]
+        spoken = [name for name in part if not pd.api.types.is_numeric_dtype(part[name])]
+        safe = part.assign(**{str(name): part[name].map(as_text, na_action="ignore") for name in spoken})
+        yield str(safe.to_csv(index=False, header=False))

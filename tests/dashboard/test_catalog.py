@@ -1,13 +1,15 @@
 import dataclasses
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from support.dashboard_store import finish, grid, note, prepare
 
-from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.catalog import Catalog, one_moment
 from distcari.dashboard.data.state import State
 from distcari.store import Store
 
@@ -86,7 +88,7 @@ def test_what_a_new_run_takes_out_is_gone(mixed):
 def test_a_store_appears_grows_and_is_refused_if_it_is_too_new(tmp_path):
     url = str(tmp_path / "later")
     catalog = Catalog(Store(url), every=0)
-    assert "make demo" in catalog.problem().commands and catalog.experiments() == []
+    assert "distcari demo" in catalog.problem().commands and catalog.experiments() == []
     store = Store(url, writable=True)
     g = grid()
     arrays = prepare(store, g)
@@ -109,9 +111,9 @@ def test_a_hundred_thousand_rows_answer_in_time(catalog):
     big = pd.DataFrame({name: pd.Series(kind.iloc[0], range(n)) for name, kind in now.frame.items()})
     big["key"], big["experiment"] = [uuid.uuid4().hex for _ in range(n)], "e"
     big["seed"], big["layer"] = np.arange(n) // 2, np.where(np.arange(n) % 2, "x", "y")
-    about = dataclasses.replace(now.about["e"], labels={**now.about["e"].labels, "seed": tuple(range(n // 2))})
+    info = dataclasses.replace(now.infos["e"], labels={**now.infos["e"].labels, "seed": tuple(range(n // 2))})
     large = Catalog(catalog.store, clock=lambda: 0.0)
-    large._last, large._looked = dataclasses.replace(now, frame=big, about={"e": about}), 0.0
+    large._last, large._looked = dataclasses.replace(now, frame=big, infos={"e": info}), 0.0
     start = time.perf_counter()
     facets = large.grid(["e"], "layer", "seed", {}, None, [str(i) for i in range(80)])
     assert time.perf_counter() - start < 0.5, "cold; warm it is below 0.02"
@@ -119,3 +121,67 @@ def test_a_hundred_thousand_rows_answer_in_time(catalog):
     start = time.perf_counter()
     large.grid(["e"], "model", "layer", {"seed": "7"})
     assert time.perf_counter() - start < 0.2
+
+
+class Held:
+    """A look that waits until it is let go."""
+
+    def __init__(self, catalog):
+        self.began, self.go, self.look, self.looks = threading.Event(), threading.Event(), catalog.reader.look, 0
+        catalog.reader.look = self
+
+    def __call__(self, last):
+        self.looks += 1
+        self.began.set()
+        assert self.go.wait(30)
+        return self.look(last)
+
+
+def test_after_idling_nobody_gets_what_is_old_and_all_wait_for_one_look(mixed):
+    clock = [0.0]
+    catalog = Catalog(mixed, clock=lambda: clock[0])
+    old, clock[0] = catalog.now(), 3600.0
+    mixed.files.delete("runs/r1.json")
+    held = Held(catalog)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(catalog.now) for _ in range(4)]
+        assert held.began.wait(30) and not any(one.done() for one in asked)
+        held.go.set()
+        got = [one.result(30) for one in asked]
+    assert len({id(one) for one in got}) == 1 and got[0].version == old.version + 1 and held.looks == 1
+
+
+def test_what_is_fresh_enough_is_given_at_once_while_another_looks(mixed):
+    clock = [0.0]
+    catalog = Catalog(mixed, clock=lambda: clock[0])
+    known, clock[0] = catalog.now(), 4.0
+    held = Held(catalog)
+    looking = threading.Thread(target=catalog.now)
+    looking.start()
+    assert held.began.wait(30) and catalog.now() is known
+    held.go.set()
+    looking.join(30)
+
+
+def test_one_answer_shows_one_snapshot(mixed):
+    catalog = Catalog(mixed, every=0)
+    with one_moment():
+        frame, version = catalog.frame(), catalog.version()
+        mixed.forget([frame["key"].iloc[0]])
+        note(mixed, "e", "r2")
+        assert len(catalog.frame()) == len(frame) and catalog.version() == version
+    assert len(catalog.frame()) == len(frame) - 1 and catalog.version() > version
+
+
+def test_a_store_that_is_moved_away_is_a_problem_and_comes_back(mixed, tmp_path):
+    reader = Store(mixed.url)
+    catalog = Catalog(reader, every=0)
+    note(mixed, "e", state="finished", done=4, total=12)
+    assert catalog.problem() is None
+    for what, said in ((tmp_path / "s", "not there any more"), (tmp_path / "s" / "index", "index is not there")):
+        what.rename(tmp_path / "away")
+        assert said in catalog.problem().title and catalog.experiments() == []
+        assert said in Catalog(reader, every=0).problem().title or what.name == "s"
+        (tmp_path / "away").rename(what)
+        assert catalog.problem() is None and len(catalog.frame(["e"])) == 3
+    assert catalog.status("e", {"model": "m", "image": "cat", "layer": "x"})[0] == "done"

@@ -6,8 +6,10 @@ from PIL import Image
 from support.dashboard_store import SIDE
 
 from distcari.dashboard.app import create_app
+from distcari.dashboard.data.addresses import input_url, match_url, npy_url, picture_url
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.pictures.images import Memory, coloured, encode, input_url, match_url, npy_url, picture_url
+from distcari.dashboard.data.encoding import encode, match_colours
+from distcari.dashboard.pictures.answers import Memory
 from distcari.exchange.adopt import adopt
 from distcari.store import Store
 
@@ -83,12 +85,12 @@ def test_memory_is_bounded_and_forgets_the_oldest():
     memory, made = Memory(limit=10), []
     for name in "abcab":
         memory.get((name,), lambda name=name: made.append(name) or b"1234")
-    assert made == list("abcab") and memory.bytes == 8
+    assert made == list("abcab") and memory.size == 8
     memory.get(("b",), lambda: pytest.fail("it is known"))
 
 
 def test_the_match_scale_is_fixed_and_says_what_is_unknown():
-    ends = coloured(np.array([[-1.0, 1.0], [np.nan, 0.0]], np.float32), 2)
+    ends = match_colours(np.array([[-1.0, 1.0], [np.nan, 0.0]], np.float32), 2)
     assert ends[0, 0].tolist() == [33, 102, 172] and ends[0, 1].tolist() == [178, 24, 43]
     assert ends[1, 0].tolist() == [128, 128, 128]
     assert Image.open(io.BytesIO(encode(np.zeros((300, 150, 3), np.uint8), "png", 96))).size == (48, 96)
@@ -103,10 +105,10 @@ def test_old_results_without_their_inputs_say_so(tmp_path):
     client = create_app(store).server.test_client()
     shown = np.asarray(Image.open(io.BytesIO(client.get("/input/old/cat.png").data)))
     assert (shown == 128).mean() > 0.5 and (shown == 255).any()
-    about = Catalog(store).about("old")
+    about = Catalog(store).experiment("old")
     assert about.input("cat") is None
     Image.new("RGB", (20, 20), "red").save(tmp_path / "inputs.png")
     (tmp_path / "inputs").mkdir()
     (tmp_path / "inputs.png").rename(tmp_path / "inputs" / "cat.png")
     assert adopt(store, tmp_path, "old", inputs=tmp_path / "inputs") == 0
-    assert Catalog(store).about("old").input("cat").tolist()[0][0] == [255, 0, 0]
+    assert Catalog(store).experiment("old").input("cat").tolist()[0][0] == [255, 0, 0]
