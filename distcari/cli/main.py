@@ -23,8 +23,10 @@ from distcari.cli import (
     distances,
     export,
     layers,
+    match,
     models,
     reference,
+    similarity,
     submit,
     verify,
 )
@@ -37,7 +39,8 @@ UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer expor
 # Plain help: the same in a terminal, a pipe and the documentation.
 app = typer.Typer(name="distcari", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(config.app, name="config")
-for module in (submit, demo, models, layers, dashboard, compare, distances, cross, verify, compact, export, adopt):
+for module in (submit, demo, models, layers, dashboard, compare, distances, match, similarity, cross, verify, compact,
+               export, adopt):
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))
 app.command("reference", hidden=True)(reference.reference)

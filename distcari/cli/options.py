@@ -77,17 +77,14 @@ def needs_store() -> None:
 
 def options_of(texts: Sequence[str] | None) -> dict[str, Any]:
     """Options given as `name=value`, values read as YAML. Raises InputError for another form."""
-    import yaml
+    from distcari.config.document import parse
 
     options: dict[str, Any] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--option {text}", "is not of the form name=value", "Example: --option region=eu-west-1")
-        try:
-            options[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InputError(f"--option {text}", "the value is not valid YAML", "Quote it.") from None
+        options[name] = parse(value, f"--option {name}")[0]
     return options
 
 

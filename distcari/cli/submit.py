@@ -7,8 +7,9 @@ import os
 import shlex
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +18,7 @@ from distcari.cli.process import deaf_to_closed_pipes, ended_by_sigterm
 from distcari.errors import InputError, needs
 
 if TYPE_CHECKING:
+    from distcari.cluster.driver import Executor
     from distcari.planning.plan import Plan
     from distcari.store import Store
 
@@ -35,12 +37,17 @@ Wait = Annotated[float, typer.Option(
     metavar="SECONDS", callback=_seconds, show_default=False,
     help="Wait so long for a node that can hold a worker (clusters that grow on demand).")]
 
+ExecutorKind = Literal["auto", "ray", "serial"]
+Executors = Annotated[ExecutorKind, typer.Option(
+    help="ray; serial: this process alone, without Ray, for grids of a few cells; auto: ray where it is installed.")]
+
 
 def submit(
     context: typer.Context,
     config: ConfigFile,
     address: Address = None,
     wait: Wait = 0.0,
+    executor: Executors = "auto",
     dry_run: Annotated[bool, typer.Option(
         "--dry-run", help="Show the grid, what is done, work units, size and time.")] = False,
     overrides: Overrides = None,
@@ -66,15 +73,17 @@ def submit(
     typed = context.obj or ["submit", config]
     again = shlex.join(["distcari", *(word for word in typed if word not in ("--overwrite", "--retry-failed"))])
     compute(config, again, overrides=overrides, only=only, dry_run=dry_run, address=address, wait=wait,
-            overwrite=overwrite, retry_failed=retry_failed)
+            executor=executor, overwrite=overwrite, retry_failed=retry_failed)
 
 
 def compute(
     config: str | Path, again: str, *, overrides: list[str] | None = None, only: list[str] | None = None,
-    dry_run: bool = False, address: str | None = None, wait: float = 0.0, overwrite: bool = False,
-    retry_failed: bool = False,
+    dry_run: bool = False, address: str | None = None, wait: float = 0.0,
+    executor: ExecutorKind = "auto", overwrite: bool = False, retry_failed: bool = False,
 ) -> None:
     """Plan, run, sum up. `again` is the command that goes on with it. Raises typer.Exit unless all is done."""
+    if executor == "serial" and address is not None:
+        raise InputError("--executor serial", "does not go with --address", "Leave one of them out.")
     needs_store()
     needs_models()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -98,38 +107,49 @@ def compute(
     with deaf_to_closed_pipes():
         summary.show_plan(plan, console())
         started = time.monotonic()
-        state, failed = _run(plan, store, address, wait) if plan.todo else ("finished", [])
+        state, failed = _run(plan, store, executor, address, wait) if plan.todo else ("finished", [])
         code = summary.show_end(plan, store, state, failed, time.monotonic() - started, again, console())
     if code:
         raise typer.Exit(code)
 
 
-def _run(plan: "Plan", store: "Store", address: str | None, wait: float) -> tuple[str, list[dict[str, Any]]]:
-    """Start or join Ray and run the plan; (state, failures)."""
-    needs("cluster", "ray")
-    import ray
-
-    from distcari.cluster.executors.ray import RayExecutor
+def _run(
+    plan: "Plan", store: "Store", kind: ExecutorKind, address: str | None, wait: float
+) -> tuple[str, list[dict[str, Any]]]:
+    """Run the plan on Ray, started or joined, or in this process; (state, failures)."""
     from distcari.cluster.ledger import RunStopped
     from distcari.cluster.progress import Bar, Lines
     from distcari.cluster.run_note import RunNote
     from distcari.cluster.start import run_plan
 
-    embedded = address is None and "RAY_ADDRESS" not in os.environ
+    if kind == "auto":
+        kind = "ray" if address is not None or find_spec("ray") else "serial"
     with contextlib.ExitStack() as stack:
-        _connect(address, embedded)
-        stack.callback(ray.shutdown)
-        stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
-        if why := _wait_for_room(plan, wait):
-            raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
-                             "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
-                             "themselves, wait for them with --wait 600.")
+        executor: Executor | Literal["serial"] = "serial" if kind == "serial" else _ray(plan, address, wait, stack)
         shown = Bar(console()) if sys.stdout.isatty() else Lines(sys.stdout)
         try:
-            run = run_plan(plan, store, RayExecutor(elastic=not embedded), [shown, RunNote(store.files)])
-            return run.state, run.failures
+            run = run_plan(plan, store, executor, [shown, RunNote(store.files)])
         except RunStopped as error:
             raise InputError(f"run of {plan.experiment.name}", str(error), error.remedy) from None
+        return run.state, run.failures
+
+
+def _ray(plan: "Plan", address: str | None, wait: float, stack: contextlib.ExitStack) -> "Executor":
+    """Ray, started or joined, with room for a worker; it is left when the stack ends."""
+    needs("cluster", "ray")
+    import ray
+
+    from distcari.cluster.executors.ray import RayExecutor
+
+    embedded = address is None and "RAY_ADDRESS" not in os.environ
+    _connect(address, embedded)
+    stack.callback(ray.shutdown)
+    stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
+    if why := _wait_for_room(plan, wait):
+        raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
+                         "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
+                         "themselves, wait for them with --wait 600.")
+    return RayExecutor(elastic=not embedded)
 
 
 def _wait_for_room(plan: "Plan", seconds: float) -> str | None:

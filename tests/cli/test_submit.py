@@ -145,3 +145,12 @@ def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     assert set(frame["model"]) == {"resnet_50_imagenet_200k", "resnet_50_single_camera", "resnet_50_single_texture",
                                    "pretrained"}
     assert frame["steps"].eq(1).all() and frame["robust_gain"].notna().all()
+
+
+def test_the_serial_executor_computes_without_ray_and_goes_on(work):
+    path = write(work / "c.yaml", config(images=["photos/one.png"], layers=["conv2"]))
+    code, said = submit(path, "--executor", "serial")
+    assert code == 0 and "2 cells computed" in said and len(pd.read_parquet("store/index")) == 2
+    assert "0 to do" in submit(path, "--executor", "serial")[1]
+    code, said = submit(path, "--executor", "serial", "--address", "auto")
+    assert code == 2 and "does not go with --address" in said

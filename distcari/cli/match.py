@@ -1,0 +1,56 @@
+"""`distcari match`: how often a network that made none of the pictures picks the right input, or the right group."""
+
+from typing import Annotated
+
+import typer
+
+from distcari.cli.options import Layers, OneExperiment, StoreOptions, StorePlace, names, needs_models, study_of
+from distcari.errors import InputError
+
+
+def match(
+    store: StorePlace,
+    experiment: OneExperiment = None,
+    judge: Annotated[str, typer.Option(
+        metavar="NETWORK", help="lite0 … lite2, torchvision:NAME@WEIGHTS, timm:NAME, or a model of the experiment, "
+        "whose own pictures are then left out.")] = "lite2",
+    groups: Annotated[list[str] | None, typer.Option(
+        "--group", metavar="NAME=A,B", show_default=False,
+        help="A group of trainings, two times or more: the right group for a training that was held out.")] = None,
+    by: Annotated[str, typer.Option(metavar="A,B", help="Axes that have a score each.")] = "layer",
+    layers: Layers = None,
+    options: StoreOptions = None,
+) -> None:
+    """Score pictures by a two-way game: of 100 choices, how many a judge gets right (chance 50).
+
+    The judge is a network that made none of the pictures. It sees a picture and picks between its input and another
+    image; with --group, between the group of the picture's training and another group, from the other trainings.
+
+    \b
+    Examples:
+      distcari match store
+      distcari match store --judge torchvision:resnet50 --by model,layer
+      distcari match store --group one=one_1,one_2,one_3 --group all=all_1,all_2,all_3
+    """
+    needs_models()
+    study = study_of(store, options, experiment)
+    from distcari.analysis.matching import match_groups, match_inputs
+
+    axes, chosen = names(by) or ["layer"], names(layers)
+    if groups:
+        frame = match_groups(study, _groups(groups), judge=judge, layers=chosen, by=axes)
+    else:
+        frame = match_inputs(study, judge=judge, layers=chosen, by=axes)
+    typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.1f}"))
+    typer.echo(f"\nright choices of 100 by {frame.attrs['judge']}; chance 50; low and high: 95 % bootstrap interval")
+
+
+def _groups(texts: list[str]) -> dict[str, list[str]]:
+    """Models by group, of texts such as `one=a,b`. Raises InputError for another form."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, models = text.partition("=")
+        if not equals or not name or not names(models):
+            raise InputError(f"--group {text}", "is not of the form name=model,model", "Example: --group one=a_1,a_2")
+        found[name] = names(models) or []
+    return found
