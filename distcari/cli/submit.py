@@ -129,8 +129,9 @@ def _run(
         shown = Bar(console()) if sys.stdout.isatty() else Lines(sys.stdout)
         try:
             run = run_plan(plan, store, executor, [shown, RunNote(store.files)])
-        except RunStopped as error:
-            raise InputError(f"run of {plan.experiment.name}", str(error), error.remedy) from None
+        except RunStopped as error:  # no input's fault: what was done is there, and the rest can be
+            typer.echo(f"stopped: run of {plan.experiment.name}: {error}\n  -> {error.remedy}", err=True)
+            raise typer.Exit(1) from None
         return run.state, run.failures
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from PIL import Image
 from support.commands import submit
 from support.shared import config, write
+
+from distcari import open_store
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -104,3 +107,19 @@ def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
 
     code, said = submit(path)
     assert code == 1 and "4 given up earlier" in said and "0 to do" in said
+
+
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_an_embedded_ray_that_loses_its_own_processes_ends_the_run_and_says_how_to_go_on(work, name):
+    path = write(work / "c.yaml", slow_config())
+    run = started(path)
+    (work / "hold").touch()
+    (own,) = [p for p in psutil.Process(run.pid).children(recursive=True) if name in p.name() or name in p.exe()]
+    own.kill()
+    said = run.stdout.read()
+    assert run.wait() == 1 and name in said and "goes on where this one stopped" in said and "Traceback" not in said
+    (work / "hold").unlink()
+    before = {key: open_store().picture(key).tobytes() for key in pd.read_parquet("store/index")["key"]}
+    code, said = submit(path)
+    assert code == 0 and before and all(open_store().picture(key).tobytes() == was for key, was in before.items())
+    assert pd.read_parquet("store/index")["key"].is_unique

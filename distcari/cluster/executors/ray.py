@@ -69,6 +69,9 @@ class _Loop:
 
     def turn(self) -> None:
         """Workers as needed, work for the idle, news of the others; about a second."""
+        if gone := lost_processes():
+            raise RunStopped(f"Ray's own process {gone[0]} has ended, and this run's Ray with it",
+                             "Give the same command again: it goes on where this one stopped.")
         self._scale()
         self._hand_out()
         self._listen()
@@ -161,6 +164,17 @@ class _Loop:
         log.warning("%s was lost: %s", task.worker, why)
         self.pool.lose(task.worker)
         self.run.finish(task.unit, task.worker, Result.failed(task.unit, f"its worker was lost: {why}"))
+
+
+def lost_processes() -> list[str]:
+    """Those of Ray's own processes that this process started (embedded Ray) and that have ended since.
+
+    Ray itself says nothing when its raylet is killed, and after its gcs_server a minute later.
+    """
+    node = getattr(ray._private.worker, "_global_node", None)
+    known = getattr(node, "all_processes", None) or {}
+    return [name for name in ("raylet", "gcs_server") for started in known.get(name, ())
+            if started.process.poll() is not None]
 
 
 def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
