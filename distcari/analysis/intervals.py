@@ -3,7 +3,7 @@
 Units are drawn anew within group and block (scipy.stats.bootstrap, percentile). From three units the plain percentile
 interval is much too narrow; Hesterberg 2015 ("What teachers should know about the bootstrap", expanded percentile
 interval) mends that: deviations are stretched by √(n / (n − 1)), and the percentiles are those of Student's t with the
-units' degrees of freedom. Coverage is measured in tests/test_analysis_statistics.py.
+units' degrees of freedom. Coverage is measured in tests/analysis/test_statistics.py.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ counts as one of them (Phipson & Smyth 2010): p is never 0.
 
 `shuffle="block"` deals all of a block's units. `shuffle="seed"` only exchanges A and B at equal seed, which stays exact
 however alike two models' pictures of one seed are; where they are alike, "block" errs to the safe side (both measured
-in tests/test_analysis_statistics.py).
+in tests/analysis/test_statistics.py).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The engine, usable alone: needs torch, torchvision, numpy and pillow, and nothing else of distcari's.
+"""The engine, usable alone: needs torch, numpy and pillow, and of distcari only its ground.
 
     from distcari import caricature
     caricature(model, image, "layer3.3").save("picture.png")

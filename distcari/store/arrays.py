@@ -1,4 +1,4 @@
-"""The Zarr side of a store: one group per experiment, labelled dims, one chunk per cell (contract in the README).
+"""The Zarr side of a store: one group per experiment, labelled dims, one chunk per cell (contract in docs/store.md).
 
 One writer per chunk. Axes only grow, and only the driver grows them before any work starts, so that a cell's place
 never changes. Chunks are compressed with zstd and checksummed with crc32c; a cell never written reads as NaN.

@@ -83,7 +83,7 @@ class Store:
         return arrays
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per finished cell, as pandas; columns and units in the README."""
+        """One row per finished cell, as pandas; columns and units in docs/store.md."""
         frame: pd.DataFrame = self.index.table(columns).to_pandas()
         return frame.drop_duplicates("key", keep="last", ignore_index=True) if "key" in frame else frame
 
