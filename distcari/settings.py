@@ -46,13 +46,19 @@ class RenderSettings:
         0.0, "Stop a cell when the mean gain of its last 16 steps is less than this share above that of the 16 before; "
         "0 is never. Cells then differ in their steps, which confounds comparing them.", ge=0, lt=1,
     )
+    damping: float = setting(
+        1.0, "How firmly what the network hardly responds to (a colour, a frequency, a place) stays at the neutral "
+        "grey: its steps are divided by sqrt(v) + damping · rms(v). 0 is plain Adam, which draws what no network sees.",
+        ge=0, le=100,
+    )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
         "else float32. Name one where pictures from different kinds of machines are to be compared."
     )
-    compat: Literal["none", "lucent"] = setting(
+    compat: Literal["none", "lucent", "v2"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
-        "learning rate, ImageNet normalisation and plain dot product; one for all cells.", sweep=False,
+        "learning rate, ImageNet normalisation and plain dot product. `v2` reproduces the pictures of distcari's "
+        "version 2, without damping and waking; one for all cells.", sweep=False,
     )
 
     def __post_init__(self) -> None:
@@ -73,10 +79,14 @@ class RenderSettings:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
+    def acting(self) -> "RenderSettings":
+        """The settings as they act: `compat: v2` knows nothing of what came later."""
+        return replace(self, **_BEFORE_V3) if self.compat == "v2" else self
+
     def in_force(self) -> dict[str, Any]:
         """The settings that can be swept, as they act on a cell; None where `compat: lucent` has no such thing."""
-        own = {name: getattr(self, name) for name in sweepable()}
-        if self.compat == "none":
+        own = {name: getattr(self.acting(), name) for name in sweepable()}
+        if self.compat != "lucent":
             return own
         lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture"}
         return {**dict.fromkeys(own), **lucent, "steps": self.steps}
@@ -100,5 +110,7 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("le", lambda v, b: v <= b, "at most"),
     ("lt", lambda v, b: v < b, "less than"),
 )
+
+_BEFORE_V3: dict[str, Any] = {"damping": 0.0}  # what version 2 did, in terms of later settings
 
 RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels

@@ -35,11 +35,19 @@ def frequency_scale(size: int, decay: float = DECAY) -> Tensor:
     return scale[..., None]
 
 
-def pictures(spectra: Tensor, scale: Tensor, size: int) -> Tensor:
-    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1)."""
+Veil = tuple[Tensor, Tensor]  # weights of the colours (N, 3, 3) and of the places (N, 1, size, size), see sight.py
+
+
+def pictures(spectra: Tensor, scale: Tensor, size: int, veil: Veil | None = None) -> Tensor:
+    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1), grey where the veil is 0."""
     waves = torch.view_as_complex(spectra * scale)
     plain = torch.fft.irfft2(waves, s=(size, size), norm="ortho") * _CONTRAST
     n, _, height, width = plain.shape
-    colours = _COLOUR.to(plain) @ plain.reshape(n, 3, height * width)
-    shown: Tensor = colours.reshape(n, 3, height, width).sigmoid()
+    basis = _COLOUR.to(plain)
+    if veil is not None:
+        basis = veil[0] @ basis
+    colours = (basis @ plain.reshape(n, 3, height * width)).reshape(n, 3, height, width)
+    if veil is not None:
+        colours = colours * veil[1]
+    shown: Tensor = colours.sigmoid()
     return shown
