@@ -51,6 +51,14 @@ class RenderSettings:
         "grey: its steps are divided by sqrt(v) + damping · rms(v). 0 is plain Adam, which draws what no network sees.",
         ge=0, le=100,
     )
+    metric: Literal["plain", "standardised"] = setting(
+        "plain", "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
+        "`plain`, as they are; `standardised`, each channel from its mean in units of its spread over a fixed, "
+        "shipped set of photographs, so that a channel's scale, which a network's function leaves open, does not count."
+    )
+    tokens: Literal["patch", "all", "class"] = setting(
+        "patch", "Which tokens of a transformer's layer count: those of the picture's patches, all, or the class token."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
         "else float32. Name one where pictures from different kinds of machines are to be compared."
@@ -88,7 +96,7 @@ class RenderSettings:
         own = {name: getattr(self.acting(), name) for name in sweepable()}
         if self.compat != "lucent":
             return own
-        lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture"}
+        lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture", **_BEFORE_V3}
         return {**dict.fromkeys(own), **lucent, "steps": self.steps}
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,6 +119,7 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("lt", lambda v, b: v < b, "less than"),
 )
 
-_BEFORE_V3: dict[str, Any] = {"damping": 0.0}  # what version 2 did, in terms of later settings
+# what version 2 did, in terms of later settings
+_BEFORE_V3: dict[str, Any] = {"damping": 0.0, "metric": "plain", "tokens": "all"}
 
 RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels

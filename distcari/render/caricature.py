@@ -25,6 +25,7 @@ from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.measure import high_frequency_share, measure
+from distcari.render.metric import measured
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import Veil, frequency_scale, generators, pictures, starts
@@ -109,7 +110,7 @@ def caricatures(
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     precision = network.precision(layer, chosen.precision)
-    forward, size, device = network.activations(layer, precision=precision), network.input_size, network.device
+    forward, size, device = measured(network, layer, precision, chosen), network.input_size, network.device
     images = _to(images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
@@ -118,7 +119,7 @@ def caricatures(
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
     scale = _to(frequency_scale(chosen.size), device)
     optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
-    sight = Sight(len(images), device, chosen.damping) if chosen.damping else None
+    sight = Sight(len(images), chosen.size, device) if chosen.damping else None
     veil, woken = None, torch.zeros(len(images), device=device)
     rival = None if against is None else Opposition(against, images, chosen)
     gains: list[Tensor] = []
@@ -136,7 +137,7 @@ def caricatures(
         optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule))
         if sight is not None:
             sight.note(arrived)
-            veil = sight.veil(chosen.size)
+            veil = sight.veil()
         if step < WAKING and chosen.compat != "v2":
             woken += _wake(spectra, optimizer.asleep())
         gains.append(gain.detach())
