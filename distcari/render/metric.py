@@ -95,9 +95,9 @@ def channel_dim(shape: torch.Size) -> int:
 def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) -> Activations:
     shape = network.layer(layer).shape
     if len(shape) != 2:
-        if tokens != "patch":
-            raise InputError(f"layer {layer!r}", f"has no tokens (its shape is {shape}), so render.tokens cannot be "
-                             f"{tokens}", "Leave render.tokens out, or choose a layer of a transformer.")
+        if tokens == "class":
+            raise InputError(f"layer {layer!r}", f"has no tokens (its shape is {shape}), so it has no class token",
+                             "Leave render.tokens out, or choose a layer of a transformer.")
         return forward
     first = prefix_tokens(network, shape[0])
     if tokens == "all" or (tokens == "patch" and not first):
