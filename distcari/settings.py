@@ -28,16 +28,16 @@ class RenderSettings:
     size: int = setting(224, "Side of the picture in pixels; one for all cells.", sweep=False, ge=32, le=1024)
     steps: int = setting(64, "Optimisation steps.", ge=1, le=100_000)
     cossim_pow: float = setting(
-        1.0, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
+        1.3, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
         "to the input, 0 is the plain dot product.", ge=0, le=10,
     )
     learning_rate: float = setting(0.1, "The optimiser's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
         "cosine", "`cosine`: warm-up, then a quarter of a cosine down to zero; `constant`: the peak rate throughout."
     )
-    rotate: float = setting(5.0, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
-    scale: float = setting(0.05, "Random views: zoom up to ± this share.", ge=0, lt=1)
-    shift: float = setting(0.045, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
+    rotate: float = setting(2.5, "Random views: rotation up to ± this many degrees.", ge=0, le=180)
+    scale: float = setting(0.025, "Random views: zoom up to ± this share.", ge=0, lt=1)
+    shift: float = setting(0.0225, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
     views: Literal["picture", "both"] = setting(
         "picture", "Which side is seen through the random view: only the picture, or the input image as well "
         "(Lucid's notebook)."
@@ -66,7 +66,8 @@ class RenderSettings:
     compat: Literal["none", "lucent", "v2"] = setting(
         "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
         "learning rate, ImageNet normalisation and plain dot product. `v2` reproduces the pictures of distcari's "
-        "version 2, without damping and waking; one for all cells.", sweep=False,
+        "version 2: no damping, no waking, plain metric, all tokens, and its defaults for what is left at today's "
+        "default; one for all cells.", sweep=False,
     )
 
     def __post_init__(self) -> None:
@@ -88,8 +89,12 @@ class RenderSettings:
         return replace(self, **changes)
 
     def acting(self) -> "RenderSettings":
-        """The settings as they act: `compat: v2` knows nothing of what came later."""
-        return replace(self, **_BEFORE_V3) if self.compat == "v2" else self
+        """The settings as they act: `compat: v2` knows nothing of what came later, and has its own defaults."""
+        if self.compat != "v2":
+            return self
+        own = {f.name: f.default for f in fields(self)}
+        left = {name: old for name, old in _DEFAULTS_V2.items() if getattr(self, name) == own[name]}
+        return replace(self, **left, **_BEFORE_V3)
 
     def in_force(self) -> dict[str, Any]:
         """The settings that can be swept, as they act on a cell; None where `compat: lucent` has no such thing."""
@@ -121,5 +126,6 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
 
 # what version 2 did, in terms of later settings
 _BEFORE_V3: dict[str, Any] = {"damping": 0.0, "metric": "plain", "tokens": "all"}
+_DEFAULTS_V2: dict[str, Any] = {"cossim_pow": 1.0, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
 
 RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels
