@@ -52,7 +52,7 @@ class RenderSettings:
         ge=0, le=100,
     )
     metric: Literal["plain", "standardised"] = setting(
-        "plain", "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
+        "standardised", "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
         "`plain`, as they are; `standardised`, each channel from its mean in units of its spread over a fixed, "
         "shipped set of photographs, so that a channel's scale, which a network's function leaves open, does not count."
     )

@@ -62,5 +62,9 @@ class Nadam:
 
     def _whole(self, unbiased2: float) -> Tensor:
         """Each cell's rms gradient over all its coefficients, (N, 1, …)."""
-        rms: Tensor = torch.stack([cell.mean() for cell in self._square]).sqrt() * unbiased2**-0.5
+        if self._square.is_cuda:  # one launch for all cells
+            mean = self._square.flatten(1).mean(1)
+        else:  # cell by cell: bits that no company changes
+            mean = torch.stack([cell.mean() for cell in self._square])
+        rms: Tensor = mean.sqrt() * unbiased2**-0.5
         return rms.view(-1, *[1] * (self.parameter.ndim - 1))

@@ -49,11 +49,12 @@ def measured(network: Network, layer: str, precision: str, settings: RenderSetti
     known = _KNOWN.setdefault(network, {})
     key = (network.layer(layer).name, precision, settings.tokens)
     if key not in known:
-        known[key] = statistics(forward, network.input_size, network.device)
+        found = statistics(forward, network.input_size, network.device)
+        if not bool(found[1].any()):
+            raise InputError(f"layer {layer!r}", "is the same for all reference photographs, so it has no spread to "
+                             "measure in", "Set render.metric to plain, or choose another layer.")
+        known[key] = found
     mean, weight = known[key]
-    if not bool(weight.any()):
-        raise InputError(f"layer {layer!r}", "is the same for all reference photographs, so it has no spread to "
-                         "measure in", "Set render.metric to plain, or choose another layer.")
     return lambda pictures: (forward(pictures) - mean) * weight
 
 

@@ -32,8 +32,12 @@ class Sight:
     def note(self, gradient: Tensor) -> None:
         """Take in dL/dpicture (N, 3, y, x) of one step."""
         self._places += F.adaptive_avg_pool2d(gradient.square().sum(1, keepdim=True), self._places.shape[-1])
-        for matrix, flat in zip(self._colours, gradient.flatten(2), strict=True):  # cell by cell: bits of its own
-            matrix.addmm_(flat, flat.T)
+        flat = gradient.flatten(2)
+        if flat.is_cuda:  # one launch for all cells
+            self._colours.baddbmm_(flat, flat.mT)
+            return
+        for matrix, own in zip(self._colours, flat, strict=True):  # cell by cell: bits that no company changes
+            matrix.addmm_(own, own.T)
 
     def veil(self) -> Veil:
         """Weights of colours (N, 3, 3) and of places (N, 1, size, size); 1 for a cell that no gradient has reached."""
