@@ -28,10 +28,10 @@ class RenderSettings:
     size: int = setting(224, "Side of the picture in pixels; one for all cells.", sweep=False, ge=32, le=1024)
     steps: int = setting(64, "Optimisation steps.", ge=1, le=100_000)
     cossim_pow: float = setting(
-        1.3, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
+        1.2, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
         "to the input, 0 is the plain dot product.", ge=0, le=10,
     )
-    learning_rate: float = setting(0.1, "The optimiser's peak learning rate on the Fourier spectrum.", gt=0, le=10)
+    learning_rate: float = setting(0.15, "The optimiser's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
         "cosine", "`cosine`: warm-up, then a quarter of a cosine down to zero; `constant`: the peak rate throughout."
     )
@@ -47,9 +47,13 @@ class RenderSettings:
         "0 is never. Cells then differ in their steps, which confounds comparing them.", ge=0, lt=1,
     )
     damping: float = setting(
-        1.0, "How firmly what the network hardly responds to (a colour, a frequency, a place) stays at the neutral "
+        0.8, "How firmly what the network hardly responds to (a colour, a frequency, a place) stays at the neutral "
         "grey: its steps are divided by sqrt(v) + damping · rms(v). 0 is plain Adam, which draws what no network sees.",
         ge=0, le=100,
+    )
+    coarse: float = setting(
+        0.3, "Coarse to fine: the share of the steps in which finer and finer patterns come in, so that they find "
+        "their places in the coarse ones and less of a picture is its seed's alone; 0 lets all in at once.", ge=0, le=1,
     )
     metric: Literal["plain", "standardised"] = setting(
         "standardised", "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
@@ -125,7 +129,7 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
 )
 
 # what version 2 did, in terms of later settings
-_BEFORE_V3: dict[str, Any] = {"damping": 0.0, "metric": "plain", "tokens": "all"}
-_DEFAULTS_V2: dict[str, Any] = {"cossim_pow": 1.0, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
+_BEFORE_V3: dict[str, Any] = {"damping": 0.0, "coarse": 0.0, "metric": "plain", "tokens": "all"}
+_DEFAULTS_V2: dict[str, Any] = {"cossim_pow": 1.0, "learning_rate": 0.1, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
 
 RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels

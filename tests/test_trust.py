@@ -130,9 +130,9 @@ def test_a_cell_that_never_wakes_or_has_nothing_to_show_says_why():
     never = net()
     with torch.no_grad():
         never.conv1.weight.zero_()
-    assert "gradient" in render(never, "conv2").failure
+    assert "gradient" in render(never, "conv2", metric="plain").failure
     with pytest.raises(InputError, match="gradient"):
-        caricature(never, photograph()[0], "conv2", settings=SMALL, input_size=SIZE)
+        caricature(never, photograph()[0], "conv2", settings=SMALL, input_size=SIZE, metric="plain")
     nothing = net()
     with torch.no_grad():
         nothing.conv2.weight.zero_()

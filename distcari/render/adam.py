@@ -42,8 +42,8 @@ class Nadam:
         self._mean, self._square = torch.zeros_like(parameter), torch.zeros_like(parameter)
 
     @torch.no_grad()
-    def step(self, gradient: Tensor, rate: float) -> None:
-        """One step down the gradient, at a learning rate."""
+    def step(self, gradient: Tensor, rate: float, gate: Tensor | None = None) -> None:
+        """One step down the gradient, at a learning rate; each coefficient's step times its gate, if there is one."""
         self._steps += 1
         b1, b2 = self._beta1, self._beta2
         unbiased1, unbiased2 = 1 - b1**self._steps, 1 - b2**self._steps
@@ -53,6 +53,8 @@ class Nadam:
         spread = self._square.sqrt().mul_(unbiased2**-0.5).add_(1e-8)
         if self._damping:
             spread.add_(self._whole(unbiased2), alpha=self._damping)
+        if gate is not None:
+            ahead.mul_(gate)
         self.parameter.addcdiv_(ahead, spread, value=-rate / unbiased1)
 
     def asleep(self) -> Tensor:

@@ -28,7 +28,15 @@ from distcari.render.measure import high_frequency_share, measure
 from distcari.render.metric import measured
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import Veil, frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import (
+    Veil,
+    coarse_gate,
+    frequencies,
+    frequency_scale,
+    generators,
+    pictures,
+    starts,
+)
 from distcari.render.plateau import Plateau
 from distcari.render.rival import Opposition, Rival, response
 from distcari.render.sight import Sight
@@ -119,7 +127,7 @@ def caricatures(
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
-    scale = _to(frequency_scale(chosen.size), device)
+    scale, waves = _to(frequency_scale(chosen.size), device), _to(frequencies(chosen.size), device)
     optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
     sight = Sight(len(images), chosen.size, device) if chosen.damping else None
     veil, woken = None, torch.zeros(len(images), device=device)
@@ -136,7 +144,8 @@ def caricatures(
         if rival is not None:
             loss = loss + rival.cost(shown, views[step]).sum()
         gradient, arrived = torch.autograd.grad(loss, (spectra, shown))
-        optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule))
+        gate = coarse_gate(waves, (step + 1) / (chosen.steps * chosen.coarse)) if chosen.coarse else None
+        optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule), gate)
         if sight is not None:
             sight.note(arrived)
             veil = sight.veil()
