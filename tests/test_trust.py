@@ -19,7 +19,7 @@ from distcari.render.caricature import rate
 from distcari.render.measure import high_frequency_share
 from distcari.render.metric import channel_dim, measured, prefix_tokens, reference_images
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import coarse_gate, frequencies, frequency_scale, generators, pictures, starts
 from distcari.settings import RenderSettings
 
 SIZE = 64
@@ -281,3 +281,10 @@ def test_tokens_of_a_transformer():
 def test_a_class_token_is_asked_of_transformers_alone():
     with pytest.raises(InputError, match="no tokens"):
         render(net(), "conv2", tokens="class")
+
+
+def test_fine_patterns_come_in_after_the_coarse_ones():
+    f = frequencies(SIZE)
+    first, half, last = (coarse_gate(f, progress) for progress in (0.0, 0.5, 1.0))
+    assert (first <= half).all() and (half <= last).all() and last.min() > 0.15
+    assert first[0, 0] == 1 and first[0, SIZE // 4] < 1e-3 < 0.9 < last[0, SIZE // 4]
