@@ -1,6 +1,6 @@
 """What a picture may claim: nothing unseen drawn, quality beside version 2, networks against seeds, the function alone.
 
-    python benchmarks/trust.py                                  # all of it: about twenty minutes of one core
+    python benchmarks/trust.py                                  # all of it: about an hour of one core
     python benchmarks/trust.py unseen separation --set damping=3
     python benchmarks/trust.py quality --images a.png b.png --seeds 1 --sheet sheet.png
 
@@ -8,6 +8,7 @@ unseen      Lite 0 with its colours averaged (colourfulness), behind a blur of s
             right half of its input masked (contrast there over contrast in the left half)
 quality     robust gain and cosine, high frequencies and colourfulness beside `compat: v2`, both in the metric in force
 separation  mean ΔE2000 between Lite 0 and Lite 1 over mean ΔE2000 between seeds of either
+levers      separation and quality's means of Lite 0 with one setting changed at a time, and of version 2
 function    ΔE2000 between a network and an equal one, 40 channels rescaled by 1/3 … 3, over that between seeds
 
 Targets: science.md's and issue F's. EfficientNet-Lite 0 and 1 with their ImageNet weights.
@@ -16,6 +17,7 @@ Targets: science.md's and issue F's. EfficientNet-Lite 0 and 1 with their ImageN
 import argparse
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +36,19 @@ from distcari.sources.models import expand_models, load_model
 BLOCKS = LAYERS["lite0"]
 HALF = (0.5, 0.5, 0.5)
 SIDE = 224
+
+
+LEVERS: dict[str, dict[str, Any]] = {
+    "version 2": {"compat": "v2"},
+    "default": {},
+    "all frequencies at once": {"coarse": 0.0},
+    "coarse to fine over half the steps": {"coarse": 0.5},
+    "plain metric": {"metric": "plain"},
+    "damping 3": {"damping": 3.0},
+    "views as wide as version 2's": {"rotate": 5.0, "scale": 0.05, "shift": 0.045},
+    "views half as wide again": {"rotate": 1.25, "scale": 0.0125, "shift": 0.011},
+    "cossim_pow 2": {"cossim_pow": 2.0},
+}
 
 
 class Behind(nn.Module):
@@ -150,6 +165,27 @@ def separation(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None
     print(f"separation  mean {np.mean(ratios):.3f}, least {min(ratios):.3f}")
 
 
+def levers(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
+    """What each setting is worth: separation at each layer, beside the means of Lite 0's first seed."""
+    networks = [lite("lite0"), lite("lite1")]
+    print(f"levers      {'':<38}separation at {', '.join(BLOCKS)}, mean · robust gain, cosine (own metric), hf")
+    for words, changes in LEVERS.items():
+        chosen, ratios, figures = s.with_(**changes), [], []
+        for layer in BLOCKS:
+            within, between = [], []
+            for image in images.values():
+                made = [[_cell(n, image, layer, seed, chosen) for seed in range(seeds)] for n in networks]
+                figures.append(made[0][0].figures)
+                a, b = ([_lab(c) for c in group] for group in made)
+                within += [_apart(*pair) for group in (a, b) for pair in itertools.combinations(group, 2)]
+                between += [_apart(x, y) for x in a for y in b]
+            ratios.append(float(np.mean(between) / np.mean(within)))
+        names = ("robust_gain", "robust_cosine", "high_frequency_share")
+        means = [np.mean([f[name] for f in figures]) for name in names]
+        print(f"levers      {words:<38}" + " ".join(f"{r:.3f}" for r in [*ratios, np.mean(ratios)])
+              + f" · {means[0]:.2f} {means[1]:.3f} {means[2]:.3f}", flush=True)
+
+
 def function(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
     plain, equal = lite(), lite(change=rescaled)
     for precision in ("float32", "bfloat16"):
@@ -175,7 +211,7 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(deltaE_ciede2000(a, b).mean())
 
 
-PARTS = ("unseen", "quality", "separation", "function")
+PARTS = ("unseen", "quality", "separation", "levers", "function")
 
 
 def main() -> None:
@@ -195,7 +231,8 @@ def main() -> None:
         if part == "quality":
             quality(images, args.seeds, s, args.sheet)
         else:
-            {"unseen": unseen, "separation": separation, "function": function}[part](images, args.seeds, s)
+            others = {"unseen": unseen, "separation": separation, "levers": levers, "function": function}
+            others[part](images, args.seeds, s)
 
 
 if __name__ == "__main__":
