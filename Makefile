@@ -3,18 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Those that run by themselves, not their helpers. All of them take hours; each says in its head what it does.
+BENCHMARKS = $(shell grep -l __main__ benchmarks/*.py)
 
-.PHONY: demo dashboard test chaos lint bench install clean
+.PHONY: demo dashboard test chaos check lint types layers docs bench install clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/python -m distcari.submit configs/demo.yaml
+	$(BIN)/distcari demo
 
 dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
@@ -25,15 +27,26 @@ test: $(STAMP)
 
 # Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
 chaos: $(STAMP)
-	cd tests && ../$(BIN)/python -m chaos --kills $(or $(KILLS),300)
+	cd tests && ../$(BIN)/python -m system.chaos --kills $(or $(KILLS),300)
+
+check: lint types layers
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+
+types: $(STAMP)
 	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+
+# The site lies in build/site/index.html.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b; done
+	@for b in $(BENCHMARKS); do echo "== $$b"; $(BIN)/python $$b || exit; done
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

@@ -20,9 +20,9 @@ import yaml
 from networks import machine
 
 from distcari.cluster import events as e
-from distcari.cluster.driver import Run
-from distcari.cluster.plan import make_plan
-from distcari.config import load_experiment
+from distcari.cluster.start import run_plan
+from distcari.config.load import load_experiment
+from distcari.planning.plan import make_plan
 from distcari.store import open_store
 
 LAYERS = ["_blocks_4", "_blocks_6", "_blocks_8", "_blocks_10", "_blocks_14"]
@@ -57,8 +57,7 @@ def measured(config: Path, actors: int) -> tuple[int, float]:
             taken.append(event.row["seconds"])
 
     start = time.perf_counter()
-    run = Run(make_plan(experiment, store, str(config)), store, listeners=[listen])
-    run.start()
+    run_plan(make_plan(experiment, store, str(config)), store, listeners=[listen])
     first, end = min(s[0] for s in spans.values()), max(s[-1] for s in spans.values())
     whole = sum(s[-1] - s[0] for s in spans.values())
     print(f"{actors} worker(s), {len(taken)} cells: {first - start:.1f} s before the first unit, {end - first:.1f} s; "

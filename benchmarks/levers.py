@@ -23,10 +23,12 @@ from distcari.render import Network, caricatures
 from distcari.render.adam import Adam, Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.convolution import FrozenConvolutions
+from distcari.render.folding import fold
 from distcari.render.measure import high_frequency_share, measure
-from distcari.render.network import fold_batch_norms, in_bfloat16, run_to
+from distcari.render.network import in_bfloat16
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts
+from distcari.render.passes import noise, run_to
 from distcari.settings import RenderSettings
 
 warnings.filterwarnings("ignore")
@@ -36,7 +38,7 @@ def passes(name: str, layer: str, compiled: bool) -> dict[str, Callable[[], obje
     """One pass forward and back with ever more levers; the last ones are alternatives to those before."""
     plain, info = model_of(name), network_of(name).layer(layer)
     frozen = copy.deepcopy(plain).requires_grad_(False)
-    folded = fold_batch_norms(copy.deepcopy(frozen), 224)[0].to(memory_format=torch.contiguous_format)
+    folded = fold(copy.deepcopy(frozen), noise(224)).model.to(memory_format=torch.contiguous_format)
     last = copy.deepcopy(folded).to(memory_format=torch.channels_last)
     half = in_bfloat16(last)
     seen: list[Tensor] = []
@@ -130,14 +132,14 @@ def other(
     optimizer, warm = optimiser(spectra, *betas), max(1, round(0.05 * steps))
     for step in range(steps):
         late = int(2 * step >= steps)
-        seen = see(pictures(spectra, scale, 224), views[step], sides[late])
+        seen = see(pictures(spectra, scale, 224, colour_basis()), views[step], sides[late])
         gain, cosine = gain_and_cosine(flat(forward(seen)), targets[late])
         done = (step - warm) / max(1, steps - warm)
         down = (1 + math.cos(math.pi * done)) / 2 if half_cosine else math.cos(math.pi / 2 * done)
         share = (step + 1) / warm if done < 0 else down
         optimizer.minimise(-objective(gain, cosine, 1.0).sum(), rate * share)
     with torch.no_grad():
-        return pictures(spectra, scale, 224)
+        return pictures(spectra, scale, 224, colour_basis())
 
 
 RECIPES: dict[str, dict[str, object]] = {

@@ -10,7 +10,7 @@ from skimage import data
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from distcari.config import load_experiment
+from distcari.config.load import load_experiment
 from distcari.render import Network
 from distcari.render.caricature import as_tensor
 from distcari.sources.models import expand_models, load_model

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from distcari.cluster.actor import Worker
+from distcari.cluster.worker import Worker
 from distcari.render import Caricature
 
 

@@ -13,7 +13,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from distcari.config import load_experiment
+from distcari.config.load import load_experiment
 from distcari.render import Network, caricature
 from distcari.sources.images import load_images
 from distcari.sources.models import expand_models, load_model

@@ -75,8 +75,9 @@ def apart(what: str, config: Path) -> dict[str, Any]:
 def measure(what: str, config: str) -> dict[str, Any]:
     """Plan; or plan, and do under the lease what a run does before its first unit."""
     from distcari.cluster.driver import Run
-    from distcari.cluster.plan import make_plan
-    from distcari.config import load_experiment
+    from distcari.cluster.executors.serial import SerialExecutor
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
     from distcari.store.lease import take
 
@@ -87,9 +88,8 @@ def measure(what: str, config: str) -> dict[str, Any]:
     if what == "plan":
         units = plan.grid.units(plan.todo, experiment.resources.batch)
     else:
-        run = Run(plan, store)
-        with take(store.files, experiment.name) as run.lease:
-            units = run._prepare()
+        with take(store.files, experiment.name):
+            units = Run(plan, store, SerialExecutor()).prepare()
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
             "cells": sum(len(unit.cells) for unit in units)}
@@ -98,8 +98,8 @@ def measure(what: str, config: str) -> dict[str, Any]:
 def fill(config: Path) -> None:
     """Let 900,000 cells look done: rows in 180 parts, and empty files where their chunks would be."""
     sys.path.insert(0, str(HERE))
-    from distcari.cluster.plan import make_plan
-    from distcari.config import load_experiment
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
     from distcari.store.schema import INDEX
 
@@ -151,11 +151,12 @@ def overhead(cells: int = 4000) -> None:
     import ray
     from pieces import NullWorker
 
-    from distcari.cluster.driver import Run
     from distcari.cluster.events import CellDone
-    from distcari.cluster.plan import make_plan
+    from distcari.cluster.executors.ray import RayExecutor
     from distcari.cluster.queue import Queue
-    from distcari.config import load_experiment
+    from distcari.cluster.start import run_plan
+    from distcari.config.load import load_experiment
+    from distcari.planning.plan import make_plan
     from distcari.store import open_store
 
     with tempfile.TemporaryDirectory(prefix="scale") as folder:
@@ -167,10 +168,9 @@ def overhead(cells: int = 4000) -> None:
         plan = make_plan(experiment, store, str(config), only=only)
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         stamps: list[float] = []
-        run = Run(plan, store, worker_class=NullWorker,
-                  listeners=[lambda event: stamps.append(time.perf_counter()) if isinstance(event, CellDone) else None])
         before = time.process_time()
-        run.start()
+        run_plan(plan, store, RayExecutor(NullWorker),
+                 [lambda event: stamps.append(time.perf_counter()) if isinstance(event, CellDone) else None])
         busy = time.process_time() - before
         ray.shutdown()
         rate = (len(stamps) - 1) / (stamps[-1] - stamps[0])

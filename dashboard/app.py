@@ -1,29 +1,38 @@
 """Start here: `python dashboard/app.py --store store`, then open the address that it prints."""
 
-import argparse
+import runpy
 import socket
 import sys
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # python dashboard/app.py: import from the repository's root, not from here
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from dash import Dash, html
 
-from dashboard import images, note_box, pictures_diff, sheet, shell
-from dashboard.queries import Catalog
-from dashboard.state import State
-from dashboard.views import cell, compare, explore, notes, run, side, table
-from distcari.arguments import options_of
+from distcari.dashboard import security, serving
+from distcari.dashboard.data.catalog import Catalog, one_moment
+from distcari.dashboard.data.state import State
+from distcari.dashboard.page import note_drawer, shell
+from distcari.dashboard.pictures import differences, downloads, routes, sheet
+from distcari.dashboard.views import cell, compare, notes, table
+from distcari.dashboard.views.explore import view as explore
+from distcari.dashboard.views.run import view as run
+from distcari.dashboard.views.side import view as side
 from distcari.errors import InputError
 from distcari.store import Store
 
 VIEWS = {view.NAME: view for view in (compare, side, explore, table, cell, run, notes)}
 
 
-def create_app(store: Store, read_only: bool = False) -> Dash:
-    """The dashboard of a store, which may be missing still. `app.server` is the WSGI application."""
+def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", allow_hosts: Sequence[str] = ()) -> Dash:
+    """The dashboard of a store, which may be missing still. `app.server` is the WSGI application.
+
+    It answers under loopback names, under `host` and under `allow_hosts`: see security.py.
+    """
     catalog = Catalog(store)
     catalog.notes.read_only = read_only
     app = Dash(
@@ -33,43 +42,42 @@ def create_app(store: Store, read_only: bool = False) -> Dash:
     app.layout = shell.frame(VIEWS)
     everything = [view.layout(catalog, State(view=name)) for name, view in VIEWS.items()]
     app.validation_layout = html.Div([app.layout, *everything])
-    images.register(app.server, catalog)
-    pictures_diff.register(app.server, catalog)
-    sheet.register(app.server, catalog)
+    for served in (routes, differences, sheet, downloads):
+        served.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)
-    note_box.register(app, catalog)
+    note_drawer.register(app, catalog)
     for view in VIEWS.values():
         view.register(app, catalog)
+    security.register(app, host, allow_hosts)
+    app.server.wsgi_app = _of_one_moment(app.server.wsgi_app)
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a store until interrupted. 2: the address cannot be used."""
-    p = argparse.ArgumentParser(prog="python dashboard/app.py", description="Compare caricatures in a browser.")
-    p.add_argument("--store", default="store", metavar="URL", help="a folder, or s3://bucket/prefix (default: store)")
-    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
-                   help="of an object store, e.g. endpoint=http://localhost:9000 (repeatable)")
-    p.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0: every network (default: %(default)s)")
-    p.add_argument("--port", type=int, default=8050, help="default: %(default)s")
-    p.add_argument("--read-only", action="store_true", help="write nothing to the store: no notes")
-    p.add_argument("--debug", action="store_true", help="Dash's own server with its developer tools, reloading")
-    args = p.parse_args(arguments)
-    if error := unusable(args.host, args.port):
-        print(f"{args.host}:{args.port} cannot be used: {error}\nTry --port {args.port + 1}.", file=sys.stderr)
-        return 2
-    try:
-        app = create_app(Store(args.store, options_of(args.option)), args.read_only)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"distcari dashboard of {args.store}: http://{args.host}:{args.port}/  (Ctrl-C ends it)", flush=True)
-    if args.debug:
-        app.run(host=args.host, port=args.port, debug=True)
-    else:
-        import waitress
+def _of_one_moment(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """A WSGI application of which each answer shows one snapshot of the store, not two."""
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        with one_moment():
+            return answer(environ, start_response)
 
-        waitress.serve(app.server, host=args.host, port=args.port, threads=8, _quiet=True)
-    return 0
+    return wrapped
+
+
+def serve(
+    store: Store, host: str = "127.0.0.1", port: int = 8050, *, allow_hosts: Sequence[str] = (),
+    read_only: bool = False, debug: bool = False, open_browser: bool = False,
+) -> None:
+    """Serve a store until interrupted. Raises InputError if the address cannot be used."""
+    if error := unusable(host, port):
+        raise InputError(f"{host}:{port}", f"cannot be used: {error}", f"Try --port {port + 1}.")
+    app = create_app(store, read_only, host, allow_hosts)
+    address = f"http://{host}:{port}/"
+    print(f"distcari dashboard of {store.url}: {address}  (Ctrl-C ends it)", flush=True)
+    if open_browser:
+        webbrowser.open(address)
+    if debug:
+        app.run(host=host, port=port, debug=True)
+    else:
+        serving.create(app, host, port).run()
 
 
 def unusable(host: str, port: int) -> str:
@@ -81,5 +89,6 @@ def unusable(host: str, port: int) -> str:
         return str(error)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # the same as `distcari dashboard`
+    sys.argv.insert(1, "dashboard")
+    runpy.run_module("distcari", run_name="__main__", alter_sys=True)

@@ -3,13 +3,21 @@
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the only place; pyproject.toml reads it
 _LAZY = {"caricature": "distcari.render", "difference": "distcari.render", "RenderSettings": "distcari.settings",
          "open_store": "distcari.store"}
+_EXTRAS = {"open_store": "store"}  # what brings the libraries of a name; the others are in the core
 __all__ = ["RenderSettings", "__version__", "caricature", "difference", "open_store"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
+    """A public name, loaded when first asked for. ImportError with the command that helps where an extra is missing."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'distcari' has no attribute {name!r}")
+    try:
         return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'distcari' has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if name not in _EXTRAS or (error.name or "").partition(".")[0] == "distcari":
+            raise
+        raise ImportError(f"distcari.{name} needs {error.name!r}, which is not installed: "
+                          f"pip install 'distcari[{_EXTRAS[name]}]'", name=error.name) from error

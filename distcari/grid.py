@@ -7,20 +7,83 @@ is known before anything is computed and changes when, and only when, its pictur
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Label = str | int | float
 BASE_AXES = ("model", "image", "layer", "seed")  # of every experiment; further ones are swept settings
+LONGEST_LABEL = 200
 _TOGETHER = ("image", "seed")  # cells that differ in these alone can be optimised in one batch
+
+
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
+def name_problem(experiment: str) -> str | None:
+    """Why an experiment cannot have this name, which is also a folder's and a file's in the store; None if it can."""
+    if not re.fullmatch(NAME_PATTERN, experiment):
+        return "must have 1 to 100 letters, digits, dots, dashes and underscores, the first a letter or a digit"
+    if experiment.lower() in ("zarr.json", "c") or experiment.lower().endswith(".partial"):
+        return "is a name that Zarr itself uses"
+    return None
 
 
 def label_text(label: Label) -> str:
     """A label as people write it, the same for equal labels: 1.0 is `1`."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() and abs(label) < 1e15 else str(label)
+
+
+def check_label(label: str) -> str:
+    """The label of a model, an image, a layer or a difference. Raises ValueError unless it can be shown and typed.
+
+    It has 1 to 200 printable characters: none that control, reorder or join others, no line break, no lone surrogate.
+    """
+    if not label.strip():
+        raise ValueError("the name is empty")
+    if len(label) > LONGEST_LABEL:
+        raise ValueError(f"the name {label[:20]!r}… has {len(label)} characters, but may have {LONGEST_LABEL}")
+    if strange := next((character for character in label if not character.isprintable()), None):
+        raise ValueError(f"the name {label!a} holds {strange!a}, which cannot be printed")
+    if label != label.strip():
+        raise ValueError(f"the name {label!r} begins or ends with a space")
+    return label
+
+
+def check_experiment_name(name: str) -> str:
+    """An experiment's name, which is also its folder in the store. Raises ValueError for one that zarr keeps to itself.
+
+    `zarr.json` and `c` stand for a group's description and an array's chunks; `*.partial` are torn files, swept away.
+    """
+    if name.lower() in ("zarr.json", "c") or name.lower().endswith(".partial") or name.startswith((".", "_")):
+        raise ValueError(f"{name!r} is a name that the store needs itself")
+    return name
+
+
+def alike(labels: Iterable[str]) -> tuple[str, str] | None:
+    """The first two labels that people or `--only` would take for one, None if all can be told apart.
+
+    Taken for one are labels that differ in case, Unicode form, kind of dash or trailing zeros (`1` and `1.0`) alone.
+    """
+    seen: dict[str, str] = {}
+    for label in labels:
+        if (look := _looks(label)) in seen:
+            return seen[look], label
+        seen[look] = label
+    return None
+
+
+def _looks(label: str) -> str:
+    dashed = "".join("-" if unicodedata.category(c) == "Pd" or c == "−" else c for c in label)
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", dashed).casefold())
+    return plain.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", plain) else plain
 
 
 @dataclass(frozen=True)
@@ -151,6 +214,11 @@ class Grid:
 def digest(*parts: Any) -> str:
     """SHA-256 (hex) of any JSON-able parts, the same on every machine."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def image_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 (hex) of an input image, uint8 (y, x, 3): its shape and its pixels."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def select(cells: Iterable[Cell], axes: Sequence[Axis], only: Mapping[str, Collection[Label]]) -> list[Cell]:

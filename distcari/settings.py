@@ -5,10 +5,18 @@ The field metadata (`description`, `ge`, `le`, …) is read by pydantic when a c
 the engine is used alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
+
+Triple = tuple[float, float, float]
+# Mean and standard deviation of R, G, B in 0 … 1 that networks are trained with.
+NORMALIZATIONS: dict[str, tuple[Triple, Triple]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
 
 
 def setting(default: Any, description: str, *, sweep: bool = True, **bounds: float) -> Any:
@@ -94,8 +102,24 @@ class RenderSettings:
 
     def acting(self) -> "RenderSettings":
         """The settings as they act: `compat: v2` knows nothing of what came later, and has its own defaults."""
-        if self.compat != "v2":
-            return self
+        return self._of_version_2() if self.compat == "v2" else self
+
+    @property
+    def version(self) -> int:
+        """The version of the engine whose pictures these are: 2 with a `compat`, else today's."""
+        return RENDER_VERSION if self.compat == "none" else 2
+
+    def identity(self) -> dict[str, Any]:
+        """What a cell's key and the store know of the settings, by name: with a `compat` just what version 2 wrote.
+
+        So what version 2 began is found again, and goes on.
+        """
+        if self.version == RENDER_VERSION:
+            return self.as_dict()
+        old = self._of_version_2().with_(compat="none" if self.compat == "v2" else self.compat).as_dict()
+        return {name: value for name, value in old.items() if name not in _BEFORE_V3}
+
+    def _of_version_2(self) -> "RenderSettings":
         own = {f.name: f.default for f in fields(self)}
         left = {name: old for name, old in _DEFAULTS_V2.items() if getattr(self, name) == own[name]}
         return replace(self, **left, **_BEFORE_V3)
@@ -113,6 +137,16 @@ class RenderSettings:
         return asdict(self)
 
 
+def unclear_in_version_2(name: str, values: Collection[Any]) -> str:
+    """Why values of a setting cannot be swept with `compat: v2`, as the end of a sentence; "" if they can."""
+    if name in _BEFORE_V3:
+        return "came after version 2"
+    default = next(f.default for f in fields(RenderSettings) if f.name == name)
+    if name in _DEFAULTS_V2 and default in values:
+        return f"stands for version 2's default, {_DEFAULTS_V2[name]}, where it is today's, {default}; leave that out"
+    return ""
+
+
 @cache
 def sweepable() -> dict[str, type[int] | type[float] | type[str]]:
     """The settings that can be swept, in the order of their axes, with the type of their labels."""
@@ -128,8 +162,8 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("lt", lambda v, b: v < b, "less than"),
 )
 
-# what version 2 did, in terms of later settings
+# What version 2 did, in terms of later settings; and defaults that were others.
 _BEFORE_V3: dict[str, Any] = {"damping": 0.0, "coarse": 0.0, "metric": "plain", "tokens": "all"}
 _DEFAULTS_V2: dict[str, Any] = {"cossim_pow": 1.0, "learning_rate": 0.1, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
 
-RENDER_VERSION = 2  # part of every key: raise it when the same settings would give other pixels
+RENDER_VERSION = 3  # part of every key: raise it when the same settings would give other pixels

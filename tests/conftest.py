@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from shared import HERE, S3
+from support.shared import HERE, ROOT, S3, TESTS
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def work(tmp_path, monkeypatch):
     """A fresh working folder with two pictures, a config, and `tiny` importable as a factory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(HERE))
-    monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parent}")  # this tree, whichever is installed
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (HERE, TESTS, ROOT))))  # this tree
     (tmp_path / "photos").mkdir()
     rng = np.random.default_rng(0)
     for name in ("one", "two"):
@@ -35,3 +35,29 @@ def s3():
         found.ask("PUT", "bucket")
         yield found
         server.stdin.close()
+
+
+@pytest.fixture
+def cluster(work, monkeypatch):
+    """A cluster with a head that does no work, started in another folder; nodes are added by the test."""
+    monkeypatch.chdir("/")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    monkeypatch.chdir(work)
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def one_thread():
+    """More only get in each other's way on so small networks."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

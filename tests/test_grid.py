@@ -1,16 +1,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.grids import grid
 
-from distcari.grid import Axis, Grid, select
+from distcari.grid import select
 
 names = st.lists(st.text("abcxyz_0123", min_size=1, max_size=6), min_size=1, max_size=4, unique=True)
-
-
-def grid(models, images, layers, seeds, layers_of=None, content="v1"):
-    return Grid("e", "s", (
-        Axis("model", {m: f"{content}{m}" for m in models}), Axis("image", {i: i for i in images}),
-        Axis("layer", {n: n for n in layers}), Axis("seed", {s: str(s) for s in seeds}),
-    ), layers_of or {})
 
 
 grids = st.tuples(names, names, names, st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True))

@@ -1,4 +1,4 @@
-/* Draws what a tile holds from its data attributes (see pieces.tile): React keeps the tiles, this keeps their insides. */
+/* Draws what a tile holds from its data attributes (see components.tile): React keeps the tiles, this keeps their insides. */
 (() => {
   function element(name, className, text) {
     const made = document.createElement(name);

@@ -27,27 +27,27 @@ Changing the URL. Never write `url`; write the new query string to `goto`, which
     def choose(x, search):
         return go(parse(search), lambda s: s.with_extra(x=x))
 
-`pieces.go` gives `no_update` where nothing changes (a control that just appeared fires its callback once), so compare
-with what the view shows: a control's default must leave the state as it is. Plain links need no callback at all:
-`pieces.link(text, state.with_(view="cell", cell=key))` is an <a href> that goes there without a reload, and opens in
-a new tab with Ctrl. From JavaScript: `dash_clientside.set_props("goto", {data: "?view=cell&cell=…"})`.
+`components.go` gives `no_update` where nothing changes (a control that just appeared fires its callback once), so
+compare with what the view shows: a control's default must leave the state as it is. Plain links need no callback at
+all: `components.link(text, state.with_(view="cell", cell=key))` is an <a href> that goes there without a reload, and
+opens in a new tab with Ctrl. From JavaScript: `dash_clientside.set_props("goto", {data: "?view=cell&cell=…"})`.
 
 A view's own parameters: `state.with_extra(x="gain")` is `explore.x=gain` in the URL, `state.own("x", "cosine")` reads
 it. Shared: `experiments` (through `catalog.chosen(state)`, which falls back), `at`, `cell`, `slots` (side by side: up
 to four mappings axis -> label, `experiment` included; `catalog.slot(labels["experiment"], labels)` finds each).
 
-Keys. An element with `data-key="ArrowRight"` (several: space between) is clicked when that key is pressed and nobody
-is typing; hidden links count. `m`/`M` model, arrows left/right layer, up/down image by convention.
+Keys. An element with `data-key="ArrowRight"` (several: space between) is clicked when that key is pressed and nobody is
+typing; hidden links count. `m`/`M` model, arrows left/right layer, up/down image by convention.
 
-Pictures. `images.picture_url(row, size)`, `input_url`, `match_url`, `npy_url` make the addresses from the index's row;
-`pieces.picture(row, …)` makes the <img> with alt text and fixed ratio; `pieces.tile(slot, …)` one place of a grid with
-its status (class `tile`, `data-at` with its labels; its inside, hover card, click and picking come with
-it: assets/tile.js, hover.js, pick.js).
+Pictures. `addresses.picture_url(row, size)`, `input_url`, `match_url`, `npy_url` make the addresses from the index's
+row; `components.picture(row, …)` makes the <img> with alt text and fixed ratio; `components.tile(slot, …)` one place of
+a grid with its status (class `tile`, `data-at` with its labels; its inside, hover card, click and picking come with it:
+assets/tile.js, hover.js, pick.js).
 
-Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme. Plots: `pieces.plot(**layout)`
-is the quiet look; axes and grid take the page's colours by CSS, so that a plot need not know of light and dark
-(`Input("theme", "computedColorScheme")` if one must). Controls: `pieces.choice("explore.x", "x", data, value)` is a
-select that *is* the URL's parameter, and any control with `id=pieces.param("explore.x")` and a `value` is one: no
-callback needed. Figures' names, units and meanings: `pieces.unit(name)`, `pieces.meaning(name)`; formatted:
-`pieces.number(value)`.
+Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme. Plots:
+`components.plot(**layout)` is the quiet look; axes and grid take the page's colours by CSS, so that a plot need not
+know of light and dark (`Input("theme", "computedColorScheme")` if one must). Controls: `components.choice("explore.x",
+"x", data, value)` is a select that *is* the URL's parameter, and any control with `id=components.param("explore.x")`
+and a `value` is one: no callback needed. Figures' names, units and meanings: `columns.unit(name)`,
+`columns.meaning(name)`; formatted: `columns.number(value)`.
 """

@@ -11,19 +11,18 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from plotly import graph_objects as go
 
-from dashboard import pieces
-from dashboard.facets import Slot
-from dashboard.images import input_url, match_url, npy_url, picture_url
-from dashboard.queries import OF_DIFFERENCES, Catalog
-from dashboard.reading import text
-from dashboard.state import Labels, State, parse
-from distcari.figures import FIGURES
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.addresses import input_url, match_url, npy_url, picture_url
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import OF_DIFFERENCES, of_groups
+from distcari.dashboard.data.facets import Slot
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.state import Labels, State, parse
+from distcari.dashboard.page import components
 from distcari.grid import BASE_AXES
 from distcari.store.schema import SETTINGS
 
 NAME, TITLE = "cell", "Cell"
-STRENGTH = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm")
-COST = ("steps", "seconds", "attempt", "layer_depth")
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -49,13 +48,13 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
     if row is None:
         return [html.P("No finished cell has this key. Pictures in Compare lead here.", className="quiet")]
     experiment = str(row["experiment"])
-    about = catalog.about(experiment)
-    assert about is not None
-    at = {axis: text(row[axis]) for axis in about.axes if axis in row}
+    info = catalog.experiment(experiment)
+    assert info is not None
+    at = {axis: text(row[axis]) for axis in info.axes if axis in row}
     slot = catalog.slot(experiment, at)
     return [
         html.Div([
-            html.Div([_walk(catalog, state, slot, axis) for axis in about.axes], className="tools"),
+            html.Div([_walk(catalog, state, slot, axis) for axis in info.axes], className="tools"),
             html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"]),
                      *(part for axis in at if axis not in BASE_AXES for part in (f", {axis} ", html.B(at[axis])))]),
         ], className="cell-head"),
@@ -80,12 +79,12 @@ def _walk(catalog: Catalog, state: State, slot: Slot, axis: str) -> Component:
     at = labels.index(slot.labels[axis])
     before = next((keys[label] for label in reversed(labels[:at]) if label in keys), "")
     after = next((keys[label] for label in labels[at + 1 :] if label in keys), "")
-    back, forth = pieces.KEYS.get(axis, ("", ""))
+    back, forth = components.KEYS.get(axis, ("", ""))
     links = [state.with_(cell=key) if key else None for key in (before, after)]
     return html.Div([
-        pieces.stepper(axis, -1, links[0], back),
+        components.stepper(axis, -1, links[0], back),
         html.Span([html.Small(axis), slot.labels[axis]], className="walk-label", title=f"{at + 1} of {len(labels)}"),
-        pieces.stepper(axis, 1, links[1], forth),
+        components.stepper(axis, 1, links[1], forth),
     ], className="walk")
 
 
@@ -93,7 +92,7 @@ def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component
     image = str(row["image"])
     seen, matched = input_url(catalog, str(row["experiment"]), image, 448), match_url(row, 448)
     return html.Div([
-        html.Figure(html.Img(src=picture_url(row, kind="png"), alt=pieces.alt(row, at)), className="large"),
+        html.Figure(html.Img(src=picture_url(row, kind="png"), alt=components.alt(row, at)), className="large"),
         html.Div([
             html.Figure([html.Img(src=seen, alt=f"Input image {image}"),
                          html.Figcaption(["input ", html.B(image)])]),
@@ -115,9 +114,10 @@ def _name(at: Labels) -> str:
 
 
 def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
-    strength = (*STRENGTH, *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
+    strength = (*of_groups("match"), *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
     return html.Div([
-        html.Div([_figures("Strength", strength, row), _figures("Colour and texture", tuple(FIGURES), row)],
+        html.Div([_figures("Strength", strength, row),
+                  _figures("Colour and texture", of_groups("colour", "texture"), row)],
                  className="cell-figures"),
         html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
         html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
@@ -126,18 +126,18 @@ def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
 
 def _figures(title: str, names: tuple[str, ...], row: Mapping[str, Any]) -> Component:
     lines = [
-        html.Tr([html.Th(pieces.words(n), scope="row"), html.Td(pieces.number(row.get(n))), html.Td(pieces.unit(n))],
-                title=pieces.meaning(n)) for n in names
+        html.Tr([html.Th(columns.title(n), scope="row"), html.Td(columns.number(row.get(n))), html.Td(columns.unit(n))],
+                title=columns.meaning(n)) for n in names
     ]
     return html.Section([html.H2(title), html.Table(html.Tbody(lines), className="figures")])
 
 
 def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
-    about = catalog.about(str(row["experiment"]))
-    assert about is not None
+    info = catalog.experiment(str(row["experiment"]))
+    assert info is not None
     try:
-        place = about.arrays.place([about.raw[axis][label] for axis, label in at.items()])
-        curve = np.asarray(about.arrays.read("gain_curve", place), float)
+        place = info.arrays.place([info.raw[axis][label] for axis, label in at.items()])
+        curve = np.asarray(info.arrays.read("gain_curve", place), float)
     except (KeyError, IndexError, OSError, ValueError):
         return html.P("No curve.", className="quiet")
     if np.isnan(curve).all():
@@ -145,15 +145,15 @@ def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     curve = curve[: int(np.flatnonzero(~np.isnan(curve)).max(initial=-1)) + 1]
     line = go.Scatter(x=np.arange(1, len(curve) + 1), y=curve, mode="lines", line={"width": 1.6},
                       hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>")
-    look = pieces.plot(height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
+    look = components.plot(height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
     return dcc.Graph(figure=go.Figure(line, look), config={"displayModeBar": False}, className="curve",
                      style={"height": "190px"})
 
 
 def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     url = catalog.store.url.rstrip("/")
-    about = catalog.about(str(row["experiment"]))
-    raw = {axis: about.raw[axis][label] for axis, label in at.items()} if about else dict(at)
+    info = catalog.experiment(str(row["experiment"]))
+    raw = {axis: info.raw[axis][label] for axis, label in at.items()} if info else dict(at)
     chosen = ", ".join(f"{axis}={label!r}" for axis, label in raw.items())
     code = "\n".join([
         "import pandas as pd, xarray as xr", "",
@@ -166,13 +166,11 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
 
 
 def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
-    about = catalog.about(str(row["experiment"]))
-    names = ("key", "experiment", "run_id", "distcari_version", "device", "node", "started_at", "finished_at", *COST,
-             *(name for name in SETTINGS if name not in COST), "layer_kind", "settings_hash", "model_sha256",
-             "image_sha256", "pixels_sha256")
-    lines = [html.Tr([html.Th(pieces.words(n), scope="row"), html.Td(_said(row.get(n)))], title=pieces.meaning(n))
+    info = catalog.experiment(str(row["experiment"]))
+    names = ("key", "experiment", *of_groups("provenance", "settings", "layer"))
+    lines = [html.Tr([html.Th(columns.title(n), scope="row"), html.Td(_shown(row.get(n)))], title=columns.meaning(n))
              for n in names if row.get(n) is not None and not (n in SETTINGS and pd.isna(row[n]))]
-    config = yaml.safe_dump(_plain(about.meta.get("config", {})), sort_keys=False, allow_unicode=True) if about else ""
+    config = yaml.safe_dump(_plain(info.meta.get("config", {})), sort_keys=False, allow_unicode=True) if info else ""
     return html.Div([
         html.Table(html.Tbody(lines), className="figures provenance"),
         html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config), tabIndex=0)]),
@@ -187,7 +185,7 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if hasattr(value, "strftime"):
         return "—" if value != value else f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    return pieces.number(value) if isinstance(value, int | float | np.number) else str(value)
+    return columns.number(value) if isinstance(value, int | float | np.number) else str(value)

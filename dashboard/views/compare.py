@@ -1,7 +1,5 @@
 """Compare: a grid of pictures, any axis on rows, any on columns, the others held; the input at the margin."""
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -10,47 +8,17 @@ from dash import State as Before
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import pieces
-from dashboard.facets import Facets
-from dashboard.images import input_url
-from dashboard.queries import FIGURES, Catalog
-from dashboard.state import Labels, State, parse
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.addresses import input_url, sheet_url
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import FIGURES
+from distcari.dashboard.data.facets import Facets
+from distcari.dashboard.data.pictures import inputs_of
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.data.window import Part, Shown, Window, resolve, window
+from distcari.dashboard.page import components
 
 NAME, TITLE = "compare", "Compare"
-MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on
-SORTABLE = 20_000  # slots that are sorted as a whole; of more, a page by itself
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A state with its defaults filled in from the store: which axes lie where, and what the others are held at."""
-
-    scope: tuple[str, ...]  # experiments whose labels are shown
-    axes: tuple[str, ...]
-    rows: str
-    cols: str
-    at: Labels
-
-
-def resolve(catalog: Catalog, state: State) -> Shown:
-    """What a state shows: models × layers of the first image, unless it says otherwise."""
-    experiments = catalog.chosen(state)
-    axes = catalog.axes(experiments)
-    rows = state.rows if state.rows in axes else _first(("model", *axes), "" if state.cols not in axes else state.cols)
-    cols = state.cols if state.cols in axes and state.cols != rows else _first(("layer", "model", *axes), rows)
-    scope = experiments
-    if len(experiments) > 1 and "experiment" not in (rows, cols):
-        scope = (state.at["experiment"],) if state.at.get("experiment") in experiments else experiments[:1]
-    at = {}
-    for axis in axes:
-        if axis not in (rows, cols):
-            labels = catalog.labels(scope, axis)
-            at[axis] = state.at[axis] if state.at.get(axis) in labels else next(iter(labels), "")
-    return Shown(scope, tuple(axes), rows, cols, at)
-
-
-def _first(wanted: tuple[str, ...], taken: str) -> str:
-    return next((axis for axis in wanted if axis != taken), "model")
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -94,80 +62,55 @@ def draw(catalog: Catalog, state: State) -> tuple[list[Component], list[Componen
     shown = resolve(catalog, state)
     if catalog.problem() or not shown.scope:
         return [], []
-    grid, counts, pages = window(catalog, state, shown)
-    return tools(catalog, state, shown, counts, pages), [facet_grid(catalog, state, shown, grid)]
+    seen = window(catalog, state, shown)
+    return tools(catalog, state, shown, seen), [facet_grid(catalog, state, shown, seen.grid)]
 
 
-def window(catalog: Catalog, state: State, shown: Shown) -> tuple[Facets, Counter[str], list[Component]]:
-    """The part of the grid that is shown, sorted; how many slots have which status; links to its other parts."""
-    rows, cols = catalog.labels(shown.scope, shown.rows), catalog.labels(shown.scope, shown.cols)
-    n_cols = min(len(cols), MOST_COLS)
-    n_rows = max(1, min(len(rows), MOST_TILES // max(n_cols, 1)))
-    row0, col0 = _offset(state.own("row0"), len(rows)), _offset(state.own("col0"), len(cols))
-    whole = len(rows) * len(cols) <= SORTABLE
-    if not whole:
-        rows_, cols_ = rows[row0 : row0 + n_rows], cols[col0 : col0 + n_cols]
-    else:
-        rows_, cols_ = rows, cols
-    grid = catalog.grid(shown.scope, shown.rows, shown.cols, shown.at, rows_, cols_)
-    counts = Counter(str(slot.status) for line in grid.slots for slot in line)
-    if state.sort_rows and state.sort_rows[0] in FIGURES:
-        grid = grid.sorted("rows", *state.sort_rows)
-    if state.sort_cols and state.sort_cols[0] in FIGURES:
-        grid = grid.sorted("cols", *state.sort_cols)
-    if whole:
-        lines = tuple(line[col0 : col0 + n_cols] for line in grid.slots[row0 : row0 + n_rows])
-        grid = Facets(grid.rows[row0 : row0 + n_rows], grid.cols[col0 : col0 + n_cols], lines)
-    pages = [*_pages(state, shown.rows, "row0", row0, n_rows, len(rows)),
-             *_pages(state, shown.cols, "col0", col0, n_cols, len(cols))]
-    return grid, counts, pages
-
-
-def _offset(text: str, length: int) -> int:
-    return min(int(text), max(length - 1, 0)) if text.isdecimal() and len(text) < 9 else 0
-
-
-def _pages(state: State, axis: str, name: str, start: int, size: int, length: int) -> list[Component]:
-    if length <= size:
+def _steps(state: State, part: Part) -> list[Component]:
+    """Links to the parts before and after, where not all is shown."""
+    if part.length <= part.size:
         return []
-    before = state.with_extra(**{name: str(max(0, start - size))}) if start else None
-    after = state.with_extra(**{name: str(start + size)}) if start + size < length else None
-    said = f" {axis} {start + 1}–{min(start + size, length)} of {length} "
-    return [html.Span([pieces.stepper(axis, -1, before, ""), said, pieces.stepper(axis, 1, after, "")])]
+    after = part.start + part.size
+    to_before = state.with_extra(**{part.name: str(max(0, part.start - part.size))}) if part.start else None
+    to_after = state.with_extra(**{part.name: str(after)}) if after < part.length else None
+    text = f" {part.axis} {part.start + 1}–{min(after, part.length)} of {part.length} "
+    return [html.Span([components.stepper(part.axis, -1, to_before, ""), text,
+                       components.stepper(part.axis, 1, to_after, "")])]
 
 
-def tools(
-    catalog: Catalog, state: State, shown: Shown, counts: Counter[str], pages: list[Component]
-) -> list[Component]:
+def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Component]:
     """One line of controls, each a parameter of the URL, and how much of the grid is there."""
     axes, known = [{"value": axis, "label": axis} for axis in shown.axes], catalog.figures(shown.scope)
-    orders = [{"value": sign + f, "label": f"{pieces.words(f)} {arrow}"}
+    orders = [{"value": sign + f, "label": f"{columns.title(f)} {arrow}"}
               for f in known for sign, arrow in (("-", "↓"), ("", "↑"))]
-    figures = [{"value": f, "label": pieces.words(f)} for f in known if f not in ("steps", "seconds")]
-    swap = pieces.link("⇄", state.with_(
+    figures = [{"value": f, "label": columns.title(f)} for f in known if f not in ("steps", "seconds")]
+    swap = components.link("⇄", state.with_(
         rows=shown.cols, cols=shown.rows, sort_rows=state.sort_cols, sort_cols=state.sort_rows, extra={},
     ), className="step", title="Swap rows and columns", **{"aria-label": "Swap rows and columns"})
     order = {name: ("-" if sort[1] else "") + sort[0] if sort else None
              for name, sort in (("sort_rows", state.sort_rows), ("sort_cols", state.sort_cols))}
     alone = [axis for axis in shown.at if len(_labels(catalog, state, shown, axis)) < 2]
-    said = [f"{axis} {shown.at[axis]}" for axis in alone]
-    said += [f"{counts[s]} {s}" for s in ("done", "running", "failed", "pending", "not planned") if counts[s]]
+    summary = [f"{axis} {shown.at[axis]}" for axis in alone]
+    statuses = ("done", "running", "failed", "pending", "not planned")
+    summary += [f"{seen.counts[status]} {status}" for status in statuses if seen.counts[status]]
+    parts = [*_steps(state, seen.rows), *_steps(state, seen.cols)]
     return [
-        pieces.choice("rows", "rows", axes, shown.rows), swap, pieces.choice("cols", "columns", axes, shown.cols),
+        components.choice("rows", "rows", axes, shown.rows), swap,
+        components.choice("cols", "columns", axes, shown.cols),
         *[_selector(catalog, state, shown, axis) for axis in shown.at if axis not in alone],
-        pieces.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
-        pieces.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
-        pieces.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
-        html.A("Sheet", href="/sheet.png" + state.with_(view="compare", slots=(), cell="").search(), download="",
-               className="button", title="This view as one picture, with its settings"),
-        html.Span([*pages, " · ".join(said)], className="counts", **{"aria-live": "polite"}),
+        components.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
+        components.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
+        components.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
+        html.A("Sheet", href=sheet_url(state), download="", className="button",
+               title="This view as one picture, with its settings"),
+        html.Span([*parts, " · ".join(summary)], className="counts", **{"aria-live": "polite"}),
     ]
 
 
 def _selector(catalog: Catalog, state: State, shown: Shown, axis: str) -> Component:
     """An axis that is held: its label, and links to the labels beside it."""
     labels = _labels(catalog, state, shown, axis)
-    return pieces.walk(axis, labels, shown.at[axis], lambda label: state.with_(at={**state.at, axis: label}))
+    return components.walk(axis, labels, shown.at[axis], lambda label: state.with_(at={**state.at, axis: label}))
 
 
 def _labels(catalog: Catalog, state: State, shown: Shown, axis: str) -> list[str]:
@@ -185,7 +128,7 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Co
     size = 160 if len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
         head = _head(catalog, shown, grid, shown.rows, i, state.sort_rows, of_row=True)
-        lines.append(html.Div([head, *(pieces.tile(slot, state, size, label) for slot in line)], role="row",
+        lines.append(html.Div([head, *(components.tile(slot, state, size, label) for slot in line)], role="row",
                               className="line"))
     longest = max((len(row) for row in grid.rows), default=0)
     style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
@@ -205,11 +148,8 @@ def _margin(catalog: Catalog, shown: Shown) -> list[Component]:
 
 
 def _input(catalog: Catalog, shown: Shown, image: str) -> str:
-    for experiment in shown.scope:
-        about = catalog.about(experiment)
-        if about is not None and image in about.raw.get("image", {}):
-            return input_url(catalog, experiment, image, 224)
-    return ""
+    info = inputs_of(catalog, shown.scope, [image]).get(image)
+    return input_url(catalog, info.name, image, 224) if info else ""
 
 
 def _head(
@@ -217,11 +157,11 @@ def _head(
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one."""
     label = (grid.rows if of_row else grid.cols)[i]
-    parts: list[Any] = [html.Span(pieces.breakable(label), className="label", title=label)]
+    parts: list[Any] = [html.Span(components.breakable(label), className="label", title=label)]
     if axis == "image" and (url := _input(catalog, shown, label)):
         parts.insert(0, html.Img(src=url, alt=f"Input image {label}"))
     if sort and sort[0] in FIGURES:
         mean = grid.means(sort[0], "rows" if of_row else "cols")[i]
-        parts.append(html.Span(f"{pieces.words(sort[0])} {pieces.number(mean)}", className="mean"))
+        parts.append(html.Span(f"{columns.title(sort[0])} {columns.number(mean)}", className="mean"))
     role, name = ("rowheader", "head of-row") if of_row else ("columnheader", "head of-col")
     return html.Div(parts, role=role, className=name)

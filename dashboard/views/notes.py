@@ -1,9 +1,5 @@
 """Notes: what was written of views, newest first, each with the way back; edited, deleted, exported."""
 
-import csv
-import html as escaping
-import io
-from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,13 +7,12 @@ from dash import Dash, Input, Output, ctx, dcc, html, no_update
 from dash import State as Before
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
-from flask import Response, request
 
-from dashboard import pieces
-from dashboard.note_box import stamp
-from dashboard.notes_file import Note, Refused
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.note_exports import view_title
+from distcari.dashboard.data.notes import Note, NoteRefused
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.page import components
 
 NAME, TITLE = "notes", "Notes"
 MOST_SHOWN = 300
@@ -79,11 +74,8 @@ def register(app: Dash, catalog: Catalog) -> None:
         state = parse(search)
         if opened or state.view != NAME:
             raise PreventUpdate
-        return pieces.go(state, lambda s: s.with_extra(edit=None))
+        return components.go(state, lambda s: s.with_extra(edit=None))
 
-    app.server.add_url_rule("/notes.md", "notes_md", lambda: _file(markdown(catalog.notes.all(), request.host_url),
-                                                                   "text/markdown"))
-    app.server.add_url_rule("/notes.csv", "notes_csv", lambda: _file(as_csv(catalog.notes.all()), "text/csv"))
 
 
 def listed(catalog: Catalog, state: State) -> list[Component]:
@@ -94,30 +86,16 @@ def listed(catalog: Catalog, state: State) -> list[Component]:
         hint = "No notes yet. ✎ at the top (or the key n) keeps one with the view that is shown."
         return [*parts, html.P(hint, className="quiet")]
     for note in notes[:MOST_SHOWN]:
-        edit = pieces.link("Edit", state.with_(view=NAME).with_extra(edit=note.id), className="go") if not why else None
+        editing = state.with_(view=NAME).with_extra(edit=note.id)
+        edit = None if why else components.link("Edit", editing, className="go")
+        view = components.link(view_title(note.url), parse(note.url), className="go")
         parts.append(html.Article([
-            html.Div([pieces.link(named(note.url), parse(note.url), className="go"), html.Small(stamp(note)), edit],
-                     className="note-head"),
+            html.Div([view, html.Small(note.stamp), edit], className="note-head"),
             html.P(note.text, className="note-text"),
         ]))
     if len(notes) > MOST_SHOWN:
         parts.append(html.P(f"{len(notes) - MOST_SHOWN:,} older notes are in the exports.", className="quiet"))
     return parts
-
-
-def named(url: str) -> str:
-    """A view in words: "Compare · demo · model by image · image chelsea"."""
-    state = parse(url)
-    said = [{"side": "Side by side"}.get(state.view, state.view.capitalize()), " + ".join(state.experiments)]
-    said += [" by ".join(name for name in (state.rows, state.cols) if name)]
-    said += [f"{axis} {label}" for axis, label in state.at.items()]
-    if state.view == "side":
-        slots = (" ".join(v for k, v in s.items() if k not in ("experiment", "seed")) for s in state.slots)
-        said.append(" | ".join(slots))
-    said += [state.cell[:8] if state.view == "cell" else ""]
-    said += [f"{pieces.words(name.partition('.')[2])} {value}" for name, value in state.extra.items()
-             if name.startswith(f"{state.view}.") and len(value) <= 40]
-    return " · ".join(part for part in said if part)
 
 
 def change(catalog: Catalog, state: State, text: str, delete: bool) -> tuple[Any, Any, str]:
@@ -128,34 +106,10 @@ def change(catalog: Catalog, state: State, text: str, delete: bool) -> tuple[Any
             catalog.notes.remove(id_)
         else:
             catalog.notes.edit(id_, text)
-    except Refused as refusal:
+    except NoteRefused as refusal:
         return no_update, no_update, str(refusal)
     return state.with_extra(edit=None).search(), f"{id_} {delete} {text}", ""
 
 
-def markdown(notes: Sequence[Note], host: str) -> str:
-    """The notes as Markdown, newest first; HTML in them is text, and links lead to this dashboard."""
-    parts = ["# Notes\n"]
-    for note in notes:
-        name = named(note.url).translate({ord(c): f"\\{c}" for c in "\\`*_[]<>"})
-        quoted = "\n".join(f"> {escaping.escape(line, quote=False)}" for line in note.text.splitlines())
-        parts.append(f"## {stamp(note)}\n\n[{name}](<{host.rstrip('/')}/{note.url}>)\n\n{quoted}\n")
-    return "\n".join(parts)
-
-
-def as_csv(notes: Sequence[Note]) -> str:
-    """The notes as CSV, newest first."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["id", "time", "edited", "view", "url", "text"])
-    for note in notes:
-        writer.writerow([note.id, note.time, note.edited, parse(note.url).view, note.url, note.text])
-    return out.getvalue()
-
-
 def _edited(catalog: Catalog, state: State) -> Note | None:
     return next((note for note in catalog.notes.all() if note.id == state.own("edit")), None)
-
-
-def _file(content: str, mime: str) -> Response:
-    return Response(content, mimetype=mime, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})

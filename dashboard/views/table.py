@@ -13,21 +13,19 @@ from dash import State as Before
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashboard import pieces, table_rows
-from dashboard.images import picture_url
-from dashboard.queries import NUMBERS, OF_DIFFERENCES, Catalog
-from dashboard.reading import text
-from dashboard.state import State, parse
-from dashboard.table_rows import DATES, Rows, filters_of, sort_of
-from distcari.figures import FIGURES
+from distcari.dashboard.data import columns
+from distcari.dashboard.data.addresses import index_csv_url, picture_url
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import NUMBERS, of_groups
+from distcari.dashboard.data.labels import text
+from distcari.dashboard.data.rows import DATES, Rows, filters_of, sort_of
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.page import components
 from distcari.store.schema import COLUMNS, SETTINGS
 
 NAME, TITLE = "table", "Table"
 MOST_SLOTS, PAGE = 4, 100
-MEASURES = ("gain", "cosine", "robust_gain", "robust_cosine", "objective", "target_norm", *OF_DIFFERENCES)
-LAYER = ("layer_depth", "layer_kind")
-COLOUR = ("colourfulness", "colour_uniformity", "hue_spread", "mean_r", "mean_g", "mean_b")
-TEXTURE = tuple(name for name in FIGURES if name not in COLOUR)
+COLOUR = sorted(of_groups("colour"), key=lambda name: name.startswith("mean_"))  # the mean colour last
 FIRST = ("finished_at", "seconds", "run_id")  # of where it comes from: what is shown before the group is opened
 GRID = {
     "rowHeight": 60, "headerHeight": 30, "groupHeaderHeight": 26, "cacheBlockSize": PAGE, "maxBlocksInCache": 20,
@@ -48,13 +46,13 @@ def layout(catalog: Catalog, state: State) -> Component:
             html.Span("", id="table-counts", **{"aria-live": "polite"}),
             html.Span("", id="table-picks", className="table-picks"),
             html.Span(className="grow"),
-            pieces.link("Clear filters", state.with_(view=NAME).with_extra(filter=None, sort=None), id="table-clear",
-                        className="button"),
-            html.A("CSV", href=csv_url(state), id="table-csv", className="button", download="",
+            components.link("Clear filters", state.with_(view=NAME).with_extra(filter=None, sort=None),
+                            id="table-clear", className="button"),
+            html.A("CSV", href=index_csv_url(state), id="table-csv", className="button", download="",
                    title="The rows shown, all columns"),
         ], className="table-head"),
         dag.AgGrid(
-            id="table-grid", rowModelType="infinite", columnDefs=columns(catalog, state, sort),
+            id="table-grid", rowModelType="infinite", columnDefs=column_groups(catalog, state, sort),
             className="ag-theme-quartz", style={"height": "100%", "width": "100%"},
             defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 60},
             dashGridOptions=GRID, getRowId="params.data.key", filterModel=filters_of(state.own("filter")),
@@ -65,7 +63,6 @@ def layout(catalog: Catalog, state: State) -> Component:
 def register(app: Dash, catalog: Catalog) -> None:
     """Rows as asked for; filters and order into the URL and back; rows to cells and into side by side; the CSV."""
     rows = Rows(catalog)
-    table_rows.register(app.server, catalog, rows)
 
     @app.callback(
         Output("table-grid", "getRowsResponse"), Output("table-counts", "children"), Output("table-csv", "href"),
@@ -86,7 +83,7 @@ def register(app: Dash, catalog: Catalog) -> None:
             raise PreventUpdate
         sort = sort_text(asked.get("sortModel"))
         model = json.dumps(filters, separators=(",", ":"), ensure_ascii=False) if filters else None
-        return pieces.go(state, lambda s: s.with_extra(filter=model, sort=sort))
+        return components.go(state, lambda s: s.with_extra(filter=model, sort=sort))
 
     @app.callback(
         Output("table-grid", "filterModel"), Output("table-grid", "columnState"), Input("url", "search"),
@@ -121,10 +118,10 @@ def answer(catalog: Catalog, rows: Rows, state: State, asked: Mapping[str, Any])
     start = max(0, int(asked.get("startRow", 0)))
     part = frame.iloc[at[start : min(int(asked.get("endRow", start + PAGE)), start + 1000)]]
     total = len(catalog.frame(experiments))
-    said = f"{len(at):,} of {total:,} cells" if len(at) < total else f"{total:,} cells"
+    message = f"{len(at):,} of {total:,} cells" if len(at) < total else f"{total:,} cells"
     model = json.dumps(filters, separators=(",", ":"), ensure_ascii=False) if filters else None
     now = state.with_(view=NAME).with_extra(filter=model, sort=sort_text(asked.get("sortModel")))
-    return {"rowData": shown(part), "rowCount": len(at)}, [html.B(said)], csv_url(now)
+    return {"rowData": shown(part), "rowCount": len(at)}, [html.B(message)], index_csv_url(now)
 
 
 def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -132,10 +129,10 @@ def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     records: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
     for record in records:
-        row: dict[str, Any] = {"picture": picture_url(record, 96), "alt": pieces.alt(record)}
+        row: dict[str, Any] = {"picture": picture_url(record, 96), "alt": components.alt(record)}
         for name, value in record.items():
             if name in NUMBERS and name not in SETTINGS:
-                row[name] = pieces.number(value)
+                row[name] = columns.number(value)
             elif name in DATES:
                 row[name] = "" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M:%S}"
             else:
@@ -144,7 +141,7 @@ def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) -> list[dict[str, Any]]:
+def column_groups(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) -> list[dict[str, Any]]:
     """The columns in groups; what is rarely looked at shows once its group is opened."""
     experiments = catalog.chosen(state)
     axes = catalog.axes(experiments) or ["model", "image", "layer", "seed"]
@@ -154,8 +151,8 @@ def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) ->
         number, date = name in NUMBERS or name == "seed", name in DATES
         kind = "agNumberColumnFilter" if number else "agDateColumnFilter" if date else "agTextColumnFilter"
         width = 76 if name == "seed" else 140 if name in SETTINGS else 118 if number else 160 if date else 120
-        column = {"field": name, "headerName": pieces.words(name), "filter": kind, "width": width,
-                  "headerTooltip": " · ".join(part for part in (pieces.meaning(name), pieces.unit(name)) if part)}
+        column = {"field": name, "headerName": columns.title(name), "filter": kind, "width": width,
+                  "headerTooltip": " · ".join(part for part in (columns.meaning(name), columns.unit(name)) if part)}
         if number:
             column["type"] = "rightAligned"
         if name in ordered:
@@ -164,12 +161,11 @@ def columns(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool]]) ->
 
     picture = {"field": "picture", "headerName": "picture", "cellRenderer": "DistcariPicture", "width": 70,
                "pinned": "left", "sortable": False, "filter": False, "resizable": False}
-    known = {"key", "experiment", *axes, *MEASURES, *LAYER, *COLOUR, *TEXTURE}
-    rest = [name for name in COLUMNS if name not in known and name not in FIRST and name not in
-            ("model", "image", "layer", "seed")]
+    origin = [name for name in of_groups("settings", "provenance") if name not in FIRST and name not in axes]
     groups = (
-        ("labels", list(axes), 99), ("measures", [*MEASURES], 4), ("layer", [*LAYER], 99), ("colour", [*COLOUR], 3),
-        ("texture", [*TEXTURE], 99), ("where it comes from", [*FIRST, *rest, "key"], len(FIRST)),
+        ("labels", list(axes), 99), ("measures", of_groups("match", "difference"), 4),
+        ("layer", of_groups("layer"), 99), ("colour", COLOUR, 3), ("texture", of_groups("texture"), 99),
+        ("where it comes from", [*FIRST, *origin, "key"], len(FIRST)),
     )
     # In a group as the others are: ag-grid's row of group headings must not be empty, or screen readers stumble.
     return [{"headerName": "cell", "children": [picture]}, *(
@@ -203,15 +199,11 @@ def picks(catalog: Catalog, state: State, selected: Sequence[Mapping[str, Any]])
     if len(slots) == 1:
         return ["1 marked, mark another to compare"]
     many = f"the first {MOST_SLOTS} of {len(selected)}" if len(selected) > MOST_SLOTS else f"{len(slots)}"
-    return [pieces.link(f"Compare {many} side by side", state.with_(view="side", slots=tuple(slots)), className="go")]
+    side = state.with_(view="side", slots=tuple(slots))
+    return [components.link(f"Compare {many} side by side", side, className="go")]
 
 
 def sort_text(model: Sequence[Mapping[str, str]] | None) -> str | None:
     """ag-grid's order as the URL has it."""
     parts = [("-" if s.get("sort") == "desc" else "") + str(s.get("colId")) for s in model or []]
     return ",".join(part for part in parts if part.removeprefix("-") in COLUMNS) or None
-
-
-def csv_url(state: State) -> str:
-    """Address of the rows that a state shows, as CSV."""
-    return "/index.csv" + State(NAME, experiments=state.experiments, extra=state.extra).search()

@@ -6,14 +6,19 @@
     between_within("store", "colour")               # between- against within-model distances, a pandas frame
     distance_matrix("store", "layer3_3", "spectrum")
 
-`python -m distcari.analysis compare STORE A B --out report.html` writes a page with pictures. Recipes and what may be
+`distcari compare STORE A B --out report.html` writes a page with pictures. Recipes and what may be
 concluded from how many seeds: docs/analysis.md. Needs no torch but for the metric `activation`.
 """
 
 from distcari.analysis.between import between_within
-from distcari.analysis.comparison import Comparison, compare
+from distcari.analysis.comparison import compare
 from distcari.analysis.distances import distance_matrix
+from distcari.analysis.judge import Judge, open_judge
+from distcari.analysis.matching import match_groups, match_inputs
 from distcari.analysis.metrics import Metric
+from distcari.analysis.result import Comparison
+from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
 
-__all__ = ["Comparison", "Metric", "Study", "between_within", "compare", "distance_matrix", "open_study"]
+__all__ = ["Comparison", "Judge", "Metric", "Study", "agreement", "between_within", "compare", "distance_matrix",
+           "match_groups", "match_inputs", "open_judge", "open_study", "similarity"]

@@ -45,7 +45,7 @@ def activation_metric(study: Study, layer: str, through: "str | Network | None")
 
 def load(study: Study, model: str) -> "Network":
     """A model of the experiment with its own normalisation, by what the store remembers of it."""
-    from distcari.experiment import Experiment, ModelSource
+    from distcari.config.experiment import Experiment, ModelSource
     from distcari.render import Network
     from distcari.sources.models import expand_models, load_model
 

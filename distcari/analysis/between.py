@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distcari.analysis.claims import say_smallest
+from distcari.analysis.caveats import say_smallest
 from distcari.analysis.correction import Method, with_correction
 from distcari.analysis.distances import BlockDistances, as_metric, block_distances
 from distcari.analysis.groups import Given, Group, Unit, all_groups, unit_of

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.between import between_within
-from distcari.analysis.claims import limits, unmoved
+from distcari.analysis.caveats import limits, unmoved
 from distcari.analysis.correction import Method, with_correction
+from distcari.analysis.examples import show_best
 from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
 from distcari.analysis.intervals import Block, difference_interval, spread
 from distcari.analysis.permutation import Shuffle, blockwise, mean_difference
-from distcari.analysis.showing import show_best
+from distcari.analysis.result import MEANINGS, Comparison
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
 from distcari.figures import FIGURES
@@ -28,33 +28,6 @@ if TYPE_CHECKING:
 
 STRENGTH = ("robust_gain", "robust_cosine")
 EVERY = (*FIGURES, *STRENGTH)  # the figures that are compared unless some are named
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What was found, as pandas frames; `str()` is the report as text, and `report.write_html` makes a page of it.
-
-    `figures`: a row for each layer (and swept setting) and figure, over all images that both groups have.
-    `images`: the same for each image alone. `distances`: between- and within-distances by layer and metric, without
-    rows where there was one seed. `pictures`: the cells that show the differences best. `notes`: what can be
-    concluded and what not, a sentence each.
-    """
-
-    a: Group
-    b: Group
-    unit: Unit
-    alpha: float
-    figures: pd.DataFrame
-    images: pd.DataFrame
-    distances: pd.DataFrame
-    pictures: pd.DataFrame
-    notes: list[str]
-
-    def __str__(self) -> str:
-        """The report as text."""
-        from distcari.analysis.text import as_text
-
-        return as_text(self)
 
 
 def compare(
@@ -95,19 +68,8 @@ def compare(
     return Comparison(one, two, unit, alpha, pooled, single, distances, pictures, notes)
 
 
-MEANINGS = {
-    "a_mean": "mean of A's units", "b_mean": "mean of B's units", "difference": "A less B, in the figure's unit",
-    "low": "lower end of the difference's 95 % bootstrap interval", "high": "its upper end",
-    "effect": "difference in standard deviations of units within group and image (Cohen's d)",
-    "effect_low": "low in the same unit", "effect_high": "high in the same unit",
-    "p": "two-sided permutation p", "p_corrected": "p corrected for all rows of this frame",
-    "significant": "p_corrected is at most alpha", "smallest_p": "the least p that so many units can give",
-    "blocks": "images (and settings) averaged over", "units_a": "A's seeds, or trainings", "units_b": "B's",
-}
-
-
 def _figures(study: Study, given: Sequence[str] | None) -> list[str]:
-    numbers = [name for name, (kind, _, _) in COLUMNS.items() if str(kind) == "double"]
+    numbers = [name for name, column in COLUMNS.items() if str(column.kind) == "double"]
     for name in given or ():
         if name not in numbers:
             near = get_close_matches(name, numbers, n=4, cutoff=0.3) or list(EVERY)

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from distcari import __version__
-from distcari.analysis.comparison import MEANINGS, Comparison
 from distcari.analysis.metrics import METRICS
+from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
 from distcari.analysis.study import Study
-from distcari.analysis.text import chance, headline, interval, places
 from distcari.store.schema import COLUMNS
 
 Row = Mapping[Any, Any]
@@ -33,8 +32,9 @@ def html(found: Comparison, study: Study, command: str = "") -> str:
     template = environment.get_template("report.html")
     return template.render(
         found=found, study=study, command=command, version=__version__, made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        sections=list(_sections(found)), shown=list(_shown(found, study)), units={n: c[1] for n, c in COLUMNS.items()},
-        meanings={name: column[2] for name, column in COLUMNS.items()}, columns=MEANINGS, metrics=METRICS,
+        sections=list(_sections(found)), shown=list(_shown(found, study)),
+        units={name: column.unit for name, column in COLUMNS.items()},
+        meanings={name: column.meaning for name, column in COLUMNS.items()}, columns=MEANINGS, metrics=METRICS,
         distances=found.distances.to_dict("records"), axes=[a for a in places(found.distances) if a != "metric"],
         inputs={image: _inline(study.arrays.input(image)) for image in _images_of(found)},
     )

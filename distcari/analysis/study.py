@@ -99,7 +99,7 @@ def open_study(store: Store | str | Study, experiment: str | None = None) -> Stu
         store = open_store(store)
     names = store.experiments()
     if not names:
-        raise InputError(f"store {store.url}", "holds no experiment", "Compute one: python -m distcari.submit CONFIG")
+        raise InputError(f"store {store.url}", "holds no experiment", "Compute one: distcari submit CONFIG")
     if experiment is None and len(names) > 1:
         raise InputError(f"store {store.url}", f"holds {len(names)} experiments: {', '.join(names)}",
                          "Say which: experiment=… or --experiment.")

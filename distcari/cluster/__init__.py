@@ -1,1 +1,1 @@
-"""Ray: the plan of a run, the actors that render, the driver that hands out work and commits, and its listeners."""
+"""A run: driver, ledger, workers and listeners; who computes is an executor, of which one is Ray."""

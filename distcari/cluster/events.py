@@ -1,20 +1,20 @@
-"""What happens in a run, as values: progress, notes and metrics listen to these, and the driver knows none of them."""
+"""What happens in a run, as values: progress and notes listen to these, and the driver knows none of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distcari.cluster.plan import Plan
 from distcari.grid import WorkUnit
+from distcari.planning.plan import Plan
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run begins; `actors` is how many workers it asks for."""
+    """The run begins; `workers` is how many it asks for."""
 
     plan: Plan
     run_id: str
-    actors: int
+    workers: int
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """What workers count for Ray's Prometheus endpoint: cells done and failed, seconds by phase, model loads."""
 
+import sys
 from typing import Any
-
-import ray
 
 
 class Meter:
     """Counters of one worker; without Ray (in a plain call) they count nothing."""
 
     def __init__(self, experiment: str) -> None:
-        self._on = ray.is_initialized()
+        ray = sys.modules.get("ray")  # in a Ray worker it is there
+        self._on = ray is not None and bool(ray.is_initialized())
         if not self._on:
             return
         from ray.util.metrics import Counter, Histogram

@@ -5,23 +5,11 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 from distcari.cluster import events as e
 from distcari.grid import label_text
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as people read them: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
-    if seconds is None:
-        return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+from distcari.planning.durations import duration
 
 
 class Tally:
@@ -50,7 +38,7 @@ class Tally:
         elif isinstance(event, e.CellFailed):
             self.failed += 1
 
-    def words(self) -> str:
+    def summary(self) -> str:
         """Failed cells, rate and time left."""
         rate = f"{self.rate * 3600:.0f} cells/h" if self.rate else "starting"
         failed = f"{self.failed} failed, " if self.failed else ""
@@ -61,14 +49,14 @@ class Lines:
     """A plain line at the start, then at most every `every` seconds, and at the end: for logs and pipes."""
 
     def __init__(self, stream: TextIO, every: float = 10.0) -> None:
-        self.stream, self.every, self.tally, self.told = stream, every, Tally(0), 0.0
+        self.stream, self.every, self.tally, self.printed = stream, every, Tally(0), 0.0
         self.axes: list[str] = []
 
     def __call__(self, event: e.Event) -> None:
         """Print if it is time to."""
         if isinstance(event, e.RunStarted):
             self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
-            self._line(f"run {event.run_id}: {len(event.plan.todo)} cells to do on {event.actors} workers")
+            self._line(f"run {event.run_id}: {len(event.plan.todo)} cells to do on {event.workers} workers")
         self.tally.count(event)
         if isinstance(event, e.CellFailed):
             row = event.row
@@ -76,11 +64,11 @@ class Lines:
             self._line(f"FAILED {place}: {row['error']}")
         if isinstance(event, e.Stalled):
             self._line(f"WAITING: {event.reason}")
-        due = time.monotonic() - self.told >= self.every
+        due = time.monotonic() - self.printed >= self.every
         last = isinstance(event, e.CellDone) and self.tally.done + self.tally.failed == self.tally.total
         if last or (due and isinstance(event, e.CellDone | e.Tick)):
-            self.told = time.monotonic()
-            self._line(f"{self.tally.done}/{self.tally.total} cells done, {self.tally.words()}")
+            self.printed = time.monotonic()
+            self._line(f"{self.tally.done}/{self.tally.total} cells done, {self.tally.summary()}")
 
     def _line(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
@@ -93,15 +81,15 @@ class Bar:
         self.console, self.tally = console, Tally(0)
         self.axes: list[str] = []
         self.bar = Progress(
-            TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"),
-            TextColumn("[dim]{task.fields[now]}"), console=console,
+            TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[summary]}"),
+            TextColumn("{task.fields[now]}", style="dim", markup=False), console=console,
         )
 
     def __call__(self, event: e.Event) -> None:
         """Redraw."""
         if isinstance(event, e.RunStarted):
             self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
-            self.task = self.bar.add_task("cells", total=len(event.plan.todo), words="starting", now="")
+            self.task = self.bar.add_task("cells", total=len(event.plan.todo), summary="starting", now="")
             self.bar.start()
             return
         self.tally.count(event)
@@ -110,11 +98,11 @@ class Bar:
         elif isinstance(event, e.CellFailed):
             row = event.row
             place = " / ".join(label_text(row[axis]) for axis in self.axes)
-            self.bar.console.print(f"[red]failed[/] {place}: {row['error']}")
+            self.bar.console.print(Text.assemble(("failed", "red"), f" {place}: {row['error']}"))
         elif isinstance(event, e.Stalled):
-            self.bar.console.print(f"[yellow]waiting[/] {event.reason}")
+            self.bar.console.print(Text.assemble(("waiting", "yellow"), f" {event.reason}"))
         elif isinstance(event, e.RunEnded):
-            self.bar.update(self.task, completed=self.tally.done + self.tally.failed, words=self.tally.words(), now="")
+            self.bar.update(self.task, now="")
+        self.bar.update(self.task, completed=self.tally.done + self.tally.failed, summary=self.tally.summary())
+        if isinstance(event, e.RunEnded):
             self.bar.stop()
-            return
-        self.bar.update(self.task, completed=self.tally.done + self.tally.failed, words=self.tally.words())

@@ -41,6 +41,11 @@ class Nadam:
         self._damping = damping
         self._mean, self._square = torch.zeros_like(parameter), torch.zeros_like(parameter)
 
+    def minimise(self, loss: Tensor, rate: float) -> None:
+        """One step down the gradient of a scalar, at a learning rate."""
+        (gradient,) = torch.autograd.grad(loss, self.parameter)
+        self.step(gradient, rate)
+
     @torch.no_grad()
     def step(self, gradient: Tensor, rate: float, gate: Tensor | None = None) -> None:
         """One step down the gradient, at a learning rate; each coefficient's step times its gate, if there is one."""

@@ -21,16 +21,19 @@ from PIL import Image
 from torch import Tensor, nn
 
 from distcari.errors import InputError
+from distcari.figures import high_frequency_share
 from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
-from distcari.render.measure import high_frequency_share, measure
+from distcari.render.dominance import warn_of_dominance
+from distcari.render.measure import measure
 from distcari.render.metric import measured
-from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
+from distcari.render.network import Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import (
     Veil,
     coarse_gate,
+    colour_basis,
     frequencies,
     frequency_scale,
     generators,
@@ -38,6 +41,7 @@ from distcari.render.parametrization import (
     starts,
 )
 from distcari.render.plateau import Plateau
+from distcari.render.preprocessing import chosen as chosen_preprocessing
 from distcari.render.rival import Opposition, Rival, response
 from distcari.render.sight import Sight
 from distcari.settings import RenderSettings
@@ -84,25 +88,44 @@ class Caricature:
 
 def caricature(
     model: nn.Module | Network, image: Any, layer: str, *, seed: int = 0, settings: RenderSettings | None = None,
-    mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD, input_size: int = 224,
-    device: str | None = None, **render_settings: Any,
+    preprocessing: Any = None, mean: Sequence[float] | None = None, std: Sequence[float] | None = None,
+    input_size: int | None = None, device: str | None = None, **render_settings: Any,
 ) -> Caricature:
     """The caricature of one image at one layer.
 
     `image` is a PIL image, an array (y, x, 3) of uint8 or of floats in [0, 1], or a tensor (3, y, x) in [0, 1]; it is
-    cropped to its central square. `render_settings` are fields of RenderSettings. Raises InputError for a layer that
-    the model does not have, ValueError for a setting out of range.
+    cropped to its central square. `mean`, `std` and `input_size` are what the model wants; where they are not given,
+    `preprocessing` says (torchvision weights, a Hugging Face image processor, timm's configuration), else the model
+    itself if it carries them, else they are ImageNet's at 224 pixels. The model stays as it is, and may be compiled,
+    parallel or in half precision. `device` is by default the model's. `render_settings` are fields of RenderSettings.
+    Raises InputError for a layer that the model does not have or a model that cannot be rendered, ValueError for a
+    setting out of range.
     """
     chosen = (settings or RenderSettings()).with_(**render_settings)
-    if not isinstance(model, Network):
-        here = device or next((str(p.device) for p in model.parameters()), "cpu")
-        model = Network(model, mean=mean, std=std, input_size=input_size, device=here)
-    made = caricatures(model, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
+    network = network_of(model, preprocessing, mean, std, input_size, device)
+    made = caricatures(network, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
     if made.failure:
         raise InputError(f"layer {layer!r}", made.failure, "Choose another layer, image or seed.")
     return made
 
 
+def network_of(
+    model: nn.Module | Network, preprocessing: Any, mean: Sequence[float] | None, std: Sequence[float] | None,
+    input_size: int | None, device: str | None,
+) -> Network:
+    """The model made ready, with what it wants as `caricature` finds it; a Network is taken as it is."""
+    if isinstance(model, Network):
+        return model
+    if not isinstance(model, nn.Module):
+        raise InputError("model", f"is a {type(model).__name__}, not a torch.nn.Module", "Give the network itself.")
+    wants = chosen_preprocessing(model, preprocessing, mean, std, input_size)
+    here = device or next((str(t.device) for t in (*model.parameters(), *model.buffers())), "cpu")
+    assert wants.mean and wants.std and wants.input_size
+    return Network(model, mean=wants.mean, std=wants.std, input_size=wants.input_size, device=here)
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
 def caricatures(
     network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
     against: Rival | None = None, on_step: Callable[[int], None] | None = None,
@@ -121,15 +144,17 @@ def caricatures(
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     precision = network.precision(layer, chosen.precision)
     forward, size, device = measured(network, layer, precision, chosen), network.input_size, network.device
-    images = _to(images, device)
+    images = _to(images.clone() if images.is_inference() else images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
+    warn_of_dominance(target, network.layer(layer))
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
     scale, waves = _to(frequency_scale(chosen.size), device), _to(frequencies(chosen.size), device)
+    colour = _to(colour_basis(network.grey), device)
     optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
-    sight = Sight(len(images), chosen.size, device) if chosen.damping else None
+    sight = Sight(len(images), chosen.size, device, network.grey) if chosen.damping else None
     veil, woken = None, torch.zeros(len(images), device=device)
     rival = None if against is None else Opposition(against, images, chosen)
     gains: list[Tensor] = []
@@ -138,7 +163,7 @@ def caricatures(
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
-        shown = pictures(spectra, scale, chosen.size, veil)
+        shown = pictures(spectra, scale, chosen.size, colour, veil)
         gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
         loss = -objective(gain, cosine, chosen.cossim_pow).sum()
         if rival is not None:
@@ -154,9 +179,9 @@ def caricatures(
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)
-        if plateau.all_stopped(gains, partial(_finished, spectra, scale, chosen.size, veil)):
+        if plateau.all_stopped(gains, partial(_finished, spectra, scale, chosen.size, colour, veil)):
             break
-    finished = plateau.finished(_finished(spectra, scale, chosen.size, veil))
+    finished = plateau.finished(_finished(spectra, scale, chosen.size, colour, veil))
     done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
     failures = _failures(t, optimizer.asleep(), layer)
     return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
@@ -177,8 +202,8 @@ def _wake(spectra: Tensor, asleep: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _finished(spectra: Tensor, scale: Tensor, size: int, veil: Veil | None) -> Tensor:
-    return pictures(spectra, scale, size, veil)
+def _finished(spectra: Tensor, scale: Tensor, size: int, colour: Tensor, veil: Veil | None) -> Tensor:
+    return pictures(spectra, scale, size, colour, veil)
 
 
 def _failures(target: Tensor, asleep: Tensor, layer: str) -> list[str]:

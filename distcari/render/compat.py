@@ -17,7 +17,7 @@ from distcari.render.adam import Adam
 from distcari.render.augment import affine, see
 from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts
 from distcari.settings import RenderSettings
 
 SIZE, PAD, SEEN = 128, 12, 224
@@ -42,11 +42,11 @@ def lucent_optimise(
         target = forward(see(images.to(device), None, SEEN))
     draws, t = generators(seeds), flat(target)
     spectra = starts(draws, SIZE).to(device).requires_grad_(True)
-    scale = frequency_scale(SIZE, decay=1.0).to(device)
+    scale, colour = frequency_scale(SIZE, decay=1.0).to(device), colour_basis(network.grey).to(device)
     optimizer = Adam(spectra)
     gains = []
     for step in range(settings.steps):
-        shown = pictures(spectra, scale, SIZE)
+        shown = pictures(spectra, scale, SIZE, colour)
         views = torch.cat([_view(picture[None], draw) for picture, draw in zip(shown, draws, strict=True)])
         gain, cosine = gain_and_cosine(flat(forward(views)), t)
         optimizer.minimise(-objective(gain, cosine, 0.0).sum(), 0.05)
@@ -54,7 +54,7 @@ def lucent_optimise(
         if on_step is not None:
             on_step(step + 1)
     with torch.no_grad():
-        return lambda x: forward(_enlarge(x)), pictures(spectra, scale, SIZE), target, torch.stack(gains, 1)
+        return lambda x: forward(_enlarge(x)), pictures(spectra, scale, SIZE, colour), target, torch.stack(gains, 1)
 
 
 def _view(picture: Tensor, draw: torch.Generator) -> Tensor:

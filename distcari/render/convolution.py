@@ -5,12 +5,12 @@ strided depthwise convolution in bfloat16. Here each gradient is itself a forwar
 and packed once: the same sums in another order. Measured in docs/performance.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -22,12 +22,21 @@ _FEW = 16  # channels that fill one vector
 class FrozenConvolutions(TorchFunctionMode):
     """Context in which a model's two-dimensional convolutions run as `Frozen`; weights are packed at first sight.
 
-    Keep one for each model: it remembers the packed weights, which must not change.
+    Keep one for each model: it remembers the packed weights, which must not change. `weights` (None: all) are those
+    that last; what a model computes anew at each pass, such as standardised weights, is left to torch, or it would be
+    kept for ever.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Iterable[Tensor] | None = None) -> None:
         super().__init__()
+        self._lasting = None if weights is None else {w.untyped_storage().data_ptr() for w in weights}
         self._known: dict[Any, tuple[Tensor, Frozen | None]] = {}  # the weight too: its address is its name
+
+    def also(self, model: nn.Module) -> None:
+        """Count a model's weights and buffers among those that last."""
+        if self._lasting is not None:
+            tensors = (*model.parameters(), *model.buffers())
+            self._lasting |= {t.untyped_storage().data_ptr() for t in tensors}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (),
@@ -37,7 +46,13 @@ class FrozenConvolutions(TorchFunctionMode):
         if func is not F.conv2d:
             return func(*args, **(kwargs or {}))
         x, weight, bias, stride, padding, dilation, groups = _arguments(*args, **(kwargs or {}))
-        name = (weight.data_ptr(), x.shape, x.dtype, stride, padding)
+        if _hangs(x, weight, groups):
+            wide = None if bias is None else bias.float()
+            return F.conv2d(x.float(), weight.float(), wide, stride, padding, dilation, groups).to(x.dtype)
+        if self._lasting is not None and weight.untyped_storage().data_ptr() not in self._lasting:
+            return func(*args, **(kwargs or {}))
+        known_bias = None if bias is None else bias.data_ptr()
+        name = (weight.data_ptr(), weight.shape, weight.stride(), known_bias, x.shape, x.dtype, stride, padding, groups)
         if name not in self._known:
             plain = isinstance(padding, str) or dilation != (1, 1) or weight.requires_grad or x.ndim != 4
             frozen = None if plain or not packs(x.dtype) else Frozen(x, weight, bias, stride, padding, groups)
@@ -57,6 +72,15 @@ def packs(dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return dtype == torch.float32
+
+
+def _hangs(x: Tensor, weight: Tensor, groups: int) -> bool:
+    """Whether oneDNN would take minutes in bfloat16 for milliseconds in float32.
+
+    Depthwise, at most 16 channels, a side of 15 or more; measured with torch 2.15 (14, or 24 channels: as usual).
+    """
+    wide = max(weight.shape[2:]) >= 15 if weight.ndim == 4 else False
+    return x.dtype == torch.bfloat16 and wide and 1 < groups == weight.shape[0] <= _FEW
 
 
 def _arguments(

@@ -5,38 +5,31 @@ from typing import Any
 
 from torch import nn
 
-from distcari.render.caricature import Caricature, as_tensor, caricatures
-from distcari.render.network import IMAGENET_MEAN, IMAGENET_STD, Network
+from distcari.render.caricature import Caricature, as_tensor, caricatures, network_of
+from distcari.render.network import Network
 from distcari.render.rival import Rival
 from distcari.settings import RenderSettings
 
-Statistics = tuple[Sequence[float], Sequence[float]]  # a network's own mean and standard deviation of each channel
+Statistics = tuple[Sequence[float] | None, Sequence[float] | None]  # a network's mean and std of each channel
 
 
 def difference(
     model_a: nn.Module | Network, model_b: nn.Module | Network, image: Any, layer: str, *, layer_b: str | None = None,
     contrast: float = 1.0, seed: int = 0, settings: RenderSettings | None = None,
-    normalization_a: Statistics = (IMAGENET_MEAN, IMAGENET_STD),
-    normalization_b: Statistics = (IMAGENET_MEAN, IMAGENET_STD),
-    input_size_a: int = 224, input_size_b: int = 224, device: str | None = None, **render_settings: Any,
+    preprocessing_a: Any = None, preprocessing_b: Any = None,
+    normalization_a: Statistics = (None, None), normalization_b: Statistics = (None, None),
+    input_size_a: int | None = None, input_size_b: int | None = None, device: str | None = None, **render_settings: Any,
 ) -> Caricature:
     """The picture that drives a's layer as the image does, and b's as little as can be (see rival.py for the formula).
 
-    `image` and `render_settings` are those of `caricature`; `layer_b` is b's layer where it has another name.
-    `contrast` weighs b's response against a's. Figures `…_in_b` say what the picture does to b. Raises InputError for a
-    layer that a network does not have, ValueError for a setting out of range.
+    `image`, what each network wants and `render_settings` are those of `caricature`; `layer_b` is b's layer where it
+    has another name. `contrast` weighs b's response against a's. Figures `…_in_b` say what the picture does to b.
+    Raises InputError for a layer that a network does not have, ValueError for a setting out of range.
     """
     if contrast < 0:
         raise ValueError(f"contrast is {contrast}, but must be at least 0")
     chosen = (settings or RenderSettings()).with_(**render_settings)
-    a = _network(model_a, normalization_a, input_size_a, device)
-    b = _network(model_b, normalization_b, input_size_b, device or str(a.device))
+    a = network_of(model_a, preprocessing_a, *normalization_a, input_size_a, device)
+    b = network_of(model_b, preprocessing_b, *normalization_b, input_size_b, device or str(a.device))
     rival = Rival(b, layer_b or layer, contrast)
     return caricatures(a, as_tensor(image, chosen.size)[None], layer, [seed], chosen, against=rival)[0]
-
-
-def _network(model: nn.Module | Network, statistics: Statistics, input_size: int, device: str | None) -> Network:
-    if isinstance(model, Network):
-        return model
-    here = device or next((str(p.device) for p in model.parameters()), "cpu")
-    return Network(model, mean=statistics[0], std=statistics[1], input_size=input_size, device=here)

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -76,11 +74,3 @@ def positions(activations: Tensor) -> Tensor:
         side = int(activations.shape[1] ** 0.5)
         return activations[:, -side * side :].reshape(len(activations), side, side, -1)
     return activations[:, None, None, :]
-
-
-def high_frequency_share(picture: NDArray[np.floating]) -> float:
-    """Share of the grey picture's spectral power above 0.25 cycles/pixel, mean removed: 0 … 1. (y, x, 3)."""
-    grey = picture.mean(axis=-1, dtype=np.float64)
-    power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
-    f = np.hypot(np.fft.fftfreq(grey.shape[0])[:, None], np.fft.fftfreq(grey.shape[1])[None, :])
-    return float(power[f > 0.25].sum() / max(power.sum(), np.finfo(float).tiny))

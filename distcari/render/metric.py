@@ -24,7 +24,6 @@ from distcari.render.network import Network
 from distcari.settings import RenderSettings
 
 REFERENCE = Path(__file__).with_name("reference.npz")
-PREFIXES = 9  # at most so many class and register tokens stand before the patches
 AT_ONCE = 4  # photographs in one forward pass
 
 # A channel's σ is held above these shares of its own figures, so that no scale is preferred: of its largest deviation,
@@ -51,8 +50,8 @@ def measured(network: Network, layer: str, precision: str, settings: RenderSetti
     if key not in known:
         found = statistics(forward, network.input_size, network.device)
         if not bool(found[1].any()):
-            raise InputError(f"layer {layer!r}", "is the same for all reference photographs, so it has no spread to "
-                             "measure in", "Set render.metric to plain, or choose another layer.")
+            raise InputError(f"layer {layer!r}", "is silent: the same for all reference photographs, so it has no "
+                             "spread to measure in", "Set render.metric to plain, or choose another layer.")
         known[key] = found
     mean, weight = known[key]
     return lambda pictures: (forward(pictures) - mean) * weight
@@ -94,13 +93,13 @@ def channel_dim(shape: torch.Size) -> int:
 
 
 def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) -> Activations:
-    shape = network.layer(layer).shape
+    info = network.layer(layer)
+    shape, first = info.shape, info.prefix_tokens
     if len(shape) != 2:
         if tokens == "class":
             raise InputError(f"layer {layer!r}", f"has no tokens (its shape is {shape}), so it has no class token",
                              "Leave render.tokens out, or choose a layer of a transformer.")
         return forward
-    first = prefix_tokens(network, shape[0])
     if tokens == "all" or (tokens == "patch" and not first):
         return forward
     if tokens == "class" and not first:
@@ -108,15 +107,3 @@ def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) 
     if tokens == "class":
         return lambda pictures: forward(pictures)[:, :1]
     return lambda pictures: forward(pictures)[:, first:]
-
-
-def prefix_tokens(network: Network, tokens: int) -> int:
-    """How many of a layer's tokens stand before its square grid of patches: class and registers.
-
-    As the model says (timm's `num_prefix_tokens`), if that leaves a square; else what a square leaves over, if few.
-    """
-    said = getattr(network.model, "num_prefix_tokens", None)
-    for first in (said, tokens - int(tokens**0.5) ** 2):
-        if isinstance(first, int) and 0 <= first <= PREFIXES and int((tokens - first) ** 0.5) ** 2 == tokens - first:
-            return first
-    return 0

@@ -1,8 +1,8 @@
 """A network made ready for rendering: frozen, folded, channels last, and stopped at the layer asked for.
 
-What is folded is checked: a convolution and the batch norm behind it become one convolution, and the result must agree
-with the original, or the original is used. A convolution that is itself asked for stays unfolded. In bfloat16, weights
-and activations are bfloat16, what comes out is float32; a layer that this changes too much is computed in float32.
+What is folded is checked at every layer (folding.py), and a layer whose own output folding would change is computed
+without. In bfloat16, weights and activations are bfloat16, what comes out is float32; a layer that this changes too
+much is computed in float32 (precision.py).
 """
 
 import contextlib
@@ -13,31 +13,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from distcari.errors import InputError
 from distcari.render.convolution import FrozenConvolutions, packing_works
-from distcari.render.layers import LayerInfo, describe_layers, find_layers, nearest_layers
-from distcari.render.padding import fold_paddings
-from distcari.render.precision import native
+from distcari.render.folding import Folded, fold
+from distcari.render.layers import LayerInfo, describe, find_layers, nearest_layers
+from distcari.render.passes import noise, run_to
+from distcari.render.precision import decide
+from distcari.render.replica import replica
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FOLD_TOLERANCE = 1e-3
-HALF_TOLERANCE = 0.1  # of a layer's norm, on noise; measured: 0.005 … 0.03
-
-
-class _Stopped(Exception):
-    """Raised in a hook to end the forward pass at the target layer; carries its output."""
-
-    def __init__(self, output: Tensor) -> None:
-        self.output = output
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL's and torchvision's grey: what grey data sets are made with
 
 
 class Network:
     """A model that gives the activations of any of its layers for pictures in [0, 1].
 
-    `mean` and `std` are the model's own normalisation, `input_size` the side of its input in pixels. The model is
-    evaluated and frozen in place and moved to `device`.
+    `mean` and `std` are the model's own normalisation (three values, or one), `input_size` the side of its input in
+    pixels. The model itself stays as it is; this is a frozen copy on `device` that may share its weights, so do not
+    train on meanwhile. A model of one channel sees the normalised picture's luminance. Raises InputError for a model
+    that cannot be rendered.
     """
 
     def __init__(
@@ -45,34 +40,43 @@ class Network:
         input_size: int = 224, device: str | torch.device = "cpu", fold: bool = True,
     ) -> None:
         self.device, self.input_size, self._fold = torch.device(device), input_size, fold
-        self.model: nn.Module = model.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
-        self.mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
-        self.std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
-        self.layers: list[LayerInfo] = describe_layers(self.model, input_size)
-        self._folded: tuple[nn.Module, frozenset[str]] | None = None  # made when first needed
+        with torch.inference_mode(False):
+            self.model: nn.Module = replica(model, self.device)
+            self.mean, self.std = (_of_channels(values, self.device) for values in (mean, std))
+            self._weights = _of_channels(LUMINANCE, self.device)
+        found = describe(self.model, input_size)
+        self.layers: list[LayerInfo] = found.layers
+        self.channels, self._unusable = found.channels, found.unusable
+        self._folded: Folded | None = None  # made when first needed
         self._half: nn.Module | None = None
         self._spared: dict[tuple[str, bool], nn.Module] = {}  # folded but for the layer itself
-        self._agrees: dict[str, bool] = {}
-        self._convolutions = FrozenConvolutions() if self.device.type == "cpu" and packing_works() else None
+        self._decided: dict[tuple[str, str], str] = {}
+        self._convolutions = FrozenConvolutions(()) if self.device.type == "cpu" and packing_works() else None
+
+    @property
+    def grey(self) -> bool:
+        """Whether the model sees one channel alone."""
+        return self.channels == 1
 
     def layer(self, name: str) -> LayerInfo:
-        """The layer of that name, dots or underscores. Raises InputError with the nearest names."""
+        """The layer of that name, dots or underscores. Raises InputError with the reason or the nearest names."""
+        label = name.replace(".", "_")
         for info in find_layers(self.layers, name):
-            if info.name == name.replace(".", "_"):
+            if info.name == label:
                 return info
-        raise InputError(f"layer {name!r}", "the model has no such layer",
+        raise InputError(f"layer {name!r}", self._unusable.get(label, "the model has no such layer"),
                          f"Nearest: {', '.join(nearest_layers(self.layers, name))}.")
 
     def precision(self, layer: str, wanted: str) -> str:
-        """The precision that a layer is computed in, `float32` or `bfloat16`, if `wanted` is that or `auto`.
+        """The precision that a layer is computed in, `float32` or `bfloat16`; decided once, see precision.decide."""
+        name = self.layer(layer).name
+        if (name, wanted) not in self._decided:
+            self._decided[name, wanted] = decide(self, layer, wanted)
+        return self._decided[name, wanted]
 
-        It depends on the kind of device and the model alone, so that workers of one kind agree.
-        """
-        if wanted == "float32" or (wanted == "auto" and not native(self.device)):
-            return "float32"
-        if layer not in self._agrees:
-            self._agrees[layer] = self._survives(layer)
-        return "bfloat16" if self._agrees[layer] else "float32"
+    def settle(self, layer: str, precision: str) -> None:
+        """Take over what was decided elsewhere, in the driver: nothing is tried here."""
+        self._decided |= {(self.layer(layer).name, wanted): precision for wanted in ("auto", precision)}
 
     def activations(
         self, layer: str, normalize: bool = True, precision: str = "float32"
@@ -81,17 +85,21 @@ class Network:
 
         With `normalize=False` it expects pictures that are normalised already. `precision` is as for `precision`.
         """
-        info = self.layer(layer)
-        half = self.precision(layer, precision) == "bfloat16"
-        return self._forward(info, normalize, half)
+        return self.forward(layer, self.precision(layer, precision) == "bfloat16", normalize)
 
-    def _forward(self, info: LayerInfo, normalize: bool, half: bool) -> Callable[[Tensor], Tensor]:
-        model = self._model_for(info, half)
+    def forward(self, layer: str, half: bool, normalize: bool = True) -> Callable[[Tensor], Tensor]:
+        """As `activations`, in bfloat16 or not, whatever is decided."""
+        info = self.layer(layer)
+        model = self.model_for(info, half)
+        if self._convolutions is not None:
+            self._convolutions.also(model)
         target = model.get_submodule(info.path)
         dtype = torch.bfloat16 if half else torch.float32
 
         def forward(pictures: Tensor) -> Tensor:
             x = (pictures - self.mean) / self.std if normalize else pictures
+            if self.grey:
+                x = _luminance(x, self._weights)
             with self._context():
                 x = x.to(dtype).contiguous(memory_format=torch.channels_last)
                 return run_to(model, target, info.calls, x).float()
@@ -101,36 +109,46 @@ class Network:
     def _context(self) -> AbstractContextManager[object]:
         return self._convolutions or contextlib.nullcontext()
 
-    def _model_for(self, info: LayerInfo, half: bool) -> nn.Module:
+    def folded(self) -> Folded:
+        """The model's folded form on this device."""
+        if self._folded is None:
+            self._folded = self._fold_on_cpu() if self._fold else Folded(self.model)
+        return self._folded
+
+    def _fold_on_cpu(self) -> Folded:
+        x = noise(self.input_size, self.channels)
+        if self.device.type == "cpu":
+            return fold(self.model, x)
+        made = fold(replica(self.model, "cpu"), x)
+        return Folded(made.model.to(self.device), made.changed)
+
+    def model_for(self, info: LayerInfo, half: bool) -> nn.Module:
         """The fastest form of the model that gives the layer's output: folded, but not at the layer itself."""
-        model, changed = self.model, frozenset[str]()
-        if self._fold:
-            if self._folded is None:
-                folded, norms = fold_batch_norms(self.model, self.input_size)
-                padded, paddings = fold_paddings(folded, _noise(self.model, self.input_size))
-                self._folded = padded, norms | paddings
-            model, changed = self._folded
+        model, changed = self.folded().model, self.folded().changed
         if half:
             if self._half is None:
                 self._half = in_bfloat16(model)
             model = self._half
         if info.path in changed:
-            if (info.path, half) not in self._spared:
-                own = self.model.get_submodule(info.path)
-                self._spared[info.path, half] = _with(model, info.path, in_bfloat16(own) if half else own)
-            return self._spared[info.path, half]
+            path = changed[info.path]
+            if (path, half) not in self._spared:
+                own = self.model.get_submodule(path)
+                self._spared[path, half] = _with(model, path, in_bfloat16(own) if half else own)
+            model = self._spared[path, half]
         return model
 
-    def _survives(self, layer: str) -> bool:
-        """Whether bfloat16 can compute the layer at all, and near enough to float32, on noise."""
-        info, noise = self.layer(layer), _noise(self.model, self.input_size)
-        with torch.no_grad():
-            exact = self._forward(info, False, False)(noise)
-            try:
-                rounded = self._forward(info, False, True)(noise)
-            except RuntimeError:  # a model that mixes types by itself
-                return False
-        return bool((rounded - exact).norm() <= HALF_TOLERANCE * exact.norm())
+
+def _luminance(x: Tensor, weights: Tensor) -> Tensor:
+    """(N, 3, y, x) → (N, 1, y, x); the gradient goes to all three alike, so that a grey picture stays grey."""
+    mean = x.mean(1, keepdim=True)
+    return mean + ((x * weights).sum(1, keepdim=True) - mean).detach()
+
+
+def _of_channels(values: Sequence[float], device: torch.device) -> Tensor:
+    """(1, 3, 1, 1), or (1, 1, 1, 1) of one value."""
+    if len(values) not in (1, 3):
+        raise InputError("mean and std", f"have {len(values)} values", "Give three, for RGB, or one for grey.")
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
 def in_bfloat16(model: nn.Module) -> nn.Module:
@@ -154,85 +172,3 @@ def _with(model: nn.Module, path: str, module: nn.Module) -> nn.Module:
     parent, _, name = path.rpartition(".")
     setattr(copied.get_submodule(parent), name, module)
     return copied
-
-
-def run_to(model: nn.Module, target: nn.Module, calls: int, x: Tensor) -> Tensor:
-    """The output of a submodule at its n-th call; nothing behind it is computed."""
-    count = 0
-
-    def stop(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        nonlocal count
-        count += 1
-        if count == calls:
-            raise _Stopped(output)
-
-    hook = target.register_forward_hook(stop)
-    try:
-        model(x)
-    except _Stopped as stopped:
-        return stopped.output
-    finally:
-        hook.remove()
-    raise RuntimeError("the layer was not reached; does the model's path depend on its input?")
-
-
-def fold_batch_norms(model: nn.Module, input_size: int) -> tuple[nn.Module, frozenset[str]]:
-    """A copy with every convolution and its batch norm made one, and the paths of layers whose own output changed.
-
-    Only a batch norm whose input is exactly a convolution's output is folded, and the copy is used only if the model's
-    output on noise stays the same within 1e-3 of its norm (measured: 5e-6 … 1e-4); else the model itself comes back.
-    """
-    pairs = _conv_norm_pairs(model, input_size)
-    if not pairs:
-        return model, frozenset()
-    folded = copy.deepcopy(model)
-    for conv_path, norm_path in pairs:
-        conv, norm = folded.get_submodule(conv_path), folded.get_submodule(norm_path)
-        fuse: Any = fuse_conv_bn_weights
-        conv.weight, conv.bias = fuse(
-            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        )
-        parent, _, name = norm_path.rpartition(".")
-        setattr(folded.get_submodule(parent), name, nn.Identity())
-    folded.requires_grad_(False).to(memory_format=torch.channels_last)
-    x = _noise(model, input_size)
-    with torch.no_grad():
-        before, after = model(x), folded(x)
-    if not isinstance(before, Tensor) or (before - after).norm() > FOLD_TOLERANCE * before.norm():
-        return model, frozenset()
-    return folded, frozenset(conv for conv, _ in pairs)
-
-
-def _conv_norm_pairs(model: nn.Module, input_size: int) -> list[tuple[str, str]]:
-    """(convolution, batch norm) paths where the norm's input is the convolution's very output, each called once."""
-    made: dict[int, tuple[str, Tensor]] = {}
-    calls: dict[str, int] = {}
-    pairs: list[tuple[str, str]] = []
-
-    def record(path: str, module: nn.Module) -> Callable[..., None]:
-        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            calls[path] = calls.get(path, 0) + 1
-            if isinstance(module, nn.Conv2d):
-                made[id(output)] = (path, output)
-            elif id(inputs[0]) in made:
-                pairs.append((made[id(inputs[0])][0], path))
-
-        return hook
-
-    hooks = [
-        m.register_forward_hook(record(path, m))
-        for path, m in model.named_modules() if isinstance(m, nn.Conv2d) or type(m) is nn.BatchNorm2d
-    ]
-    try:
-        with torch.no_grad():
-            model(_noise(model, input_size))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return [(c, n) for c, n in pairs if calls[c] == calls[n] == 1]
-
-
-def _noise(model: nn.Module, input_size: int) -> Tensor:
-    device = next(model.parameters()).device
-    noise = torch.randn(1, 3, input_size, input_size, generator=torch.Generator().manual_seed(0))
-    return noise.to(device).contiguous(memory_format=torch.channels_last)

@@ -34,6 +34,6 @@ def objective(gain: Tensor, cosine: Tensor, cossim_pow: float) -> Tensor:
     """dot · max(cos, 0.1)^p for each cell, in units of dot(t, t): (N,).
 
     The floor keeps the gradient alive where the cosine is negative, which would else reward the opposite direction
-    (tensorflow/lucid #116, #121; lucid's caricature notebook).
+    (tensorflow/lucid #116, #121; lucid `recipes/caricature.py`).
     """
     return gain * cosine.clamp_min(COSINE_FLOOR) ** cossim_pow

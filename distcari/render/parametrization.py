@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from distcari.render.spectrum import inverse
+
 _START = 0.01  # standard deviation of the first spectrum: nearly grey
 COARSEST, FINEST = 0.02, 0.5  # cycles/pixel: the edge of the gate at first and at last
 _CONTRAST = 0.25  # lucid's fft_image divides by 4
@@ -45,24 +47,30 @@ def coarse_gate(f: Tensor, progress: float) -> Tensor:
 
     The edge is at 0.02 cycles/pixel where `progress` is 0 and at 0.5, the highest, from 1 on. Coarse things are settled
     by the network and the input; the fine ones then find their places in them, where together each start would settle
-    on fine patterns of its own (benchmarks/trust.py: networks stand out of seeds by 1.4 instead of 1.2).
+    on fine patterns of its own (`python benchmarks/trust.py levers` shows what it is worth).
     """
     edge = COARSEST * (FINEST / COARSEST) ** min(1.0, progress)
     gate: Tensor = 1 / (1 + (f / edge).square().square())
     return gate
 
 
+def colour_basis(grey: bool = False) -> Tensor:
+    """From decorrelated to RGB, (3, 3), columns at most of norm 1; `grey`: from the first, brightness, alone."""
+    return _COLOUR[:, :1].mean() * torch.tensor([[1.0, 0.0, 0.0]] * 3) if grey else _COLOUR
+
+
 Veil = tuple[Tensor, Tensor]  # weights of the colours (N, 3, 3) and of the places (N, 1, size, size), see sight.py
 
 
-def pictures(spectra: Tensor, scale: Tensor, size: int, veil: Veil | None = None) -> Tensor:
-    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1), grey where the veil is 0."""
-    waves = torch.view_as_complex(spectra * scale)
-    plain = torch.fft.irfft2(waves, s=(size, size), norm="ortho") * _CONTRAST
+def pictures(spectra: Tensor, scale: Tensor, size: int, colour: Tensor, veil: Veil | None = None) -> Tensor:
+    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1), grey where the veil is 0.
+
+    `scale` is `frequency_scale`, `colour` is `colour_basis`, both on the spectra's device: a copy in here would make
+    every step wait for a GPU.
+    """
+    plain = inverse(torch.view_as_complex(spectra * scale), size) * _CONTRAST
     n, _, height, width = plain.shape
-    basis = _COLOUR.to(plain)
-    if veil is not None:
-        basis = veil[0] @ basis
+    basis = colour if veil is None else veil[0] @ colour
     colours = (basis @ plain.reshape(n, 3, height * width)).reshape(n, 3, height, width)
     if veil is not None:
         colours = colours * veil[1]

@@ -1,14 +1,34 @@
-"""Whether a device multiplies in bfloat16 by itself, or would only imitate it, slowly.
+"""What a layer is computed in, float32 or bfloat16: whether the device multiplies in bfloat16, whether the layer's
+values survive it, and whether it is not slower than what it replaces.
 
-The processor is asked, not timed: a trial under load may answer otherwise for one worker than for the next, and the
-same key must give the same picture on the same kind of device. `python benchmarks/levers.py` times both.
+`decide` answers for a whole experiment: call it once, in the driver, and send the answer along. A worker that asked
+again under load, or with less free memory, could answer otherwise than the next, and the same key must give the same
+picture.
 """
 
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import torch
+from torch import Tensor
+
+from distcari.render.passes import noise, out_of_memory
+
+if TYPE_CHECKING:
+    from distcari.render.network import Network
+
+Forward = Callable[[Tensor], Tensor]
+
+HALF_TOLERANCE = 0.1  # of a layer's norm, on noise; measured: 0.005 … 0.03
+DEAREST = 4.0  # times float32's processor seconds; measured: 0.5 … 1.1, and 100 and more where oneDNN has no kernel
 
 
 def native(device: torch.device) -> bool:
-    """True on CPUs with AVX512-BF16 or AMX, and on NVIDIA GPUs from Ampere on."""
+    """Whether a device multiplies in bfloat16 by itself, or would only imitate it, slowly.
+
+    True on CPUs with AVX512-BF16 or AMX, and on NVIDIA GPUs from Ampere on. `python benchmarks/levers.py` times both.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
@@ -16,3 +36,47 @@ def native(device: torch.device) -> bool:
     return any(
         getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     )
+
+
+def decide(network: "Network", layer: str, wanted: str) -> str:
+    """`float32` or `bfloat16` for a layer, if `wanted` is that or `auto`.
+
+    bfloat16 has to reproduce the layer on noise within 10 % of its norm; a model that cannot run in it is computed in
+    float32. Under `auto` on a CPU it also may not take 4 times as long (processor seconds of a pass there and back, so
+    that a loaded machine answers as an idle one). Raises what the model raises in float32, and torch.OutOfMemoryError:
+    that memory ran out says nothing of the model.
+    """
+    if wanted == "float32" or (wanted == "auto" and not native(network.device)):
+        return "float32"
+    x = noise(network.input_size, device=network.device)
+    exact, rounded = (network.forward(layer, half=half, normalize=False) for half in (False, True))
+    with torch.inference_mode(False):
+        with torch.no_grad():
+            expected = exact(x)
+            try:
+                got = rounded(x)
+            except Exception as error:  # a model that mixes types by itself, or asserts its own
+                if out_of_memory(error):
+                    raise
+                return "float32"
+        if not (got - expected).norm() <= HALF_TOLERANCE * expected.norm():
+            return "float32"
+        if wanted == "auto" and network.device.type == "cpu" and _dear(exact, rounded, x):
+            return "float32"
+    return "bfloat16"
+
+
+def _dear(exact: Forward, rounded: Forward, x: Tensor) -> bool:
+    """Whether bfloat16 takes too long; looked at a second time before it is believed."""
+    return all(_seconds(rounded, x) > DEAREST * _seconds(exact, x) for _ in range(2))
+
+
+def _seconds(forward: Forward, x: Tensor) -> float:
+    """Processor seconds of this thread's process for a pass there and back."""
+    x = x.clone().requires_grad_(True)
+    start = time.process_time()
+    with torch.enable_grad():
+        out = forward(x)
+    if out.requires_grad:
+        torch.autograd.grad(out.sum(), x)
+    return time.process_time() - start

@@ -22,16 +22,21 @@ PLACES, COLOURS = 0.5, 0.15  # e: trained networks answer to colours a third as 
 
 
 class Sight:
-    """The squared gradients of N cells' pictures, summed over steps, and the weights that follow."""
+    """The squared gradients of N cells' pictures, summed over steps, and the weights that follow.
 
-    def __init__(self, cells: int, size: int, device: torch.device) -> None:
-        self._size, side = size, max(1, size // CELL)
+    `grey`: the network sees one channel alone and its pictures have but one, so that colours need no weights.
+    """
+
+    def __init__(self, cells: int, size: int, device: torch.device, grey: bool = False) -> None:
+        self._size, self._grey, side = size, grey, max(1, size // CELL)
         self._places = torch.zeros(cells, 1, side, side, device=device)
         self._colours = torch.zeros(cells, 3, 3, device=device)
 
     def note(self, gradient: Tensor) -> None:
         """Take in dL/dpicture (N, 3, y, x) of one step."""
         self._places += F.adaptive_avg_pool2d(gradient.square().sum(1, keepdim=True), self._places.shape[-1])
+        if self._grey:
+            return
         flat = gradient.flatten(2)
         if flat.is_cuda:  # one launch for all cells
             self._colours.baddbmm_(flat, flat.mT)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from distcari.errors import InputError
-from distcari.experiment import ModelSource
+from distcari.config.experiment import ModelSource
+from distcari.errors import InputError, typed_line
 from distcari.sources.published import wants_published
 
 
@@ -47,9 +47,8 @@ def build(source: ModelSource, where: str, num_classes: int | None = None, devic
             model = _call(source, where, num_classes)
         except InputError:
             raise
-        except Exception as error:
-            line = " ".join(str(error).split())[:300]
-            raise InputError(where, f"{source.architecture} cannot be built: {type(error).__name__}: {line}",
+        except (Exception, SystemExit) as error:
+            raise InputError(where, f"{source.architecture} cannot be built: {typed_line(error)}",
                              "Check its options.") from error
     if not isinstance(model, nn.Module):
         raise InputError(f"{where}.factory", f"gave a {type(model).__name__}, not a torch.nn.Module",
@@ -91,9 +90,8 @@ def _factory(source: ModelSource, where: str) -> Any:
     except ModuleNotFoundError as error:
         remedy = f"pip install it, or run where {module_name} lies."
         raise InputError(where, f"no module {error.name!r}", remedy) from None
-    except Exception as error:
-        line = " ".join(str(error).split())[:300]
-        raise InputError(where, f"{module_name} cannot be imported: {type(error).__name__}: {line}",
+    except (Exception, SystemExit) as error:
+        raise InputError(where, f"{module_name} cannot be imported: {typed_line(error)}",
                          f"Make `python -c 'import {module_name}'` work here.") from error
     for part in path.split("."):
         if not hasattr(found, part):

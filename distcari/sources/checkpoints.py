@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distcari.errors import InputError
+from distcari.errors import InputError, last_resort
+from distcari.sources.validation import check_unpacked
 
 SUFFIXES = (".safetensors", ".pth.tar", ".pt.tar", ".pt", ".pth", ".tar", ".ckpt", ".bin")
 # Where trainers nest the weights; averaged ones only where there are no others.
@@ -34,7 +35,9 @@ def read_state(path: Path, where: str) -> State:
     if not path.is_file():
         raise InputError(where, f"no checkpoint at {path}", "Put the file there, or correct the path.")
     if path.suffix == ".safetensors":
-        return strip_prefixes(_read_safetensors(path, where))
+        state = _read_safetensors(path, where)
+        check_unpacked(state, path, where)
+        return strip_prefixes(state)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -43,9 +46,11 @@ def read_state(path: Path, where: str) -> State:
         raise _unpickling_error(path, where, error) from None
     except Exception as error:
         raise _broken(path, where, error) from None
-    state = find_state(loaded)
+    with last_resort(where, f"{path} cannot be read as a checkpoint", "Save its weights alone."):
+        state = find_state(loaded)  # of a file that may hold itself
     if not state:
         raise InputError(where, f"{path} holds no weights", "Save it as torch.save(model.state_dict(), path).")
+    check_unpacked(state, path, where)
     return strip_prefixes(state)
 
 
@@ -107,12 +112,12 @@ def check_fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path
         f"{k}: {tuple(state[k].shape)} in the file, {tuple(expected[k].shape)} in the architecture"
         for k in expected if k in state and state[k].shape != expected[k].shape
     ]
-    told = [
-        f"{len(keys)} {what}: {', '.join(keys[:3])}{' …' if len(keys) > 3 else ''}"
+    problems = [
+        f"{len(keys)} {what}: {', '.join(key[:200] for key in keys[:3])}{' …' if len(keys) > 3 else ''}"
         for keys, what in ((missing, "keys missing"), (extra, "keys unexpected"), (shapes, "shapes differ")) if keys
     ]
-    if told:
-        raise InputError(where, f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(told),
+    if problems:
+        raise InputError(where, f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(problems),
                          "Name the architecture that it was trained with, and its options.")
 
 

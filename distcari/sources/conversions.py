@@ -5,8 +5,8 @@ import sys
 
 from torch import nn
 
+from distcari.config.experiment import ModelSource
 from distcari.errors import InputError
-from distcari.experiment import ModelSource
 from distcari.sources.checkpoints import State, align, check_fits
 
 # torchvision's published DenseNets still have `norm.1` for what is now `norm1` (torchvision.models.densenet).

@@ -1,21 +1,21 @@
 """From the config's model entries to one specification for each model, and from that to a network on the worker."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from fnmatch import fnmatch
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from distcari.errors import InputError
-from distcari.experiment import NORMALIZATIONS, Experiment, ModelSource, Normalization
+from distcari.config.experiment import Experiment, ModelSource, Normalization
+from distcari.errors import InputError, last_resort
+from distcari.grid import alike, check_label, digest
+from distcari.settings import NORMALIZATIONS, Triple
 from distcari.sources import architectures, published
-from distcari.sources.checkpoints import SUFFIXES, State, check_fits, file_sha256, read_state, state_sha256, stem
+from distcari.sources.checkpoints import State, check_fits, file_sha256, read_state, state_sha256
 from distcari.sources.conversions import convert
-from distcari.sources.globs import expand, has_magic
-
-Triple = tuple[float, float, float]
+from distcari.sources.locate import checkpoint_files, model_name
+from distcari.sources.validation import check_file, check_kinds, check_plain
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,92 @@ class ModelSpec:
 
 
 def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSpec]:
-    """One specification for each model, globs expanded. Raises InputError for whatever cannot be found."""
-    specs = [
-        spec
-        for i, source in enumerate(experiment.models)
-        for spec in _expand(source, f"{where}: models[{i}]", experiment.input_size)
-    ]
+    """One specification for each model, globs expanded, each checkpoint read once.
+
+    Raises InputError for whatever cannot be found, and for weights that do not fit their architecture.
+    """
+    found: list[ModelSpec] = []
+    for i, source in enumerate(experiment.models):
+        here = f"{where}: models[{i}]"
+        with last_resort(here, "the model cannot be read", "Check its options and its weights."):
+            found += _expand(source, here, experiment.input_size)
     seen: dict[str, ModelSpec] = {}
-    for spec in specs:
+    for spec in found:
         if spec.name in seen:
             raise InputError(spec.where, f"duplicate model name {spec.name!r} (also {seen[spec.name].where})",
                              "Give each model a name of its own; in a group use {stem}.")
         seen[spec.name] = spec
-    return specs
+    inspected = inspect_models(found)
+    _check_names({spec.name: spec for spec in inspected}, where)
+    return inspected
+
+
+class Outlines:
+    """Architectures on the meta device, shapes without values, each built once. Real where a factory needs that."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, nn.Module] = {}
+
+    def of(self, spec: ModelSpec, num_classes: int | None = None) -> nn.Module:
+        """The architecture of a model with so many classes; None: with its own."""
+        source = spec.source
+        same = digest(source.torchvision, source.timm, source.factory, source.options, source.args, source.weights,
+                      num_classes)
+        if same not in self._built:
+            try:
+                self._built[same] = architectures.build(source, spec.where, num_classes, device="meta")
+            except InputError:
+                self._built[same] = architectures.build(source, spec.where, num_classes)
+        return self._built[same]
+
+
+def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """The specifications with what the weights say: digest, classes, and that they fit; each file is read once.
+
+    Threads hash the files meanwhile, which keeps Python free. Raises InputError for the first that cannot be used.
+    """
+    pool, outlines = ThreadPoolExecutor(), Outlines()
+    try:
+        files = dict.fromkeys(spec.file for spec in specs if spec.file is not None)
+        hashes = {file: pool.submit(file_sha256, Path(file)) for file in files}
+        inspected = []
+        for spec in specs:
+            with last_resort(spec.where, "the model cannot be read", "Check its options and its weights."):
+                inspected.append(_inspect(spec, outlines))
+        return [spec if spec.file is None else replace(spec, sha256=hashes[spec.file].result()) for spec in inspected]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
+    """The specification with its classes, known to fit, but for the digest of a file. Tensors stay on the disk."""
+    if spec.file is None:
+        state = _state(spec)
+        if state is None:
+            state = architectures.build(spec.source, spec.where).state_dict()
+            check_plain(state, f"model {spec.name}", spec.where)
+        return replace(spec, sha256=state_sha256(state))
+    check_file(Path(spec.file), spec.where)
+    raw, model = read_state(Path(spec.file), spec.where), outlines.of(spec)
+    state = convert(raw, model, spec.source)
+    classes = _num_classes(spec, state, model)
+    if classes is not None:
+        model = outlines.of(spec, classes)
+        state = convert(raw, model, spec.source)
+    check_fits(state, model.state_dict(), spec.file, spec.where)
+    check_kinds(state, model.state_dict(), spec.file, spec.where)
+    return replace(spec, num_classes=classes)
+
+
+def _check_names(models: Mapping[str, ModelSpec], where: str) -> None:
+    for name, spec in models.items():
+        try:
+            check_label(name)
+        except ValueError as error:
+            raise InputError(spec.where, str(error), "Give the model a `name` of its own.") from None
+    if pair := alike(models):
+        raise InputError(f"{where}: models", f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+                         "Give one of the models another `name`.")
 
 
 def load_model(spec: ModelSpec) -> nn.Module:
@@ -60,34 +133,17 @@ def load_model(spec: ModelSpec) -> nn.Module:
     if state is not None:
         state = convert(state, model, spec.source)
         check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
+        check_kinds(state, model.state_dict(), spec.file or spec.name, spec.where)
         model.load_state_dict(state, strict=False)
     return model.eval()
-
-
-def check_model(spec: ModelSpec) -> None:
-    """Raise InputError unless the weights fit the architecture; nothing is loaded into memory where that can be."""
-    state = _state(spec) if spec.file is not None else None
-    if state is None:
-        return
-    model = _outline(spec)
-    state = convert(state, model, spec.source)
-    check_fits(state, model.state_dict(), spec.file or spec.name, spec.where)
-
-
-def _outline(spec: ModelSpec) -> nn.Module:
-    """The architecture on the meta device: shapes without values. Real where a factory needs real tensors."""
-    try:
-        return architectures.build(spec.source, spec.where, spec.num_classes, device="meta")
-    except InputError:
-        return architectures.build(spec.source, spec.where, spec.num_classes)
 
 
 def _expand(source: ModelSource, where: str, default_size: int) -> Iterator[ModelSpec]:
     architectures.check_name(source, where)
     if source.checkpoint is not None:
-        files = _checkpoints(source, where)
+        files = checkpoint_files(source, where)
         for file in files:
-            yield _spec(source, where, default_size, file, _name(source, file, where, len(files)))
+            yield _spec(source, where, default_size, file, model_name(source, file, where, len(files)))
         return
     name = source.name or source.architecture
     if source.package is not None:
@@ -99,14 +155,9 @@ def _expand(source: ModelSource, where: str, default_size: int) -> Iterator[Mode
 
 
 def _spec(source: ModelSource, where: str, default_size: int, file: Path | None, name: str) -> ModelSpec:
+    """A specification without what its weights say."""
     mean, std, size = _preprocessing(source, where, default_size)
-    spec = ModelSpec(name, source, str(file) if file else None, "", mean, std, size, None, where)
-    if file is not None:
-        return replace(spec, sha256=file_sha256(file), num_classes=_num_classes(spec))
-    state = _state(spec)
-    if state is None:
-        state = architectures.build(source, where).state_dict()
-    return replace(spec, sha256=state_sha256(state))
+    return ModelSpec(name, source, str(file) if file else None, "", mean, std, size, None, where)
 
 
 def _state(spec: ModelSpec) -> State | None:
@@ -118,12 +169,10 @@ def _state(spec: ModelSpec) -> State | None:
     return None
 
 
-def _num_classes(spec: ModelSpec) -> int | None:
+def _num_classes(spec: ModelSpec, state: State, model: nn.Module) -> int | None:
     """Classes of a checkpoint, where they differ from the architecture's own: read from the classifier's shape."""
     if "num_classes" in spec.source.options:
         return None
-    model = _outline(spec)
-    state = convert(read_state(Path(str(spec.file)), spec.where), model, spec.source)
     expected = model.state_dict()
     classifier = _classifier(model, expected)
     if classifier in state and state[classifier].shape[0] != expected[classifier].shape[0]:
@@ -133,8 +182,8 @@ def _num_classes(spec: ModelSpec) -> int | None:
 
 def _classifier(model: nn.Module, expected: Mapping[str, Tensor]) -> str:
     """Key of the classifier's weight: where timm says, else the last weight; "" without one."""
-    told = (getattr(model, "default_cfg", None) or {}).get("classifier", "")
-    name = f"{told if isinstance(told, str) else told[0]}.weight"
+    named = (getattr(model, "default_cfg", None) or {}).get("classifier", "")
+    name = f"{named if isinstance(named, str) else named[0]}.weight"
     weights = [key for key, value in expected.items() if value.ndim >= 2]
     return name if name in expected else next(reversed(weights), "")
 
@@ -151,50 +200,3 @@ def _preprocessing(source: ModelSource, where: str, default_size: int) -> tuple[
     elif source.normalization is not None:
         mean, std = NORMALIZATIONS[source.normalization]
     return mean, std, source.input_size or size
-
-
-def _checkpoints(source: ModelSource, where: str) -> list[Path]:
-    patterns = [source.checkpoint] if isinstance(source.checkpoint, str) else list(source.checkpoint or ())
-    found: list[Path] = []
-    for pattern in patterns:
-        if has_magic(pattern):
-            matches = [p for p in expand(pattern) if p.name.endswith(SUFFIXES)]
-            matches = [p for p in matches if not any(_excluded(p, e) for e in source.exclude)]
-            if not matches:
-                raise InputError(f"{where}.checkpoint", f"nothing matches {pattern}", _put_it(Path(pattern)))
-            found += matches
-        else:
-            found.append(_one_file(Path(pattern).expanduser(), f"{where}.checkpoint"))
-    return [path.absolute() for path in dict.fromkeys(found)]
-
-
-def _excluded(path: Path, pattern: str) -> bool:
-    return fnmatch(path.name, pattern) or fnmatch(stem(path), pattern) or fnmatch(str(path), pattern)
-
-
-def _one_file(path: Path, where: str) -> Path:
-    """The file; a name without an ending stands for the one file that has it."""
-    if path.is_file():
-        return path
-    candidates: Sequence[Path] = [p for s in SUFFIXES if (p := path.with_name(path.name + s)).is_file()]
-    if candidates:
-        return candidates[0]
-    raise InputError(where, f"no checkpoint at {path}", _put_it(path))
-
-
-def _put_it(path: Path) -> str:
-    folder = path.parent
-    there = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-    near = get_close_matches(path.name, there, n=3, cutoff=0.4) or there[:5]
-    return f"Put the file into {folder}/, or correct the path. There now: {', '.join(near) or 'nothing'}."
-
-
-def _name(source: ModelSource, file: Path, where: str, count: int) -> str:
-    if source.name is None:
-        return stem(file)
-    if count > 1 and "{stem}" not in source.name:
-        raise InputError(f"{where}.name", f"{count} checkpoints would all be called {source.name!r}",
-                         "Use {stem} in the name, or leave it out.")
-    return source.name.replace("{stem}", stem(file))
-
-

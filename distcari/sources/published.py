@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import torch
 
+from distcari.config.experiment import ModelSource
 from distcari.errors import InputError
-from distcari.experiment import ModelSource
+from distcari.settings import NORMALIZATIONS
 
 Preprocessing = tuple[tuple[float, float, float], tuple[float, float, float], int]
 
@@ -75,7 +76,7 @@ def timm_preprocessing(source: ModelSource, where: str) -> Preprocessing:
 
     config = timm.get_pretrained_cfg(timm_name(source, where))
     if config is None:
-        return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+        return (*NORMALIZATIONS["imagenet"], 224)
     return tuple(config.mean), tuple(config.std), int(config.input_size[-1])
 
 

@@ -6,7 +6,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,66 +14,36 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from distcari.grid import BASE_AXES, Label
-from distcari.settings import sweepable
-from distcari.store.files import again_async, is_local, local_path, object_store, sync_folder
-
-MATCH_SIZE = 56
-PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
-Place = tuple[int, ...]
-# Types of the axes' coordinates, and what stands in one that is not yet written; it is no label.
-_KINDS: dict[type, tuple[str, Label]] = {
-    str: ("string", ""), int: ("int64", -(2**63)), float: ("float64", float("-inf"))
-}
+from distcari.store.description import Description
+from distcari.store.files import sync_folder
+from distcari.store.layout import PER_CELL, Place, check_array, damaged
+from distcari.store.schema import COLUMNS
+from distcari.store.zarr_store import DAMAGE
 
 
-def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
-    """The zarr store of `<url>/arrays.zarr`."""
-    if is_local(url):
-        return zarr.storage.LocalStore(local_path(url) / "arrays.zarr", read_only=read_only)
-    return PatientStore(object_store(f"{url.rstrip('/')}/arrays.zarr", options), read_only=read_only)
+def open_arrays(store: Any, experiment: str, mode: str) -> "Arrays | None":
+    """An experiment's arrays; None if there are none, or a crash left them without a description.
 
-
-class PatientStore(zarr.storage.ObjectStore):  # type: ignore[misc]
-    """zarr's object store, whose requests are tried again if the line breaks (see `ObjectFiles`)."""
-
-    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """An object, or a part of it."""
-        return await again_async(lambda: super(PatientStore, self).get(key, prototype, byte_range))
-
-    async def exists(self, key: str) -> bool:
-        """Whether an object is there."""
-        return bool(await again_async(lambda: super(PatientStore, self).exists(key)))
-
-    async def set(self, key: str, value: Any) -> None:
-        """Put an object."""
-        await again_async(lambda: super(PatientStore, self).set(key, value))
-
-    async def set_if_not_exists(self, key: str, value: Any) -> None:
-        """Put an object where there is none."""
-        await again_async(lambda: super(PatientStore, self).set_if_not_exists(key, value))
-
-    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """Names directly below a prefix."""
-        async def names() -> list[str]:
-            return [name async for name in super(PatientStore, self).list_dir(prefix)]
-
-        for name in await again_async(names):
-            yield name
-
-    async def delete(self, key: str) -> None:
-        """Remove an object."""
-        await again_async(lambda: super(PatientStore, self).delete(key))
-
-    async def delete_dir(self, prefix: str) -> None:
-        """Remove all objects below a prefix."""
-        await again_async(lambda: super(PatientStore, self).delete_dir(prefix))
+    Raises Damaged where there is a description that cannot be read.
+    """
+    try:
+        group = zarr.open_group(store, path=experiment, mode=mode, zarr_format=3)
+        if "distcari" not in group.attrs:
+            return None
+        arrays = Arrays(group)
+        if set(BASE_AXES) - set(arrays.axes) or set(arrays.axes) - COLUMNS.keys():
+            raise ValueError(f"its axes are {arrays.axes}")
+        return arrays
+    except FileNotFoundError:
+        return None
+    except DAMAGE as error:
+        raise damaged(store, f"{experiment}/zarr.json", error) from None
 
 
 class Arrays:
-    """One experiment's arrays."""
+    """One experiment's arrays. What is missing or not as it was written raises Damaged."""
 
     def __init__(self, group: zarr.Group) -> None:
         self.group = group
@@ -84,9 +54,14 @@ class Arrays:
         self._mark = "."
 
     @property
-    def meta(self) -> dict[str, Any]:
+    def description(self) -> Description:
         """What the experiment is: settings, provenance of each label, planned pairs (attribute `distcari`)."""
-        return dict(self.group.attrs.get("distcari", {}))
+        return Description.of(self.group.attrs.get("distcari", {}))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The description as JSON."""
+        return self.description.as_json()
 
     @property
     def axes(self) -> list[str]:
@@ -95,7 +70,7 @@ class Arrays:
 
     @cached_property
     def _axes(self) -> list[str]:
-        return list(self.meta["axes"])
+        return list(self.description.axes)
 
     @property
     def images_per_shard(self) -> int:
@@ -106,8 +81,11 @@ class Arrays:
     def labels(self, axis: str) -> list[Label]:
         """An axis's labels in the order of their places; those that a crash left unwritten at the end are none."""
         if axis not in self._labels:
-            coordinate: Any = self.group[axis]
-            values = [v.item() if isinstance(v, np.generic) else v for v in coordinate[:]]
+            coordinate = self._array(axis)
+            try:
+                values = [v.item() if isinstance(v, np.generic) else v for v in coordinate[:]]
+            except DAMAGE as error:
+                raise damaged(self.group.store_path.store, f"{coordinate.path}/c/0", error) from None
             fill = coordinate.fill_value
             unwritten = fill.item() if isinstance(fill, np.generic) else fill
             self._labels[axis] = values[: values.index(unwritten)] if unwritten in values else values
@@ -174,7 +152,10 @@ class Arrays:
         return tuple(images if axis == image else i for axis, i in enumerate(run[0]))
 
     def absent(self, places: Sequence[Place]) -> list[bool]:
-        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False."""
+        """For each cell, whether a chunk of it is missing; on a folder alone (a look at each file), else all False.
+
+        Raises Damaged where a folder lies in a chunk's place: nothing could be written there.
+        """
         if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
             return [False] * len(places)
         middles = [self._middle(place) for place in places]
@@ -183,11 +164,37 @@ class Arrays:
             head, tail = self._ends(name)
             folder, _, start = head.rpartition("/")
             if len(places) > 1000 and start:  # flat: one listing instead of very many looks
-                names = set(os.listdir(folder))  # noqa: PTH208 - a million
+                names = _files_in(folder)
                 here = [f"{start}{middle}{tail}" in names for middle in middles]
             else:
-                here = [Path(f"{head}{middle}{tail}").exists() for middle in middles]
+                here = [Path(f"{head}{middle}{tail}").is_file() for middle in middles]
+            for middle in (middle for middle, found in zip(middles, here, strict=True) if not found):
+                self._refuse_folder(f"{head}{middle}{tail}")
             gone = [g or not h for g, h in zip(gone, here, strict=True)]
+        return gone
+
+    def _refuse_folder(self, path: str) -> None:
+        if Path(path).is_dir():
+            store = self.group.store_path.store
+            raise damaged(store, str(Path(path).relative_to(store.root)), "is a folder where a chunk should be")
+
+    def gaps(self) -> list[str]:
+        """Names of those arrays without which no cell can be read that are gone: somebody deleted them."""
+        return [name for name in (*PER_CELL, *self._axes) if self._find(name) is None]
+
+    def images_absent(self, images: Sequence[str]) -> list[str]:
+        """Those of the input images that have no chunk; on a folder alone, else none."""
+        store = self.group.store_path.store
+        if not isinstance(store, zarr.storage.LocalStore):
+            return []
+        if self._find("input") is None:
+            return list(images)
+        array, at = self._array("input"), {label: i for i, label in enumerate(self.labels("image"))}
+        chunks = {image: f"{store.root}/{array.path}/{array.metadata.encode_chunk_key((at[image], 0, 0, 0))}"
+                  for image in images if image in at}
+        gone = [image for image in images if image not in chunks or not Path(chunks[image]).is_file()]
+        for image in set(gone) & chunks.keys():
+            self._refuse_folder(chunks[image])
         return gone
 
     def sweep(self, places: Sequence[Place]) -> None:
@@ -195,7 +202,7 @@ class Arrays:
         store = self.group.store_path.store
         if isinstance(store, zarr.storage.LocalStore):
             here = Path(store.root) / self.group.path
-            for folder in (store.root, here, *(here / name for name in self.group.array_keys())):
+            for folder in (store.root, here, *(here / name for name in (*PER_CELL, "input", *self._axes))):
                 _sweep(str(folder))
         if self._array("caricature").metadata.chunk_key_encoding.separator == ".":
             return  # flat: all chunks lie in the folders just seen
@@ -205,7 +212,13 @@ class Arrays:
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """One cell of an array, as stored."""
-        return np.asarray(self._array(name)[place])
+        array = self._array(name)
+        try:
+            return np.asarray(array[place])
+        except DAMAGE as error:
+            mark = array.metadata.chunk_key_encoding.separator
+            chunk = f"{array.path}/c{mark}{self._middle(place)}{f'{mark}0' * (array.ndim - len(self._axes))}"
+            raise damaged(self.group.store_path.store, chunk, error) from None
 
     def picture(self, place: Place) -> NDArray[np.float32]:
         """One picture, float32 (y, x, 3) in [0, 1], whatever its stored type."""
@@ -214,14 +227,49 @@ class Arrays:
         return np.asarray(stored.astype(np.float32) / top, np.float32)
 
     def input(self, image: str) -> NDArray[np.uint8]:
-        """An input image, uint8 (y, x, 3)."""
-        return np.asarray(self._array("input")[self.labels("image").index(image)])
+        """An input image, uint8 (y, x, 3). Raises KeyError for an unknown one."""
+        array = self._array("input")
+        if image not in self.labels("image"):
+            raise KeyError(f"no image {image!r}")
+        at = self.labels("image").index(image)
+        try:
+            return np.asarray(array[at])
+        except DAMAGE as error:
+            path = f"{array.path}/{array.metadata.encode_chunk_key((at, 0, 0, 0))}"
+            raise damaged(self.group.store_path.store, path, error) from None
 
     def _array(self, name: str) -> Any:
-        """An array, its description read once."""
+        """An array, its document read once."""
+        array = self._find(name)
+        if array is None:
+            raise damaged(self.group.store_path.store, f"{self.group.path}/{name}/zarr.json", "is missing")
+        return array
+
+    def _find(self, name: str) -> Any:
+        """As `_array`; None if it is gone."""
         if name not in self._opened:
-            self._opened[name] = self.group[name]
+            store, path = self.group.store_path.store, f"{self.group.path}/{name}/zarr.json"
+            try:
+                array: Any = self.group[name]
+                check_array(array, name, self._axes)
+            except DAMAGE as error:
+                local = isinstance(store, zarr.storage.LocalStore)
+                if isinstance(error, KeyError) and not (local and (Path(store.root) / path).is_file()):
+                    return None
+                raise damaged(store, path, error) from None
+            self._opened[name] = array
         return self._opened[name]
+
+    def has(self, name: str) -> bool:
+        """Whether there is an array of that name."""
+        return self._find(name) is not None
+
+    def forget_opened(self) -> None:
+        """Read documents and labels again when they are next needed."""
+        self._labels.clear()
+        self._opened.clear()
+        self._places.clear()
+        self._sides = None
 
     def _writable(self, name: str) -> Any:
         return self._array(name).with_config({"write_empty_chunks": True})
@@ -265,12 +313,17 @@ class Arrays:
         return self._mark.join(map(str, place))
 
 
-def _sweep(folder: str) -> None:
+def _files_in(folder: str) -> set[str]:
+    """Names of a folder's files, of which there may be a million."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - a million
-    except FileNotFoundError:
-        return
-    for name in names:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def _sweep(folder: str) -> None:
+    for name in _files_in(folder):
         if name.endswith(".partial"):
             Path(folder, name).unlink(missing_ok=True)
 
@@ -285,61 +338,3 @@ def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
 def pixels_sha256(stored: NDArray[Any]) -> str:
     """SHA-256 (hex) of a picture's bytes in its stored type, row by row."""
     return hashlib.sha256(np.ascontiguousarray(stored).tobytes()).hexdigest()
-
-
-def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,
-           dtype: str, shard: int = 1) -> Arrays:
-    """A new experiment's group with empty axes; `shard` images that differ in nothing else share one stored object."""
-    group = root.create_group(experiment, overwrite=True)
-    dims: dict[str, tuple[list[str], tuple[int, ...], str]] = {
-        "caricature": ([*axes, "y", "x", "channel"], (size, size, 3), dtype),
-        "gain_curve": ([*axes, "step"], (steps,), "float32"),
-        "match": ([*axes, "v", "u"], (MATCH_SIZE, MATCH_SIZE), "float32"),
-        "input": (["image", "y_input", "x_input", "channel"], (input_size, input_size, 3), "uint8"),
-    }
-    for name, (dim_names, inner, kind) in dims.items():
-        outer = len(dim_names) - len(inner)
-        group.create_array(
-            name, shape=(0,) * outer + inner, chunks=(1,) * outer + inner, dtype=kind, dimension_names=dim_names,
-            shards=tuple(shard if d == "image" else 1 for d in axes) + inner if shard > 1 and name != "input" else None,
-            fill_value=np.nan if kind.startswith("float") else 0,
-            compressors=[ZstdCodec(level=3), Crc32cCodec()], config={"write_empty_chunks": True},
-            # One flat folder of chunks: with the usual "/" a cell takes nine folders, and a million cells nine million.
-            chunk_key_encoding={"name": "default", "separator": "."},
-        )
-    for axis in axes:
-        kind_of, unwritten = _KINDS[_label_type(axis)]
-        group.create_array(axis, shape=(0,), chunks=(1024,), dtype=kind_of, dimension_names=[axis],
-                           fill_value=unwritten, compressors=[ZstdCodec(level=3), Crc32cCodec()])
-    return Arrays(group)
-
-
-def _label_type(axis: str) -> type:
-    """What labels an axis has: text, but for seeds and swept settings that are numbers."""
-    return int if axis == "seed" else str if axis in BASE_AXES else sweepable().get(axis, str)
-
-
-def grow(arrays: Arrays, axes: Mapping[str, Sequence[Label]], steps: int) -> None:
-    """Append labels that are new to their axes: arrays first, coordinates last. Safe to repeat after a crash.
-
-    A coordinate never shrinks: one that a crash left too long stays so, unlabelled, until more labels come.
-    """
-    group = arrays.group
-    wanted = {axis: list(dict.fromkeys([*arrays.labels(axis), *labels])) for axis, labels in axes.items()}
-    sizes = {axis: max(len(labels), group[axis].shape[0]) for axis, labels in wanted.items()}
-    for name in ("caricature", "gain_curve", "match", "input", *axes):
-        array: Any = group[name]
-        shape = tuple(
-            sizes[dim] if dim in sizes else max(n, steps) if dim == "step" else n
-            for dim, n in zip(array.metadata.dimension_names, array.shape, strict=True)
-        )
-        if shape != array.shape:
-            array.resize(shape)
-    for axis, labels in wanted.items():
-        known = len(arrays.labels(axis))
-        if len(labels) > known:
-            coordinate: Any = group[axis]
-            coordinate[known : len(labels)] = np.asarray(labels[known:], dtype=coordinate.dtype)
-    arrays._labels.clear()
-    arrays._opened.clear()
-    arrays._places.clear()

@@ -19,16 +19,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from distcari.errors import InputError
-from distcari.store.files import Files, process_lives, told
+from distcari.errors import InputError, is_full
+from distcari.store.files import Files, process_lives
+from distcari.store.object_files import summary
 
 log = logging.getLogger("distcari.lease")
 BEAT, TTL = 5.0, 30.0
-_FIELDS = {"owner", "host", "machine", "pid", "user", "taken_at", "beat_at", "beat"}
+_FIELDS = {"owner": str, "host": str, "machine": str, "pid": int, "user": str, "taken_at": str, "beat_at": str,
+           "beat": int}
+_AGAIN = "See that nobody else works on it, then give the same command again."
 
 
 class LeaseLost(RuntimeError):
-    """Another driver has taken the lease over, or it could not be renewed in time: nothing more may be committed."""
+    """Another driver has taken the lease over, or it could not be renewed in time: nothing more may be committed.
+
+    `remedy` says what to do next.
+    """
+
+    def __init__(self, problem: str, remedy: str = "The other run does the rest.") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 class Lease:
@@ -39,7 +49,7 @@ class Lease:
         self.path = _path(name)
         self._record = record
         self._renewed = time.monotonic()
-        self._lost: str | None = None
+        self._lost: LeaseLost | None = None
         self._mutex = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{name}", daemon=True)
@@ -74,17 +84,20 @@ class Lease:
             try:
                 self._found()
             except LeaseLost as error:
-                self._lost = str(error)
+                self._lost = error
         if self._lost is not None:
-            raise LeaseLost(self._lost)
+            raise LeaseLost(str(self._lost), self._lost.remedy)
 
     def _found(self) -> bytes:
         """The lease as it lies there. Raises LeaseLost unless it is ours, be it by a renewal whose answer was lost."""
         found = _read(self.files, self.path)
         if found is None:
-            raise LeaseLost(f"the lease of {self.name} is gone from the store")
-        if _record(found).get("owner") != self._record["owner"]:
-            raise LeaseLost(f"the lease of {self.name} was taken over by {_words(_record(found))}")
+            raise LeaseLost(f"the lease of {self.name} is gone from the store: somebody deleted {self.path}", _AGAIN)
+        record = _record(found)
+        if record.get("owner") != self._record["owner"]:
+            if not record.get("owner"):
+                raise LeaseLost(f"the lease of {self.name} is nobody's any more: {self.path} was written over", _AGAIN)
+            raise LeaseLost(f"the lease of {self.name} was taken over by {_holder(record)}")
         return found
 
     def _put(self, changes: dict[str, Any]) -> None:
@@ -100,11 +113,12 @@ class Lease:
                     if self._lost is None:
                         self._renew()
             except LeaseLost as error:
-                self._lost = str(error)
+                self._lost = error
             except Exception as error:
                 log.warning("the lease of %s could not be renewed: %s", self.name, error)
                 if time.monotonic() - self._renewed > self.ttl:
-                    self._lost = f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}"
+                    self._lost = LeaseLost(f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}",
+                                           "Mend the store, then give the same command again.")
 
     def _renew(self) -> None:
         self._put({"beat": self._record["beat"] + 1, "beat_at": _now()})
@@ -121,7 +135,10 @@ def take(files: Files, name: str, *, beat: float = BEAT, ttl: float = TTL) -> Le
     except InputError:
         raise
     except Exception as error:  # an object store's errors are no OSError
-        raise InputError(f"store lease {name!r}", f"cannot be taken: {told(error)}",
+        if is_full(error):
+            raise InputError(f"store lease {name!r}", f"there is no room in the store: {summary(error)}",
+                             "Make room, then give the same command again.") from error
+        raise InputError(f"store lease {name!r}", f"cannot be taken: {summary(error)}",
                          "See that the store may be written.") from error
 
 
@@ -131,7 +148,7 @@ def _take(files: Files, name: str, beat: float, ttl: float) -> Lease:
         record = _record(found)
         raise InputError(
             f"store lease {name!r}",
-            f"is held by {_words(record)}, whose last sign of life came {max(0.0, _age(record)):.0f} s ago",
+            f"is held by {_holder(record)}, whose last sign of life came {max(0.0, _age(record)):.0f} s ago",
             f"Wait for it to end, or stop it; if it is dead, its lease lapses {ttl:.0f} s after that sign.",
         )
     record = {
@@ -141,7 +158,7 @@ def _take(files: Files, name: str, beat: float, ttl: float) -> Lease:
     try:
         won = files.swap(_path(name), found, _encoded(record))
     except TimeoutError:
-        raise InputError(f"store lease {name!r}", f"is in the hands of {_words(_record(found or b''))}, which was "
+        raise InputError(f"store lease {name!r}", f"is in the hands of {_holder(_record(found or b''))}, which was "
                          "stopped in the middle of a commit", "Let that process go on, or kill it.") from None
     if not won:
         raise InputError(f"store lease {name!r}", f"was taken at this moment by {_who(files, _path(name))}",
@@ -159,12 +176,14 @@ def _free(files: Files, name: str, found: bytes, ttl: float) -> bool:
         return False
     # Clocks of two machines may differ by more than that: see whether it still beats.
     log.warning("the lease of %s was last renewed at %s by %s; looking whether it is still alive", name,
-                record["beat_at"], _words(record))
+                record["beat_at"], _holder(record))
     time.sleep(2 * BEAT if record["machine"] != _machine() else 0.0)
     return _read(files, _path(name)) == found
 
 
 def _path(name: str) -> str:
+    if {"/", "\\", "\0"} & set(name):
+        raise InputError(f"experiment {name!r}", "is no name of an experiment", "Use letters, digits, dots and dashes.")
     return f"leases/{name}.json"
 
 
@@ -179,8 +198,9 @@ def _record(content: bytes) -> dict[str, Any]:
     """A lease's record; one that cannot be read (a torn copy of a store) counts as nobody's."""
     try:
         record = dict(json.loads(content))
-        return record if record.keys() >= _FIELDS and _age(record) is not None else {}
-    except (TypeError, ValueError):
+        sound = all(isinstance(record.get(name), kind) for name, kind in _FIELDS.items())
+        return record if sound and _age(record) is not None else {}
+    except (TypeError, ValueError, RecursionError):
         return {}
 
 
@@ -194,10 +214,10 @@ def _age(record: dict[str, Any]) -> float:
 
 
 def _who(files: Files, path: str) -> str:
-    return _words(_record(_read(files, path) or b"{}"))
+    return _holder(_record(_read(files, path) or b"{}"))
 
 
-def _words(record: dict[str, Any]) -> str:
+def _holder(record: dict[str, Any]) -> str:
     if not record.get("owner"):
         return "nobody"
     return f"process {record['pid']} of {record['user']} on {record['host']} (since {record['taken_at'][:19]} UTC)"

@@ -7,7 +7,6 @@
 """
 
 import contextlib
-import json
 import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,17 +19,19 @@ import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
-from distcari import __version__
-from distcari.errors import InputError
-from distcari.grid import Grid, Label
-from distcari.store import arrays as zarrays
-from distcari.store.arrays import Arrays
-from distcari.store.files import is_local, local_path, open_files, told
+from distcari.errors import InputError, one_line
+from distcari.grid import Grid, Label, name_problem
+from distcari.store import growth
+from distcari.store.arrays import Arrays, open_arrays
+from distcari.store.description import Description
+from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
+from distcari.store.layout import Damaged
 from distcari.store.lease import LeaseLost, take
+from distcari.store.object_files import summary
+from distcari.store.place import check_note, check_place
+from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
-FORMAT = 1
-_NOTE = "distcari.json"
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
 _LOOSE = (".", "leases", "runs", "contact_sheets")  # folders of files other than parts
 
@@ -46,17 +47,40 @@ class Store:
     # reading
 
     def experiments(self) -> list[str]:
-        """Names of the experiments in the store, sorted; one whose making a crash cut is none."""
-        root = self._root()
+        """Names of the experiments in the store, sorted; one whose making a crash cut is none.
+
+        Warns of one whose description is damaged and leaves it out.
+        """
+        found = []
+        for name in self.groups():
+            try:
+                if self._open(name) is not None:
+                    found.append(name)
+            except Damaged as error:
+                warnings.warn(str(error), stacklevel=2)
+        return found
+
+    def groups(self) -> list[str]:
+        """Names of all experiments that have a folder of arrays, be they sound or not, sorted."""
+        if is_local(self.url):
+            folder = local_path(self.url) / FOLDER
+            with contextlib.suppress(FileNotFoundError), sound_path(folder):
+                names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+                return sorted(name for name in names if not name_problem(name))
+            return []
+        try:
+            root = zarr.open_group(self._zarr_store(), mode="r", zarr_format=3)
+        except FileNotFoundError:
+            return []
         with warnings.catch_warnings(action="ignore", category=zarr.errors.ZarrUserWarning):  # of `.partial` files
-            return sorted(name for name, group in root.groups() if "distcari" in group.attrs) if root else []
+            return sorted(name for name, _ in root.groups())
 
     def arrays(self, experiment: str) -> Arrays:
-        """An experiment's arrays. Raises KeyError if there is no such experiment."""
-        root = self._root()
-        if root is None or experiment not in root or "distcari" not in root[experiment].attrs:
+        """An experiment's arrays. Raises KeyError if there is no such experiment, Damaged if it cannot be read."""
+        arrays = None if name_problem(experiment) else self._open(experiment)
+        if arrays is None:
             raise KeyError(f"no experiment {experiment!r} in {self.url}; there are: {', '.join(self.experiments())}")
-        return Arrays(root[experiment])
+        return arrays
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per finished cell, as pandas; columns and units in the README."""
@@ -93,51 +117,89 @@ class Store:
     # writing: the driver alone
 
     def prepare(
-        self, grid: Grid, meta: Mapping[str, Any], *, size: int, input_size: int, steps: int, dtype: str,
-        shard: int = 1,
+        self, grid: Grid, description: Description | Mapping[str, Any], *, size: int, input_size: int, steps: int,
+        dtype: str, shard: int = 1,
     ) -> Arrays:
         """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
-        self._check_format(create=True)
-        root = self._root(create=True)
-        assert root is not None
-        name = grid.experiment
-        axes = [axis.name for axis in grid.axes]
-        if name in root and "distcari" in root[name].attrs:
-            arrays = Arrays(root[name])
-        else:  # none yet, or a crash left one without its description
-            arrays = zarrays.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype,
-                                    shard=shard)
-        if arrays.meta != {"axes": axes, **meta}:
-            arrays.group.attrs["distcari"] = {"axes": axes, **meta}
-        zarrays.grow(arrays, {axis.name: axis.labels for axis in grid.axes}, steps)
+        check_note(self.url, self.files, create=True)
+        name, axes = grid.experiment, [axis.name for axis in grid.axes]
+        if problem := name_problem(name):
+            raise InputError(f"experiment {name!r}", problem, "Give it another name.")
+        said = description.as_json() if isinstance(description, Description) else dict(description)
+        meta = Description.of({"axes": axes, **said}).as_json()
+        with self._sound_arrays():
+            root = self._made_root()
+            arrays = self._open(name)
+            if arrays is not None and arrays.gaps():
+                arrays = None
+            if arrays is None:  # none yet, or somebody deleted them, or a crash left them without their description
+                self._forget_all(name)
+                arrays = growth.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype,
+                                       shard=shard)
+            elif not arrays.has("input"):
+                growth.create_input(arrays.group, axes, input_size)
+            if arrays.group.attrs.get("distcari") != meta:
+                arrays.group.attrs["distcari"] = meta
+            growth.grow(arrays, {axis.name: axis.labels for axis in grid.axes}, steps)
         return arrays
+
+    def _forget_all(self, experiment: str) -> None:
+        """Take rows out whose arrays are gone, before others get their places."""
+        if gone := self.committed(experiment):
+            warnings.warn(f"{len(gone)} cells of {experiment} are in the index without their arrays; they are queued",
+                          stacklevel=3)
+            self.forget(gone)
 
     def write_inputs(self, arrays: Arrays, pixels: Mapping[str, NDArray[np.uint8]]) -> None:
         """Put the input images, uint8 (y, x, 3), at their places; those that are there are left alone."""
         target: Any = arrays._writable("input")
-        for label, image in pixels.items():
-            place = arrays.labels("image").index(label)
-            if not _same(target, place, image):
-                target[place] = image
+        with self._sound_arrays():
+            for label, image in pixels.items():
+                place = arrays.labels("image").index(label)
+                if not _same(target, place, image):
+                    target[place] = image
 
     def committed(self, experiment: str) -> set[str]:
         """Keys of the experiment's finished cells."""
         return set(self._rows(experiment, ())["key"].to_pylist())
 
     def lost(self, experiment: str) -> set[str]:
-        """Keys in the index without their chunks: somebody deleted them, or copied the store while it was written.
+        """Keys in the index without their chunks or arrays: somebody deleted them, or copied the store while it was
+        written. Raises Damaged where a document of the arrays cannot be read.
 
         A look at each file of a folder; on an object store, which would have to be asked for each, `distcari.verify`
         finds them.
         """
-        if not is_local(self.url) or experiment not in self.experiments():
+        if not is_local(self.url):
             return set()
-        arrays = self.arrays(experiment)
+        arrays = self._open(experiment)
+        if arrays is None or arrays.gaps():
+            return self.committed(experiment)
         rows = self._rows(experiment, arrays.axes)
         at = [pc.fill_null(pc.index_in(rows[axis], pa.array(arrays.labels(axis), rows[axis].type)), -1)
               for axis in arrays.axes]
         places = list(zip(*(column.to_pylist() for column in at), strict=True))
         return {key for key, gone in zip(rows["key"].to_pylist(), arrays.absent(places), strict=True) if gone}
+
+    def missing(self, experiment: str, keys: Collection[str]) -> set[str]:
+        """Those of these cells that are not in the store, whatever was said of them: no row, or a row without chunks.
+
+        For the end of a run, which has computed them: somebody deleted index parts or arrays meanwhile.
+        """
+        return set(keys) - (self.committed(experiment) - self.lost(experiment))
+
+    def without_input(self, experiment: str, keys: Collection[str]) -> set[str]:
+        """For each input image that was kept, and whose chunk is gone, one finished cell of these: its rendering brings
+        the image back. Folders alone, as `lost`."""
+        arrays = self._open(experiment) if is_local(self.url) else None
+        if arrays is None or arrays.gaps():
+            return set()
+        kept = [label for label, image in arrays.description.images.items() if image.sha256]
+        if not (gone := set(arrays.images_absent(kept))):
+            return set()
+        rows = self._rows(experiment, ["image"])
+        cells = zip(rows["image"].to_pylist(), rows["key"].to_pylist(), strict=True)
+        return set({image: key for image, key in cells if image in gone and key in keys}.values())
 
     def _rows(self, experiment: str, columns: Sequence[str]) -> pa.Table:
         table = self.index.table(["key", "experiment", *columns])
@@ -145,7 +207,10 @@ class Store:
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """Make rows whose pixels are written and verified part of the index, all at once; the part's name."""
-        return self.index.append(rows)
+        part = self.index.append(rows)
+        with contextlib.suppress(InputError):  # damaged: it will be said when the store is opened again
+            check_note(self.url, self.files, create=True)  # somebody deleted the note
+        return part
 
     def forget(self, keys: Collection[str]) -> int:
         """Take cells out of the index so that they can be computed again; how many there were."""
@@ -183,71 +248,76 @@ class Store:
             self.files.sweep(folder)
         for index in (self.index, self.failed):
             index.recover()
+        if is_local(self.url) and self.root_damage():
+            self._made_root()
         if self.index.pending() or self.failed.pending():
             with contextlib.suppress(InputError), self._rewriting():  # or somebody merges just now, and will finish it
                 pass
-        for name in [experiment] if experiment is not None else self.experiments():
-            gone = self.lost(name) if lost is None else lost
+        for name in [experiment] if experiment is not None else self._known():
+            try:
+                gone = self.lost(name) if lost is None else lost
+            except Damaged as error:
+                if experiment is not None:
+                    raise
+                warnings.warn(str(error), stacklevel=2)
+                continue
             if gone:
                 warnings.warn(f"{len(gone)} cells of {name} are in the index without their pixels; they are queued",
                               stacklevel=2)
                 self.forget(gone)
         if not is_local(self.url):
             return
-        if experiment is not None and cells is not None and experiment in self.experiments():
-            arrays = self.arrays(experiment)
+        if experiment is not None and cells is not None and (arrays := self._open(experiment)) and not arrays.gaps():
             arrays.sweep([place for labels in cells if (place := arrays.find(labels)) is not None])
         elif cells is None:
-            for partial in (local_path(self.url) / "arrays.zarr").rglob("*.partial"):
-                partial.unlink(missing_ok=True)
+            for partial in (local_path(self.url) / FOLDER).rglob("*.partial"):
+                if partial.is_file():
+                    partial.unlink(missing_ok=True)
+
+    def put_aside(self, file: str) -> None:
+        """Take a damaged document or chunk away, so that what depended on it is computed again."""
+        self.files.rename(file, f"_unreadable-{file.replace('/', '-')}")
+
+    def root_damage(self) -> str | None:
+        """What is wrong with the arrays' root document, which other programs read, or None. The next run mends it."""
+        try:
+            zarr.open_group(self._zarr_store(), mode="r", zarr_format=3)
+        except FileNotFoundError:
+            return "is missing" if self.groups() else None
+        except DAMAGE as error:
+            return f"is damaged: {one_line(error)}"
+        return None
+
+    def _known(self) -> list[str]:
+        """Names of all experiments that have arrays or rows."""
+        return sorted({*self.groups(), *self.index.table(["experiment"])["experiment"].unique().to_pylist()})
 
     def check_writable(self) -> None:
         """Raise InputError if the store cannot be written, or was made by a newer distcari. Writes nothing."""
-        self._check_format(create=False)
-        try:
-            if not is_local(self.url):
-                self.files.list("leases")
-                return
-            there = local_path(self.url)
-            while not there.exists():
-                there = there.parent
-            if not os.access(there, os.W_OK | os.X_OK):
-                raise PermissionError(f"no right to write in {there}")
-        except Exception as error:
-            raise InputError(
-                f"store {self.url}", f"cannot be written: {_one_line(error)}",
-                "Give another place with `store:` in the config or --set store=DIR, or mend its permissions."
-                if is_local(self.url) else
-                "See that the bucket exists and that the credentials (environment or `store_options`) may write to it.",
-            ) from None
-
-    def _check_format(self, create: bool) -> None:
-        try:
-            made = json.loads(self.files.read(_NOTE))
-        except FileNotFoundError:
-            if create:
-                self.files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
-            return
-        except NotADirectoryError:
-            raise InputError(f"store {self.url}", "is a file, not a folder", "Give a folder.") from None
-        if made.get("format", 0) > FORMAT:
-            raise InputError(
-                f"store {self.url}",
-                f"has format {made['format']} (distcari {made.get('distcari')}); this {__version__} knows {FORMAT}",
-                "Update distcari (pip install -U), or give another store.",
-            )
+        check_note(self.url, self.files)
+        check_place(self.url, self.files)
 
     def _zarr_store(self, read_only: bool = True) -> Any:
-        return zarrays.zarr_store(self.url, self.options, read_only)
+        return zarr_store(self.url, self.options, read_only)
 
-    def _root(self, create: bool = False) -> zarr.Group | None:
-        store = self._zarr_store(read_only=not (create or self.writable))
-        if create:
-            return zarr.open_group(store, mode="a", zarr_format=3)
-        try:
-            return zarr.open_group(store, mode="r+" if self.writable else "r", zarr_format=3)
-        except FileNotFoundError:
-            return None
+    def _open(self, experiment: str) -> Arrays | None:
+        """As `open_arrays`: by its own path, so that what happens to the root or to others does not matter."""
+        if is_local(self.url) and not (local_path(self.url) / FOLDER / experiment).is_dir():
+            return None  # zarr would make folders where it may write
+        return open_arrays(self._zarr_store(not self.writable), experiment, "r+" if self.writable else "r")
+
+    def _made_root(self) -> zarr.Group:
+        """The arrays' root group, made if it is not there, and anew if it is damaged: it holds nothing of its own."""
+        store = self._zarr_store(read_only=False)
+        with self._sound_arrays():
+            try:
+                return zarr.open_group(store, mode="a", zarr_format=3)
+            except DAMAGE:
+                self.files.delete(f"{FOLDER}/zarr.json")
+                return zarr.open_group(store, mode="a", zarr_format=3)
+
+    def _sound_arrays(self) -> contextlib.AbstractContextManager[None]:
+        return sound_path(local_path(self.url) / FOLDER) if is_local(self.url) else contextlib.nullcontext()
 
 
 def _same(array: Any, place: int, wanted: NDArray[np.uint8]) -> bool:
@@ -255,10 +325,6 @@ def _same(array: Any, place: int, wanted: NDArray[np.uint8]) -> bool:
         return np.array_equal(array[place], wanted)
     except Exception:  # damaged: to be written again
         return False
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, writable: bool = False) -> Store:
@@ -269,17 +335,16 @@ def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, 
     """
     store = Store(url, options, writable=writable)
     if is_local(url):
-        store._check_format(create=False)
+        with sound_path(local_path(url)):
+            check_note(url, store.files)
         return store
-    looking = Store(url, options)
-    looking.files = open_files(url, store.options, patience=15)
     try:
-        looking._check_format(create=False)
+        check_note(url, open_files(url, store.options, patience=15))
     except InputError:
         raise
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be read: {told(error)}",
+            f"store {url}", f"cannot be read: {summary(error)}",
             "See that the endpoint answers and that the credentials (environment or `store_options`) are right.",
         ) from None
     return store

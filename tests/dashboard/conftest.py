@@ -4,9 +4,9 @@ import os
 import shutil
 
 import pytest
-from made import fail, finish, grid, note, prepare
+from support.dashboard_store import fail, finish, grid, note, prepare
 
-from dashboard.queries import Catalog
+from distcari.dashboard.data.catalog import Catalog
 from distcari.store import Store
 
 

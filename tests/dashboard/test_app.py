@@ -2,25 +2,24 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from made import finish, grid, prepare
-from test_compare import follow
+from support.dashboard_store import finish, grid, prepare
+from support.pages import follow
+from support.shared import ROOT
 
-from dashboard.app import VIEWS, create_app, main, unusable
-from dashboard.queries import Catalog
-from dashboard.state import State
-from dashboard.views import cell
+from distcari.cli.main import main
+from distcari.dashboard.app import VIEWS, create_app, unusable
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import State
+from distcari.dashboard.views import cell
 from distcari.store import Store
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_taken_port_is_said_with_a_remedy(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert main(["--port", str(port)]) == 2
+        assert main(["dashboard", "--port", str(port)]) == 2
     assert f"--port {port + 1}" in capsys.readouterr().err
     assert unusable("127.0.0.1", 99_999)
 
@@ -28,7 +27,7 @@ def test_a_taken_port_is_said_with_a_remedy(capsys):
 def test_a_missing_store_says_what_to_do_and_works_when_it_appears(tmp_path):
     app = create_app(Store(str(tmp_path / "s")))
     page, token, *_ = follow(app, "page.children", "", 0, None, [], [])
-    assert "make demo" in str(page) and "distcari.submit configs/demo.yaml" in str(page)
+    assert "distcari demo" in str(page) and "distcari submit CONFIG" in str(page)
     store = Store(str(tmp_path / "s"), writable=True)
     g = grid()
     finish(store, prepare(store, g), g, list(g.cells())[:2])

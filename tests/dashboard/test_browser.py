@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from made import fail, finish, grid, prepare
 from PIL import Image
+from support.dashboard_store import fail, finish, grid, prepare
+from support.pages import until
+from support.shared import ROOT
 from waitress.server import create_server
 
-from dashboard.app import VIEWS, create_app
-from dashboard.images import to_8_bit
+from distcari.dashboard.app import VIEWS, create_app
+from distcari.dashboard.data.encoding import to_8_bit
 from distcari.store import Store
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -185,7 +186,7 @@ def test_the_scheme_is_remembered(page, context, address):
     scheme = "document.documentElement.getAttribute('data-mantine-color-scheme')"
     before = page.evaluate(scheme)
     page.click("#theme")
-    page.wait_for_function(f"{scheme} !== '{before}'")
+    until(page, f"{scheme} !== '{before}'")
     again = context.new_page()
     again.goto(address, wait_until="commit")
     again.wait_for_selector("#page > *", state="attached")
@@ -211,7 +212,7 @@ def test_every_view_is_accessible_and_fits_the_phone(page, store, view):
         assert [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]] == [], scheme
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.set_viewport_size({"width": 375, "height": 760})
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # plots follow a moment later
+    until(page, "document.documentElement.scrollWidth <= innerWidth")  # plots follow a moment later
 
 
 def test_nothing_jumps_while_pictures_come(page):
@@ -230,14 +231,14 @@ def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     profile = context.browser.new_context()
     page = profile.new_page()
     page.goto(f"http://127.0.0.1:{server.effective_port}/")
-    page.wait_for_selector("text=python -m distcari.submit configs/demo.yaml")
+    page.wait_for_selector("text=distcari submit CONFIG")
     g = grid(images=("cat",), seeds=(0,))
     arrays = prepare(store, g)
     cells = list(g.cells())
     finish(store, arrays, g, cells[:1])
-    page.wait_for_selector(".tile.done img", timeout=30_000)
+    page.wait_for_selector(".tile.done img")
     finish(store, arrays, g, cells[1:], first=1)
-    page.wait_for_function("document.querySelectorAll('.tile.done').length === 6", timeout=30_000)
+    until(page, "document.querySelectorAll('.tile.done').length === 6")
     profile.close()  # or its page would go on asking
     server.close()
 

@@ -3,30 +3,18 @@ import time
 
 import pytest
 from dash.exceptions import PreventUpdate
-from made import finish, grid, prepare
+from support.dashboard_store import finish, grid, prepare
+from support.pages import follow, walk
 
-from dashboard.app import create_app
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import compare
-
-
-def walk(component):
-    yield component
-    children = getattr(component, "children", None)
-    for child in children if isinstance(children, list | tuple) else [children]:
-        if hasattr(child, "to_plotly_json"):
-            yield from walk(child)
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views import compare
 
 
 def tiles(components):
     found = [c for part in components for c in walk(part) if "tile" in (getattr(c, "className", "") or "").split()]
     return [(json.loads(c.to_plotly_json()["props"]["data-at"]), c.className) for c in found]
-
-
-def follow(app, name, *args):
-    """Call a callback directly, by the id of an output."""
-    return next(c for key, c in app.callback_map.items() if name in key)["callback"].__wrapped__(*args)
 
 
 def test_the_first_view_is_models_by_layers_of_the_first_image(catalog):

@@ -1,14 +1,20 @@
+from collections import Counter
+
 import numpy as np
 import pytest
-from made import fail, finish, grid, prepare
-from test_compare import follow, walk
+from support.dashboard_store import fail, finish, grid, prepare
+from support.pages import follow, walk
 
-from dashboard import grouping
-from dashboard.app import create_app
-from dashboard.distances import Distances
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import explore, explore_plots, explore_state, explore_strip
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import grouping
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.distances import Distances, evenly
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views.explore import matrix as matrix_view
+from distcari.dashboard.views.explore import plots as explore_plots
+from distcari.dashboard.views.explore import state as explore_state
+from distcari.dashboard.views.explore import strip as explore_strip
+from distcari.dashboard.views.explore import view as explore
 
 
 @pytest.fixture
@@ -112,21 +118,35 @@ def test_distances_lead_into_side_by_side(wide):
 
 
 def test_distances_are_bounded_and_kept(wide, monkeypatch):
-    from dashboard import distances
+    from distcari.dashboard.data import distances
 
     catalog = Catalog(wide)
     kept = Distances(catalog)
     assert kept.matrix(["e"], {}) is kept.matrix(["e"], {})
     monkeypatch.setattr(distances, "MOST", 3)
-    matrix = Distances(catalog).matrix(["e"], {})
+    growing = Distances(catalog)
+    matrix = growing.matrix(["e"], {})
     assert len(matrix.places) == 1 < matrix.total == 4
-    assert "1 of 4 pictures" in explore.explore_matrix.said(matrix)
+    for thread in list(growing.growing.values()):
+        thread.join(60)
+    assert len(growing.matrix(["e"], {}).places) == 4 and not growing.is_growing(["e"], {}), "all, a while later"
+    assert "1 of 4 pictures" in matrix_view.summary(matrix)
 
 
 def test_the_callback_leaves_an_unchanged_plot_alone(wide):
     from dash import no_update
 
     app = create_app(wide)
-    first = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain", 1, "light", None)
-    again = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain&explore.group=m", 1, "light", first[-1])
+    first = follow(app, "explore-drawn", "?view=explore&exp=e&explore.y=gain", 1, "light", None, None)
+    picked = "?view=explore&exp=e&explore.y=gain&explore.group=m"
+    again = follow(app, "explore-drawn", picked, 1, "light", None, first[-1])
     assert again[3] is no_update and "B('All cells')" in str(first[-2]) and "B('m')" in str(again[-2])
+
+
+def test_a_sample_of_places_is_even():
+    places = [(image, layer, seed) for image in "abcdefg" for layer in "wxyz" for seed in "01"]
+    taken = [places[i] for i in evenly(places, 14)]
+    assert len(set(taken)) == 14 and evenly(places, 99) == list(range(56))
+    for axis, (low, high) in enumerate(((2, 2), (3, 4), (7, 7))):
+        counts = Counter(place[axis] for place in taken)
+        assert set(counts.values()) <= {low, high} and len(counts) == (7, 4, 2)[axis]

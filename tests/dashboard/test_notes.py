@@ -5,15 +5,16 @@ import threading
 import pytest
 from dash._callback_context import context_value
 from dash._utils import AttributeDict
-from made import grid, prepare
-from test_compare import follow
+from support.dashboard_store import grid, prepare
+from support.pages import follow
 
-from dashboard import note_box
-from dashboard.app import create_app, main
-from dashboard.notes_file import PATH, Notes, Refused, canonical
-from dashboard.queries import Catalog
-from dashboard.state import parse
-from dashboard.views import notes as view
+from distcari.cli.main import main
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.notes import PATH, NoteRefused, Notes, canonical
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.page import note_drawer
+from distcari.dashboard.views import notes as view
 from distcari.store import Store
 
 
@@ -33,7 +34,7 @@ def test_a_note_is_kept_changed_and_removed(kept):
     notes.remove(second.id)
     assert [n.id for n in Notes(kept).all()] == [first.id]
     for gone in (lambda: notes.remove(second.id), lambda: notes.edit(second.id, "x"), lambda: notes.add("?", " ")):
-        with pytest.raises(Refused):
+        with pytest.raises(NoteRefused):
             gone()
 
 
@@ -52,26 +53,26 @@ def test_two_dashboards_lose_no_note_and_strange_lines_stay(kept):
 def test_what_cannot_be_written_says_why(kept, tmp_path, monkeypatch):
     assert "read-only" in Notes(kept, read_only=True).refused()
     assert "no store" in Notes(Store(str(tmp_path / "none"))).refused()
-    with pytest.raises(Refused, match="read-only"):
+    with pytest.raises(NoteRefused, match="read-only"):
         Notes(kept, read_only=True).add("?", "x")
     notes = Notes(kept)
     def full(*_):
         raise OSError("no space left: /secret/path")
 
     monkeypatch.setattr(kept.files, "swap", full)
-    with pytest.raises(Refused, match="OSError") as refusal:
+    with pytest.raises(NoteRefused, match="OSError") as refusal:
         notes.add("?", "x")
     assert "secret" not in str(refusal.value) and not (tmp_path / "none").exists()
 
 
 def test_the_field_keeps_a_note_with_its_view(kept):
     catalog = Catalog(kept)
-    assert note_box.keep(catalog, "seen", "?view=explore&explore.x=gain&nonsense=1")[0] == ""
+    assert note_drawer.keep(catalog, "seen", "?view=explore&explore.x=gain&nonsense=1")[0] == ""
     note = catalog.notes.all()[0]
     assert note.url == "?view=explore&exp=e&explore.x=gain"  # the experiment is named, whatever comes later
-    assert "needs some text" in note_box.keep(catalog, "  ", "?")[2]
+    assert "needs some text" in note_drawer.keep(catalog, "  ", "?")[2]
     catalog.notes.read_only = True
-    text, _, why = note_box.keep(catalog, "mine", "?")
+    text, _, why = note_drawer.keep(catalog, "mine", "?")
     assert text == "mine" and "read-only" in why, "what was typed is not lost"
 
 
@@ -83,8 +84,7 @@ def test_a_read_only_dashboard_disables_the_field(kept):
     catalog.notes.read_only = True
     said = str(view.layout(catalog, parse("?view=notes")))
     assert "read-only" in said and "notes.edit" not in said
-    with pytest.raises(SystemExit):
-        main(["--help"])
+    assert main(["dashboard", "--help"]) == 0
 
 
 def test_notes_are_listed_edited_and_deleted(kept):
@@ -126,3 +126,44 @@ def test_the_callbacks_follow_the_url(kept):
         assert opened and text == "x" and body
     finally:
         context_value.set(AttributeDict())
+
+
+def test_notes_are_bounded_in_length_number_and_pace(kept, monkeypatch):
+    from distcari.dashboard.data import notes as kept_notes
+
+    notes = Notes(kept)
+    with pytest.raises(NoteRefused, match="at most 4,000"):
+        notes.add("?", "x" * 4001)
+    for i in range(kept_notes.PER_MINUTE):
+        notes.add("?", f"{i}")
+    with pytest.raises(NoteRefused, match="wait a little"):
+        notes.add("?", "one too many")
+    monkeypatch.setattr(kept_notes, "MOST", kept_notes.PER_MINUTE)
+    with pytest.raises(NoteRefused, match="30 notes already"):
+        Notes(kept).add("?", "one too many")
+    Notes(kept).remove(notes.all()[0].id)
+    assert len(Notes(kept).all()) == kept_notes.PER_MINUTE - 1
+
+
+def test_ten_thousand_notes_of_others_cost_their_reading_once(kept, monkeypatch):
+    from distcari.dashboard.data import notes as kept_notes
+
+    line = b'{"id": "%d", "time": "2026", "url": "?view=run", "text": "x"}\n'
+    kept.files.write(PATH, b"[" * 100_000 + b"\n" + b"".join(line % i for i in range(10_000)))
+    notes, read = Notes(kept), []
+    inner = kept_notes._note
+    monkeypatch.setattr(kept_notes, "_note", lambda line: read.append(1) or inner(line))
+    for _ in range(5):
+        assert len(notes.of("?view=run")) == 10_000 and notes.of("?view=table") == []
+        notes._read_at = float("-inf")
+    assert len(read) == 10_001
+
+
+def test_exports_compute_nothing_and_lead_nowhere_else(kept):
+    for text in ("=cmd|' /C calc'!A0", "+1", "-1", "@x", "[a](javascript:alert(1)) ![p](http://evil.example/x.png)"):
+        Notes(kept).add("?view=compare", text)
+    client = create_app(kept).server.test_client()
+    texts = [row["text"] for row in csv.DictReader(io.StringIO(client.get("/notes.csv").text))]
+    assert texts[1:] == ["'@x", "'-1", "'+1", "'=cmd|' /C calc'!A0"]
+    said = client.get("/notes.md").text
+    assert "\\[a\\](javascript" in said and "\\!\\[p\\]" in said

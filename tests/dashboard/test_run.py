@@ -4,15 +4,16 @@ import pytest
 import yaml
 from dash import no_update
 from dash.exceptions import PreventUpdate
-from made import fail, finish, grid, note, prepare
-from test_compare import follow
+from support.dashboard_store import fail, finish, grid, note, prepare
+from support.pages import follow
 
-from dashboard import run_notes
-from dashboard.app import create_app
-from dashboard.queries import Catalog
-from dashboard.run_notes import duration, read
-from dashboard.state import parse
-from dashboard.views import run
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import runs
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.views.run import view as run
+from distcari.planning.durations import duration
+from distcari.store.runs import parse as parse_note
 
 MODELS = {"m": {"total": 12, "done": 2, "failed": 1}, "n": {"total": 12, "done": 1, "failed": 0}}
 FULL = {"total": 24, "done": 3, "failed": 1, "skipped": 5, "actors": 2, "rate": 0.5, "eta": 40.0, "models": MODELS}
@@ -40,7 +41,7 @@ def test_a_run_at_work_says_how_far_it_is(ran):
     said = page(Catalog(store))
     for part in ("at work", "3 of 24", "30.0 cells/min", "40 s", "m · dog · x · 0", "Rendering now", "done before"):
         assert part in said, part
-    assert "goes on" not in said and read(Catalog(store).runs()[0]).pending == 20
+    assert "goes on" not in said and Catalog(store).runs()[0].pending == 20
 
 
 def test_failures_stand_there_by_reason_with_the_command(ran):
@@ -48,7 +49,7 @@ def test_failures_stand_there_by_reason_with_the_command(ran):
     note(store, "e", state="finished", **{**FULL, "done": 21, "failed": 3})
     said = page(Catalog(store))
     assert "3 cells given up" in said and "B('2 × '" in said.replace("children=", "") and "ValueError: NaN" in said
-    assert f"distcari.submit e.yaml --set store={store.url} --retry-failed" in said
+    assert f"distcari submit e.yaml --set store={store.url} --retry-failed" in said
 
 
 @pytest.mark.parametrize("state", ["crashed", "interrupted", "stopped", "nonsense"])
@@ -56,7 +57,7 @@ def test_a_run_that_ended_early_says_so_with_the_command(ran, state):
     store, _ = ran
     note(store, "e", state=state, **FULL)
     said = page(Catalog(store))
-    assert "python -m distcari.submit e.yaml" in said and ("crashed" if state == "nonsense" else state) in said
+    assert "distcari submit e.yaml" in said and ("crashed" if state == "nonsense" else state) in said
 
 
 def test_a_run_that_has_fallen_silent_is_not_live(ran):
@@ -68,9 +69,9 @@ def test_a_run_that_has_fallen_silent_is_not_live(ran):
 
 def test_notes_that_are_cut_or_strange_are_read():
     strange = {"state": "finished", "total": "x", "done": float("nan"), "models": [1], "running": {"a": 1}, "eta": -1}
-    for given in ({}, {"run_id": 3}, strange, {"models": {"m": 1}, "started_at": "yesterday"}):
-        one = read(given)
-        assert one.total == 0 and one.models == {} and one.running == () and one.left is None
+    for given in ({}, strange, {"models": {"m": 1}, "started_at": "yesterday"}):
+        one = parse_note({"run_id": "r", **given})
+        assert one.total == 0 and one.models == {} and one.running == () and one.eta is None
 
 
 def test_the_newest_run_or_the_one_at_work_or_the_one_named(ran):
@@ -79,10 +80,10 @@ def test_the_newest_run_or_the_one_at_work_or_the_one_named(ran):
     note(store, "e", run_id="r2", state="finished", started_at="2026-01-02T00:00:00+00:00")
     note(store, "f", run_id="r3", state="finished", started_at="2026-01-03T00:00:00+00:00")
     catalog = Catalog(store)
-    assert run_notes.chosen(catalog, parse("?view=run"))[0].id == "r1"
-    assert run_notes.chosen(catalog, parse("?view=run&run.id=r2"))[0].id == "r2"
-    assert run_notes.chosen(catalog, parse("?view=run&exp=f"))[0].id == "r3"
-    assert [one.id for one in run_notes.chosen(catalog, parse("?view=run&exp=e&run.id=../x"))[1]] == ["r2", "r1"]
+    assert runs.chosen(catalog, parse("?view=run"))[0].run_id == "r1"
+    assert runs.chosen(catalog, parse("?view=run&run.id=r2"))[0].run_id == "r2"
+    assert runs.chosen(catalog, parse("?view=run&exp=f"))[0].run_id == "r3"
+    assert [one.run_id for one in runs.chosen(catalog, parse("?view=run&exp=e&run.id=../x"))[1]] == ["r2", "r1"]
 
 
 def test_the_page_looks_often_only_while_something_runs(ran):
@@ -119,4 +120,4 @@ def test_no_run_at_all(ran):
 
 
 def test_durations():
-    assert [duration(s) for s in (None, 40, 200, 7500, 200_000)] == ["—", "40 s", "3 min", "2 h 5 min", "2 d 7 h"]
+    assert [duration(s) for s in (None, 40, 200, 7500, 200_000)] == ["?", "40 s", "3 min 20 s", "2 h 05 min", "2 d 7 h"]

@@ -2,14 +2,15 @@ import io
 
 import numpy as np
 import pytest
-from made import finish, grid, picture, prepare
 from PIL import Image
+from support.dashboard_store import finish, grid, picture, prepare
 
-from dashboard import sheet
-from dashboard.app import create_app
-from dashboard.images import to_8_bit
-from dashboard.queries import Catalog
-from dashboard.state import parse
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.encoding import to_8_bit
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.data.window import resolve
+from distcari.dashboard.pictures import sheet
 from distcari.store import Store
 
 
@@ -45,7 +46,7 @@ def test_any_axes_and_nonsense_make_a_sheet(mixed, search):
 def test_settings_are_printed(mixed):
     catalog = Catalog(mixed)
     state = parse("?exp=e&sort_rows=-gain")
-    said = " ".join(sheet.settings(catalog, state, sheet.compare.resolve(catalog, state)))
+    said = " ".join(sheet.settings(catalog, state, resolve(catalog, state)))
     for part in ("e · model by layer", "image cat", "seed 0", "sorted by gain descending", "cossim_pow 1", "?view="):
         assert part in said, part
 

@@ -5,46 +5,24 @@ import pytest
 from dash import no_update
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
+from support.side_store import side_catalog
 
-from dashboard import differences, images, pictures_diff
-from dashboard.picture_profiles import histograms
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import side, side_charts, side_figures, side_slots
+from distcari.dashboard.data import columns, differences
+from distcari.dashboard.data.addresses import difference_url, stretched_url
+from distcari.dashboard.data.histograms import histograms
+from distcari.dashboard.data.pictures import shared_range
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.pictures import differences as differences_routes
+from distcari.dashboard.pictures import routes
+from distcari.dashboard.views.side import charts as side_charts
+from distcari.dashboard.views.side import slots as side_slots
+from distcari.dashboard.views.side import view as side
 from distcari.figures import radial_spectrum
-from distcari.grid import Axis, Grid
-from distcari.store import Store
-
-SIDE = 32
-AXES = {"model": ("m", "n", "o"), "image": ("cat", "cup"), "layer": ("x", "y"), "seed": (0, 1)}
-
-
-def grid():
-    return Grid("e", "s", tuple(Axis(n, {label: str(label) for label in labels}) for n, labels in AXES.items()))
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory):
-    """Model m and n are done, o at x failed, o at y is pending."""
-    store = Store(str(tmp_path_factory.mktemp("s")), writable=True)
-    meta = {"settings": {}, "steps": {"x": 4, "y": 4}, "models": {}, "images": {}, "layers_of": {}}
-    arrays = store.prepare(grid(), meta, size=SIDE, input_size=16, steps=4, dtype="float32")
-    rows, random = [], np.random.default_rng(0)
-    for cell in grid().cells():
-        at = dict(zip(arrays.axes, cell.labels, strict=True))
-        if at["model"] == "o":
-            continue
-        picture = random.random((SIDE, SIDE, 3)).astype(np.float32)
-        curve, match = np.linspace(0, 1, 4), np.zeros((56, 56))
-        sha = arrays.write(arrays.place(cell.labels), picture, curve, match)
-        rows.append({"key": cell.key, "experiment": "e", **at, "gain": 0.5, "cosine": 0.25, "pixels_sha256": sha})
-    store.commit(rows)
-    store.failed.append([
-        {"key": cell.key, "experiment": "e", **at, "error": "RuntimeError: no memory", "attempt": 3}
-            for cell in grid().cells()
-        if (at := dict(zip(AXES, cell.labels, strict=True)))["model"] == "o" and at["layer"] == "x"
-    ])
-    return Catalog(store)
+    return side_catalog(tmp_path_factory.mktemp("s"))
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +30,8 @@ def client(catalog):
     from flask import Flask
 
     server = Flask("test")
-    images.register(server, catalog)
-    pictures_diff.register(server, catalog)
+    routes.register(server, catalog)
+    differences_routes.register(server, catalog)
     return server.test_client()
 
 
@@ -77,22 +55,22 @@ def test_the_difference_route_gives_the_pixels_of_a_direct_computation(catalog, 
     colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in differences.stops("delta_e", "all")])
     at = np.clip(wanted, 0, 1) * (len(colours) - 1)
     expected = np.stack([np.interp(at, np.arange(len(colours)), c) for c in colours.T], -1)
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "delta_e", "all", 40)))
+    seen = pixels(client.get(difference_url(a, b, "delta_e", "all", 40)))
     assert np.abs(seen - expected).max() <= 0.51
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "absolute", "all", 0.5)))
+    seen = pixels(client.get(difference_url(a, b, "absolute", "all", 0.5)))
     assert np.abs(seen - np.clip(np.abs(two - one) / 0.5, 0, 1) * 255).max() <= 0.51
-    seen = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "all", 1)))
+    seen = pixels(client.get(difference_url(a, b, "signed", "all", 1)))
     assert np.abs(seen - ((two - one) / 2 + 0.5) * 255).max() <= 0.51
-    red = pixels(client.get(pictures_diff.difference_url(a, b, "signed", "red", 0.25)))
+    red = pixels(client.get(difference_url(a, b, "signed", "red", 0.25)))
     more = (two - one)[..., 0] > 0.25
     assert (red[more] == (178, 24, 43)).all() and not (red[~more] == (178, 24, 43)).all(-1).any()
 
 
 def test_differences_are_cached_for_ever_under_their_hash_and_black_with_themselves(catalog, client):
     a = row(catalog, model="m")
-    answer = client.get(pictures_diff.difference_url(a, a, "absolute", "all", 0.5))
+    answer = client.get(difference_url(a, a, "absolute", "all", 0.5))
     assert pixels(answer).max() == 0 and "immutable" in answer.headers["Cache-Control"]
-    url = pictures_diff.difference_url(a, a, "absolute", "all", 0.5)
+    url = difference_url(a, a, "absolute", "all", 0.5)
     assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
@@ -116,12 +94,12 @@ def test_unknown_keys_are_not_found(catalog, client, key):
 
 def test_stretching_is_one_range_for_all(catalog, client):
     a, b = row(catalog, model="m"), row(catalog, model="n")
-    low, high = pictures_diff.shared_range(catalog, [a, b])
+    low, high = shared_range(catalog, [a, b])
     both = np.stack([stored(catalog, a), stored(catalog, b)])
     assert abs(low / 255 - np.percentile(both, 0.5)) < 1 / 255 and abs(high / 255 - np.percentile(both, 99.5)) < 1 / 255
     for one in (a, b):
         wanted = np.clip((stored(catalog, one) - low / 255) / ((high - low) / 255), 0, 1) * 255
-        assert np.abs(pixels(client.get(pictures_diff.stretched_url(one, low, high))) - wanted).max() <= 0.51
+        assert np.abs(pixels(client.get(stretched_url(one, low, high))) - wanted).max() <= 0.51
     for query in ("low=9&high=9", "low=-1&high=9", "low=0", "low=0&high=256"):
         assert client.get(f"/stretched/{a['key']}.png?{query}").status_code == 400
 
@@ -230,8 +208,8 @@ def test_the_table_says_how_far_each_slot_is_from_the_first(catalog):
     mean = deltaE_ciede2000(rgb2lab(stored(catalog, a)), rgb2lab(stored(catalog, b))).mean()
     said = text(side.draw(catalog, parse("?view=side"))["figures"])
     assert f"{mean:.1f}" in said and "-1 … 1" in said
-    assert side_figures.signed(0.25).startswith("+0.25") and side_figures.signed(-3.0).startswith("−3")
-    assert side_figures.signed(float("nan")) == "—"
+    assert columns.signed(0.25).startswith("+0.25") and columns.signed(-3.0).startswith("−3")
+    assert columns.signed(float("nan")) == "—"
 
 
 def test_charts_hold_a_line_for_each_finished_slot_in_its_colour(catalog):

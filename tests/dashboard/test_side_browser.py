@@ -4,15 +4,21 @@ import threading
 
 import numpy as np
 import pytest
-from test_side import catalog  # noqa: F401 - a fixture
+from support.pages import until
+from support.side_store import side_catalog
 from werkzeug.serving import make_server
 
-from dashboard.app import create_app
-from dashboard.state import parse
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.state import parse
 
 
 @pytest.fixture(scope="module")
-def address(catalog):  # noqa: F811
+def catalog(tmp_path_factory):
+    return side_catalog(tmp_path_factory.mktemp("s"))
+
+
+@pytest.fixture(scope="module")
+def address(catalog):
     server = make_server("127.0.0.1", 0, create_app(catalog.store).server, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
@@ -64,7 +70,7 @@ def shown(page, slot):
     return np.array(data).reshape(32, 32, 4)[..., :3]
 
 
-def test_the_panes_hold_the_stored_pixels(page, catalog):  # noqa: F811
+def test_the_panes_hold_the_stored_pixels(page, catalog):
     page.open("?view=side")
     for slot, model in (("a", "m"), ("b", "n")):
         stored = catalog.store.picture(catalog.slot("e", {"model": model}).key)
@@ -90,7 +96,7 @@ def test_one_zoom_and_cross_hair_for_all_panes_without_a_question(page):
     assert np.ptp(np.subtract(lines, panes)) < 1
     style = "getComputedStyle(document.querySelector('.side-pane img.picture')).imageRendering"
     assert page.evaluate(style) == "pixelated"
-    page.wait_for_function("location.search.includes('side.zoom')")
+    until(page, "location.search.includes('side.zoom')")
     assert asked == []
     page.mouse.dblclick(box["x"] + 9, box["y"] + 9)
     assert variable(page, "k") == 1 and page.locator("#side-percent").inner_text().endswith("%")
@@ -113,7 +119,7 @@ def test_space_flickers_while_it_is_held_and_the_divider_moves(page):
     page.open("?view=side&side.mode=flicker")
     page.keyboard.down(" ")
     assert has(page, "flip") and page.evaluate("scrollY") == 0
-    page.wait_for_function("!document.getElementById('side').hasAttribute('data-flip')")
+    until(page, "!document.getElementById('side').hasAttribute('data-flip')")
     page.keyboard.up(" ")
     assert not has(page, "flip")
     page.keyboard.press("w")
@@ -135,7 +141,7 @@ def test_a_choice_in_a_selector_is_in_the_url_and_a_reload_shows_the_same(page):
     page.get_by_role("option", name="cup").click()
     state_when(page, lambda s: s.slots and s.slots[1]["image"] == "cup")
     assert variable(page, "k") == 2
-    page.wait_for_function("location.search.includes('side.zoom')")
+    until(page, "location.search.includes('side.zoom')")
     page.reload()
     page.wait_for_selector("#side [data-active]")
     page.wait_for_load_state("networkidle")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.state import SLOTS, VIEWS, State, parse
+from distcari.dashboard.data.state import SLOTS, VIEWS, State, parse
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)

@@ -3,16 +3,20 @@
 import io
 
 import pytest
-from made import finish, grid, note, prepare
 from PIL import Image
-from test_compare import follow
+from support.dashboard_store import finish, grid, note, prepare
+from support.pages import follow
 
-from dashboard import grouping
-from dashboard.app import create_app
-from dashboard.distances import Distances
-from dashboard.queries import Catalog
-from dashboard.state import State, parse
-from dashboard.views import cell, compare, explore, notes, run, side_slots, table
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data import grouping
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.note_exports import view_title
+from distcari.dashboard.data.state import State, parse
+from distcari.dashboard.views import cell, compare, table
+from distcari.dashboard.views.explore import view as explore
+from distcari.dashboard.views.run import view as run
+from distcari.dashboard.views.side import slots as side_slots
 from distcari.grid import Axis, Grid
 
 PAIR = "m − n"
@@ -59,7 +63,8 @@ def test_it_is_an_axis_with_labels_as_people_write_them(catalog):
 def test_compare_lays_it_on_columns_or_holds_it(catalog):
     state = parse("?exp=e&rows=model&cols=cossim_pow&at.layer=y")
     shown = compare.resolve(catalog, state)
-    grid_, counts, _ = compare.window(catalog, state, shown)
+    seen = compare.window(catalog, state, shown)
+    grid_, counts = seen.grid, seen.counts
     assert grid_.cols == ("0", "0.5", "2") and grid_.rows == ("m", "n", PAIR)
     assert counts == {"done": 7, "failed": 1, "running": 1}
     held = compare.resolve(catalog, parse("?exp=e&at.cossim_pow=0.5"))
@@ -67,7 +72,7 @@ def test_compare_lays_it_on_columns_or_holds_it(catalog):
     said = str(compare.draw(catalog, parse("?exp=e&at.cossim_pow=0.5")))
     assert "at:cossim_pow" in said and "at.cossim_pow=2" in said and "data-key" in said
     both = compare.window(catalog, s := parse("?exp=e&exp=f&rows=experiment&cols=cossim_pow"),
-                          compare.resolve(catalog, s))[0]
+                          compare.resolve(catalog, s)).grid
     assert [slot.status for slot in both.slots[1]] == ["not planned", "not planned", "done", "not planned"]
 
 
@@ -99,7 +104,7 @@ def test_the_cell_page_walks_along_it_and_fetches_with_it(store, catalog):
 
 def test_table_sheet_run_and_notes_know_it(store, catalog):
     app = create_app(store)
-    titles = str(table.columns(catalog, parse("?view=table&exp=e"), []))
+    titles = str(table.column_groups(catalog, parse("?view=table&exp=e"), []))
     labels = titles[titles.index("'labels'") : titles.index("'measures'")]
     assert "cossim_pow" in labels and titles.count("'cossim_pow'") == 1
     asked = {"startRow": 0, "endRow": 100, "sortModel": [{"colId": "cossim_pow", "sort": "desc"}],
@@ -110,7 +115,7 @@ def test_table_sheet_run_and_notes_know_it(store, catalog):
     assert answer.status_code == 200 and Image.open(io.BytesIO(answer.data)).height > 3 * 200
     drawn = str(run.draw(catalog, parse("?view=run&exp=e")))
     assert "n · cat · y · 0 · 2" in drawn and "m · cat · y · 0 · 0.5" in drawn
-    assert "m cat x 0.5 | n" in notes.named("?view=side&a.model=m&a.image=cat&a.layer=x&a.cossim_pow=0.5&b.model=n")
+    assert "m cat x 0.5 | n" in view_title("?view=side&a.model=m&a.image=cat&a.layer=x&a.cossim_pow=0.5&b.model=n")
 
 
 def test_explore_groups_by_it_and_pairs_models_at_each_value(catalog):

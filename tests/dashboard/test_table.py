@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from dash.exceptions import PreventUpdate
-from made import finish, grid, prepare
-from test_compare import follow
+from support.dashboard_store import finish, grid, prepare
+from support.pages import follow
 
-from dashboard.app import create_app
-from dashboard.queries import Catalog
-from dashboard.state import parse
-from dashboard.table_rows import Rows, filters_of, passing, sort_of
-from dashboard.views import table
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.rows import Rows, filters_of, passing, sort_of
+from distcari.dashboard.data.state import parse
+from distcari.dashboard.views import table
 from distcari.store.schema import COLUMNS
 
 
@@ -104,7 +104,7 @@ def test_marked_rows_lead_into_side_by_side(full):
 
 
 def test_columns_are_grouped_and_named_with_their_meaning(full):
-    columns = table.columns(Catalog(full), parse("?view=table"), [("gain", True)])
+    columns = table.column_groups(Catalog(full), parse("?view=table"), [("gain", True)])
     named = {column["field"]: column for group in columns for column in group.get("children", [group])}
     assert named["gain"]["sort"] == "desc" and "unaugmented" in named["gain"]["headerTooltip"]
     assert named["model_sha256"]["columnGroupShow"] == "open" and named["key"]
@@ -121,3 +121,11 @@ def test_a_page_of_100_000_rows_comes_in_time():
     start = time.perf_counter()
     assert 0 < passing(frame, filters).sum() < n
     assert time.perf_counter() - start < 0.2
+
+
+def test_text_that_a_spreadsheet_would_compute_is_quoted_and_numbers_are_not(store):
+    g = grid(models=("=1+1", "@m"), images=("cat",), layers=("x",), seeds=(-1,))
+    finish(store, prepare(store, g), g, g.cells())
+    frame = pd.read_csv(io.BytesIO(create_app(store).server.test_client().get("/index.csv").data))
+    assert sorted(frame["model"]) == ["'=1+1", "'@m"]
+    assert list(frame["seed"]) == [-1, -1] and sorted(frame["gain"]) == [0, 1]

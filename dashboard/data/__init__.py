@@ -1,0 +1,1 @@
+"""What the store says, for the views: no HTTP, no HTML."""

@@ -1,0 +1,96 @@
+"""What Compare shows of a store: which axes lie where, what the others are held at, which part of the grid is seen."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.columns import FIGURES
+from distcari.dashboard.data.facets import Facets
+from distcari.dashboard.data.state import Labels, State
+
+MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on
+SORTABLE = 20_000  # slots that are sorted as a whole; of more, a page by itself
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A state with its defaults filled in from the store: which axes lie where, and what the others are held at."""
+
+    scope: tuple[str, ...]  # experiments whose labels are shown
+    axes: tuple[str, ...]
+    rows: str
+    cols: str
+    at: Labels
+
+
+def resolve(catalog: Catalog, state: State) -> Shown:
+    """What a state shows: models × layers of the first image, unless it says otherwise."""
+    experiments = catalog.chosen(state)
+    axes = catalog.axes(experiments)
+    rows = state.rows if state.rows in axes else _first(("model", *axes), "" if state.cols not in axes else state.cols)
+    cols = state.cols if state.cols in axes and state.cols != rows else _first(("layer", "model", *axes), rows)
+    scope = experiments
+    if len(experiments) > 1 and "experiment" not in (rows, cols):
+        scope = (state.at["experiment"],) if state.at.get("experiment") in experiments else experiments[:1]
+    at = {}
+    for axis in axes:
+        if axis not in (rows, cols):
+            labels = catalog.labels(scope, axis)
+            at[axis] = state.at[axis] if state.at.get(axis) in labels else next(iter(labels), "")
+    return Shown(scope, tuple(axes), rows, cols, at)
+
+
+def _first(wanted: tuple[str, ...], taken: str) -> str:
+    return next((axis for axis in wanted if axis != taken), "model")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a part lies on its axis: labels start … start + size of `length`; `name` is its offset in the URL."""
+
+    axis: str
+    name: str
+    start: int
+    size: int
+    length: int
+
+    @property
+    def labels(self) -> slice:
+        """Its positions."""
+        return slice(self.start, self.start + self.size)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the grid that is shown, sorted, and how many slots of the whole have which status."""
+
+    grid: Facets
+    counts: Counter[str]
+    rows: Part
+    cols: Part
+
+
+def window(catalog: Catalog, state: State, shown: Shown) -> Window:
+    """The part of the grid that a state shows; sorted as a whole up to SORTABLE slots, else the part by itself."""
+    row_labels, col_labels = catalog.labels(shown.scope, shown.rows), catalog.labels(shown.scope, shown.cols)
+    n_cols = min(len(col_labels), MOST_COLS)
+    n_rows = max(1, min(len(row_labels), MOST_TILES // max(n_cols, 1)))
+    rows = Part(shown.rows, "row0", _offset(state.own("row0"), len(row_labels)), n_rows, len(row_labels))
+    cols = Part(shown.cols, "col0", _offset(state.own("col0"), len(col_labels)), n_cols, len(col_labels))
+    whole = rows.length * cols.length <= SORTABLE
+    if not whole:
+        row_labels, col_labels = row_labels[rows.labels], col_labels[cols.labels]
+    grid = catalog.grid(shown.scope, shown.rows, shown.cols, shown.at, row_labels, col_labels)
+    counts = Counter(str(slot.status) for line in grid.slots for slot in line)
+    if state.sort_rows and state.sort_rows[0] in FIGURES:
+        grid = grid.sorted("rows", *state.sort_rows)
+    if state.sort_cols and state.sort_cols[0] in FIGURES:
+        grid = grid.sorted("cols", *state.sort_cols)
+    if whole:
+        lines = tuple(line[cols.labels] for line in grid.slots[rows.labels])
+        grid = Facets(grid.rows[rows.labels], grid.cols[cols.labels], lines)
+    return Window(grid, counts, rows, cols)
+
+
+def _offset(text: str, length: int) -> int:
+    return min(int(text), max(length - 1, 0)) if text.isdecimal() and len(text) < 9 else 0

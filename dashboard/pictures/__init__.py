@@ -1,0 +1,1 @@
+"""What is served beside the page: pixels, and files to download."""

@@ -1,0 +1,1 @@
+"""Figures of groups of cells, and the pictures behind them."""

@@ -1,0 +1,1 @@
+"""The runs: what goes on, and what failed."""

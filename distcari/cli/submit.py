@@ -1,0 +1,155 @@
+"""`distcari submit`: compute an experiment on Ray."""
+
+import contextlib
+import logging
+import math
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distcari.cli.options import ConfigFile, Only, Overrides, console, needs_models, needs_store, only_of
+from distcari.cli.process import deaf_to_closed_pipes, ended_by_sigterm
+from distcari.errors import InputError, needs
+
+if TYPE_CHECKING:
+    from distcari.planning.plan import Plan
+    from distcari.store import Store
+
+
+def _seconds(value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"{value:g} is no number of seconds from 0 on.")
+    return value
+
+
+Address = Annotated[str | None, typer.Option(
+    metavar="ADDR", show_default=False,
+    help="A running Ray cluster (`auto`, or ray://HOST:10001); default: a Ray of its own on this machine, or the "
+    "cluster that `ray job submit` sets.")]
+Wait = Annotated[float, typer.Option(
+    metavar="SECONDS", callback=_seconds, show_default=False,
+    help="Wait so long for a node that can hold a worker (clusters that grow on demand).")]
+
+
+def submit(
+    context: typer.Context,
+    config: ConfigFile,
+    address: Address = None,
+    wait: Wait = 0.0,
+    dry_run: Annotated[bool, typer.Option(
+        "--dry-run", help="Show the grid, what is done, work units, size and time.")] = False,
+    overrides: Overrides = None,
+    only: Only = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute the selected cells anew.")] = False,
+    retry_failed: Annotated[bool, typer.Option(
+        "--retry-failed", help="Try cells again that were given up in earlier runs.")] = False,
+) -> None:
+    """Compute an experiment.
+
+    The same command again goes on where it stopped; after a model, an image or a layer was added to the config it
+    computes only what is new. Nothing computed is lost when it is interrupted (Ctrl-C or SIGTERM), killed, or when
+    whoever reads its output leaves.
+
+    Exit code 0: every cell is done; 1: some failed; 2: bad input; 130: interrupted.
+
+    \b
+    Examples:
+      distcari submit configs/demo.yaml --dry-run
+      distcari submit configs/demo.yaml --set render.steps=64 --only model=lite0,lite1
+      distcari submit configs/lab.yaml --address auto --wait 600
+    """
+    typed = context.obj or ["submit", config]
+    again = shlex.join(["distcari", *(word for word in typed if word not in ("--overwrite", "--retry-failed"))])
+    compute(config, again, overrides=overrides, only=only, dry_run=dry_run, address=address, wait=wait,
+            overwrite=overwrite, retry_failed=retry_failed)
+
+
+def compute(
+    config: str | Path, again: str, *, overrides: list[str] | None = None, only: list[str] | None = None,
+    dry_run: bool = False, address: str | None = None, wait: float = 0.0, overwrite: bool = False,
+    retry_failed: bool = False,
+) -> None:
+    """Plan, run, sum up. `again` is the command that goes on with it. Raises typer.Exit unless all is done."""
+    needs_store()
+    needs_models()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    from distcari.config.load import load_experiment
+
+    experiment = load_experiment(config, overrides or ())
+    labels = only_of(only)
+    from distcari.cli import summary
+    from distcari.planning.plan import make_plan
+    from distcari.store import open_store
+
+    store = open_store(experiment.store, options=experiment.store_options, writable=True)
+    plan = make_plan(experiment, store, str(config), only=labels, overwrite=overwrite, retry_failed=retry_failed)
+    if dry_run:
+        from distcari.planning.estimate import describe_cost
+
+        summary.show_plan(plan, console())
+        for line in describe_cost(plan, store):
+            typer.echo(line)
+        return
+    with deaf_to_closed_pipes():
+        summary.show_plan(plan, console())
+        started = time.monotonic()
+        state, failed = _run(plan, store, address, wait) if plan.todo else ("finished", [])
+        code = summary.show_end(plan, store, state, failed, time.monotonic() - started, again, console())
+    if code:
+        raise typer.Exit(code)
+
+
+def _run(plan: "Plan", store: "Store", address: str | None, wait: float) -> tuple[str, list[dict[str, Any]]]:
+    """Start or join Ray and run the plan; (state, failures)."""
+    needs("cluster", "ray")
+    import ray
+
+    from distcari.cluster.executors.ray import RayExecutor
+    from distcari.cluster.ledger import RunStopped
+    from distcari.cluster.progress import Bar, Lines
+    from distcari.cluster.run_note import RunNote
+    from distcari.cluster.start import run_plan
+
+    embedded = address is None and "RAY_ADDRESS" not in os.environ
+    with contextlib.ExitStack() as stack:
+        _connect(address, embedded)
+        stack.callback(ray.shutdown)
+        stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
+        if why := _wait_for_room(plan, wait):
+            raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
+                             "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
+                             "themselves, wait for them with --wait 600.")
+        shown = Bar(console()) if sys.stdout.isatty() else Lines(sys.stdout)
+        try:
+            run = run_plan(plan, store, RayExecutor(elastic=not embedded), [shown, RunNote(store.files)])
+            return run.state, run.failures
+        except RunStopped as error:
+            raise InputError(f"run of {plan.experiment.name}", str(error), error.remedy) from None
+
+
+def _wait_for_room(plan: "Plan", seconds: float) -> str | None:
+    """Why no node can hold a worker after waiting for one, or None."""
+    from distcari.cluster.room import fits_nowhere, wait_for_room
+
+    return wait_for_room(plan.experiment.resources, seconds) if seconds else fits_nowhere(plan.experiment.resources)
+
+
+def _connect(address: str | None, embedded: bool) -> None:
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        if embedded:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                     object_store_memory=256 * 2**20)
+        else:
+            ray.init(address=address or os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"--address {address}", f"no Ray cluster answers: {error}",
+                         "Start one with `ray start --head`, or leave --address out. Where the cluster asks for a "
+                         "token (newer Ray does by default), set RAY_AUTH_MODE=token.") from None

@@ -1,0 +1,98 @@
+"""What `distcari submit` says of a plan before the run, and of the store after it."""
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from distcari.cli.options import print_table
+from distcari.grid import BASE_AXES, label_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from distcari.planning.plan import Plan
+    from distcari.store import Store
+
+MOST_MODELS, WORST = 50, 3
+
+
+def show_plan(plan: "Plan", console: "Console") -> None:
+    """The grid, and what of it is done."""
+    shape = " × ".join(
+        f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}" if a.name in BASE_AXES
+        else f"{len(a.labels)} of {a.name}" for a in plan.grid.axes
+    )
+    gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
+    console.print(Text.assemble((plan.experiment.name, "bold"),
+                                f": {shape} = {plan.planned} cells; {plan.done} done already, {len(plan.todo)} to do"
+                                f"{gone}"))
+
+
+def show_end(
+    plan: "Plan", store: "Store", state: str, failed: Sequence[dict[str, Any]], seconds: float, again: str,
+    console: "Console",
+) -> int:
+    """Say what was done, where it is and what to type next; the exit code."""
+    from distcari.planning.durations import duration
+
+    axes = [axis.name for axis in plan.grid.axes]
+    table = store.table(["key", "experiment", *axes, "robust_gain", "robust_cosine"])
+    mine = table[table["experiment"] == plan.experiment.name]
+    new = len(set(mine["key"]) & {cell.key for cell in plan.todo})
+    if plan.todo:
+        console.print(f"{new} cells computed in {duration(seconds)}; {len(failed)} failed")
+    for row in failed[:5]:
+        console.print(Text.assemble(("failed", "red"), f" {_place(row, axes)}: {row['error']}"))
+    if len(mine):
+        show_means(mine, console)
+        show_worst(mine, axes, console)
+        console.print(f"contact sheet: {_sheet(store, plan.experiment.name, new=bool(plan.todo))}")
+    if state == "interrupted":
+        console.print(f"interrupted; nothing done is lost. Go on with: {again}")
+        return 130
+    if failed or plan.given_up:
+        console.print(f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
+                      f"Try them again with: {again} --retry-failed")
+        return 1
+    console.print(f"next: distcari dashboard --store {shlex.quote(store.url)}   or   "
+                  f"pandas.read_parquet('{store.url}/index')")
+    return 0
+
+
+def show_means(frame: "pd.DataFrame", console: "Console") -> None:
+    """Each model's means over all its cells, with its whole name."""
+    table = Table(title="means of each model", title_justify="left", box=None, pad_edge=False)
+    table.add_column("model")
+    for name in ("cells", "robust gain", "robust cosine"):
+        table.add_column(name, justify="right")
+    models = frame.groupby("model", sort=False)[["robust_gain", "robust_cosine"]].agg(["size", "mean"])
+    for model, row in models.head(MOST_MODELS).iterrows():
+        table.add_row(str(model), f"{row.iloc[0]:.0f}", f"{row.iloc[1]:.2f}", f"{row.iloc[3]:.2f}")
+    print_table(table)
+    if len(models) > MOST_MODELS:
+        console.print(f"… and {len(models) - MOST_MODELS} models more")
+
+
+def show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -> None:
+    """The cells that show least of what they were to show, by robust cosine: it has one scale at all layers."""
+    for row in frame.dropna(subset=["robust_cosine"]).nsmallest(WORST, "robust_cosine").to_dict("records"):
+        console.print(f"lowest robust cosine: {row['robust_cosine']:.2f} (gain {row['robust_gain']:.2f}) at "
+                      f"{_place(row, axes)}")
+
+
+def _place(row: Any, axes: Sequence[str]) -> str:
+    return " / ".join(label_text(row[axis]) for axis in axes)
+
+
+def _sheet(store: "Store", experiment: str, new: bool) -> str:
+    """The contact sheet's path; drawn again only if something is new: a finished grid's store stays as it is."""
+    from distcari.exchange.contact_sheet import save_contact_sheet, sheet_path
+
+    folder, _, name = sheet_path(experiment).rpartition("/")
+    if new or name not in store.files.list(folder):
+        return save_contact_sheet(store, experiment)
+    return f"{store.url.rstrip('/')}/{sheet_path(experiment)}"

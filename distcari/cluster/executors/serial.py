@@ -1,0 +1,55 @@
+"""Units one after the other in this process, without Ray: for tests, notebooks and grids of a few cells."""
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+from distcari.cluster import events as e
+from distcari.cluster.driver import Run
+from distcari.cluster.jobs import Result
+from distcari.cluster.ledger import store_stopped
+from distcari.cluster.retrying import StoreError
+from distcari.cluster.worker import Worker
+from distcari.errors import typed_line
+from distcari.planning.plan import Plan
+
+NAME = "worker-1"
+
+
+@dataclass
+class SerialExecutor:
+    """One worker, here. Whatever kills it kills the run; the next goes on from the store."""
+
+    worker_class: type[Worker] = Worker
+
+    def workers(self, plan: Plan) -> int:
+        """One."""
+        return 1
+
+    def compute(self, run: Run) -> None:
+        """Compute the run's units in turn. Raises RunStopped if the store takes no more."""
+        threads = torch.get_num_threads()
+        try:
+            self._compute(run)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _compute(self, run: Run) -> None:
+        need, resident = run.plan.experiment.resources, None
+        worker = self.worker_class(
+            run.store.url, run.store.options, run.plan.experiment.name, run.run_id,
+            threads=max(1, int(need.num_cpus)), device="cuda" if need.num_gpus else "cpu", name=NAME,
+        )
+        while (unit := run.queue.take(resident, Counter(), 1)) is not None:
+            resident = unit.model
+            run.tell(e.UnitStarted(unit, NAME))
+            try:
+                result = worker.run(run.job(unit))
+            except StoreError as error:
+                raise store_stopped(run.store, error) from error
+            except Exception as error:
+                result = Result.failed(unit, typed_line(error), traceback.format_exc())
+            run.finish(unit, NAME, result)
+            run.pulse()

@@ -1,0 +1,89 @@
+"""What is sent to a worker and what comes back from it: plain values, small enough to send."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distcari.grid import Cell, WorkUnit
+from distcari.planning.description import settings_hash
+from distcari.planning.plan import Plan
+from distcari.render import LayerInfo
+from distcari.settings import RenderSettings
+from distcari.sources.models import ModelSpec
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """One cell to render: its input image, uint8 (y, x, 3), and the number of this try, from 1."""
+
+    cell: Cell
+    image: NDArray[np.uint8]
+    image_sha256: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class ContrastJob:
+    """What a worker needs of a difference's second model."""
+
+    model: ModelSpec
+    layer: LayerInfo
+    contrast: float
+    checkpoint_ref: Any = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A work unit with all that its worker needs.
+
+    `label` is its place on the model axis. `checkpoint_ref` is where a worker fetches the model's file if its node does
+    not have it. `contrast`: these are difference caricatures.
+    """
+
+    label: str
+    model: ModelSpec
+    layer: LayerInfo
+    settings: RenderSettings
+    settings_hash: str
+    axes: tuple[str, ...]
+    cells: tuple[CellJob, ...]
+    checkpoint_ref: Any = None
+    contrast: ContrastJob | None = None
+
+
+@dataclass
+class Result:
+    """What became of a unit: index rows of finished cells, (cell, message, traceback) of those that failed, timings."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[tuple[Cell, str, str]] = field(default_factory=list)
+    node: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, unit: WorkUnit, message: str, trace: str = "") -> "Result":
+        """Of a unit of which nothing came."""
+        return cls(failures=[(cell, message, trace) for cell in unit.cells])
+
+
+def make_job(
+    plan: Plan, unit: WorkUnit, attempt: Callable[[Cell], int], checkpoint_ref: Callable[[ModelSpec], Any],
+) -> Job:
+    """A unit of a plan as a job; `attempt` numbers a cell's try, `checkpoint_ref` says where a model's file is had."""
+    (model, *others), settings = plan.networks(unit.model), plan.settings_of(unit.cells[0])
+    contrast = ContrastJob(
+        others[0], plan.counterparts[unit.model][unit.layer], plan.differences[unit.model].contrast,
+        checkpoint_ref(others[0]),
+    ) if others else None
+    cells = []
+    for cell in unit.cells:
+        image = plan.images[str(plan.labels(cell)["image"])]
+        cells.append(CellJob(cell, image.pixels, image.sha256, attempt(cell)))
+    return Job(
+        label=unit.model, model=model, layer=plan.layers[unit.model][unit.layer], settings=settings,
+        settings_hash=settings_hash(settings), axes=tuple(axis.name for axis in plan.grid.axes), cells=tuple(cells),
+        checkpoint_ref=checkpoint_ref(model), contrast=contrast,
+    )

@@ -1,0 +1,213 @@
+"""The worker: holds one model (of a difference two), renders units of it, writes and verifies chunks, returns receipts.
+
+A plain class; the Ray executor makes an actor of it, the serial one and tests call it without Ray.
+"""
+
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distcari.cluster.jobs import Job, Result
+from distcari.cluster.metrics import Meter
+from distcari.cluster.receipts import Finished, index_row
+from distcari.cluster.retrying import retried
+from distcari.cluster.shipping import fetched
+from distcari.errors import typed_line
+from distcari.grid import Cell
+from distcari.render import Caricature, Network, Rival, caricatures
+from distcari.render.memory import cells_at_once
+from distcari.settings import RenderSettings
+from distcari.sources.models import ModelSpec, load_model
+from distcari.store import open_store
+from distcari.store.arrays import Arrays
+
+log = logging.getLogger("distcari.worker")
+Renderer = Callable[..., Sequence[Caricature]]
+
+
+class ModelError(RuntimeError):
+    """A model that cannot be loaded here; `trace` is where that was raised."""
+
+    def __init__(self, name: str, message: str, trace: str) -> None:
+        super().__init__(f"model {name} cannot be loaded: {message}")
+        self.trace = trace
+
+
+class Worker:
+    """Renders units for one experiment of one store."""
+
+    def __init__(
+        self, store_url: str, options: Mapping[str, Any], experiment: str, run_id: str, *, threads: int, device: str,
+        name: str = "worker", renderer: Renderer = caricatures,
+    ) -> None:
+        self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
+        self.name = name
+        torch.set_num_threads(threads)
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            here = f"torch {torch.__version__} on {socket.gethostname()}"
+            raise RuntimeError(f"Ray gave {name} a GPU, but {here} sees none")
+        self.store = open_store(store_url, options=options, writable=True)
+        self.arrays: Arrays = self.store.arrays(experiment)
+        self.node = socket.gethostname()
+        self.meter = Meter(experiment)
+        self._resident: dict[str, Network] = {}
+        self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
+
+    def ready(self) -> str:
+        """Answer once it can work: the node's name. From now on, it logs in a process of its own."""
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+        return self.node
+
+    def run(self, job: Job) -> Result:
+        """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
+        result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0})
+        try:
+            network, render = self._networks(job, result)
+        except ModelError as error:
+            result.failures = [(one.cell, str(error), error.trace) for one in job.cells]
+        else:
+            everything = list(range(len(job.cells)))
+            if self.arrays.images_per_shard > 1:
+                self._store(job, list(self._rendered(network, render, job, everything, result)), result)
+            else:
+                for finished in self._rendered(network, render, job, everything, result):
+                    self._store(job, [finished], result)
+        self.meter.failed(job.label, len(result.failures))
+        self.meter.unit(result.seconds)
+        return result
+
+    def _networks(self, job: Job, result: Result) -> tuple[Network, Renderer]:
+        """The job's model, and what renders with it: of a difference with the second model bound in."""
+        wanted = [job.model.name, *([job.contrast.model.name] if job.contrast else [])]
+        for name in set(self._resident).difference(wanted):
+            del self._resident[name]  # let the old one go before the new one comes
+        network = self._network(job.model, job.checkpoint_ref, result)
+        if job.contrast is None:
+            return network, self.renderer
+        other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
+        return network, partial(self.renderer, against=Rival(other, job.contrast.layer.name, job.contrast.contrast))
+
+    def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
+        if spec.name not in self._resident:
+            start = time.perf_counter()
+            try:
+                model = load_model(fetched(spec, checkpoint_ref))
+                network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
+            except Exception as error:
+                raise ModelError(spec.name, *_message(error)) from None
+            self._resident[spec.name] = network
+            seconds = time.perf_counter() - start
+            result.seconds["load"] += seconds
+            self.meter.loaded(spec.name)
+            log.info("model %s loaded in %.1f s", spec.name, seconds)
+        return self._resident[spec.name]
+
+    def _rendered(
+        self, network: Network, render: Renderer, job: Job, members: list[int], result: Result
+    ) -> Iterator[Finished]:
+        """Cells as they are finished: on a GPU as many at once as fit, halved on an error until the bad cell is alone.
+
+        On a CPU one by one, which is as fast (docs/performance.md) and makes a picture's bits independent of its
+        company.
+        """
+        if len(members) > 1 and len(members) > (most := self._most(network, job)):
+            for first in range(0, len(members), most):
+                yield from self._rendered(network, render, job, members[first : first + most], result)
+            return
+        started, clock = datetime.now(UTC), time.perf_counter()
+        cells = [job.cells[i].cell for i in members]
+        log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, job.layer.name)
+        try:
+            finished = render(
+                network, _batch([job.cells[i].image for i in members]), job.layer.name,
+                [_seed(job.axes, cell) for cell in cells], job.settings,
+            )
+        except Exception as error:
+            if len(members) == 1:
+                result.failures.append((cells[0], *_message(error)))
+                return
+            _free(error)
+            half = len(members) // 2
+            yield from self._rendered(network, render, job, members[:half], result)
+            yield from self._rendered(network, render, job, members[half:], result)
+            return
+        seconds = time.perf_counter() - clock
+        result.seconds["render"] += seconds
+        for i, caricature in zip(members, finished, strict=True):
+            flaw = caricature.failure
+            if not np.isfinite(caricature.picture).all():
+                flaw = "FloatingPointError: the picture has values that are not finite"
+            if flaw:
+                result.failures.append((job.cells[i].cell, flaw, ""))
+            else:
+                yield Finished(i, caricature, seconds / len(members), started)
+
+    def _most(self, network: Network, job: Job) -> int:
+        """Cells that are optimised at once: one on a CPU, on a GPU what its free memory holds, else the unit."""
+        if self.device == "cpu":
+            return 1
+        place = (job.model.name, job.layer.name, job.settings)
+        if self._fits is None or self._fits[0] != place:
+            fits = len(job.cells)
+            if self.device.startswith("cuda"):
+                try:
+                    fits = cells_at_once(network, job.layer.name, job.settings)
+                except Exception as error:  # the cells themselves will tell
+                    _free(error)
+                    fits = 1
+            # A difference keeps the activations of two networks.
+            self._fits = place, max(1, fits // 2) if job.contrast else fits
+        return self._fits[1]
+
+    def _store(self, job: Job, finished: list[Finished], result: Result) -> None:
+        """Write the chunks of these cells, verify them, and only then count the cells as done."""
+        if not finished:
+            return
+        clock = time.perf_counter()
+        pictures = [f.caricature for f in finished]
+        places = [self.arrays.place(job.cells[f.member].cell.labels) for f in finished]
+        hashes = retried(lambda: self.arrays.write_together(
+            places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]), log)
+        here = {"experiment": self.experiment, "device": _device_name(self.device), "node": self.node,
+                "run_id": self.run_id}
+        for cell, sha in zip(finished, hashes, strict=True):
+            result.rows.append(index_row(job, cell, sha) | here)
+            self.meter.done(job.label, cell.seconds)
+        result.seconds["commit"] += time.perf_counter() - clock
+
+
+def _batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+    """uint8 (y, x, 3) images as one float tensor (N, 3, y, x) in [0, 1]."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div(255).contiguous()
+
+
+def _seed(axes: Sequence[str], cell: Cell) -> int:
+    return int(cell.labels[axes.index("seed")])
+
+
+def _message(error: BaseException) -> tuple[str, str]:
+    """What an error says, and where it was raised."""
+    return typed_line(error, 500), traceback.format_exc()
+
+
+def _free(error: BaseException) -> None:
+    """Give memory back before the smaller batch is tried."""
+    error.__traceback__ = None
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device

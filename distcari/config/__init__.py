@@ -1,0 +1,1 @@
+"""The YAML file: its fields, reading it, and its reference."""

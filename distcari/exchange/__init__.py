@@ -1,0 +1,1 @@
+"""Pictures as plain files and in other tools' forms."""

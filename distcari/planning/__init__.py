@@ -1,0 +1,1 @@
+"""From a checked config to the work that is left; no Ray."""

@@ -1,0 +1,187 @@
+"""From a checked config to the work that is left: models, images and layers looked up, keys computed, done cells out.
+
+Everything that can be wrong with the input is found here, before Ray starts.
+"""
+
+import contextlib
+import gc
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from distcari.config.experiment import Experiment
+from distcari.errors import InputError
+from distcari.grid import Cell, Grid, Label, label_text, select
+from distcari.planning.description import axes_of, describe, settings_hash, steps_at
+from distcari.planning.differences import Difference, counterpart_layers, expand_differences
+from distcari.planning.layers import chosen_layers, describe_models
+from distcari.render import LayerInfo
+from distcari.settings import RenderSettings
+from distcari.sources.images import LoadedImage, load_images
+from distcari.sources.models import ModelSpec, expand_models
+from distcari.store import Store
+from distcari.store.description import Description
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the grid, the cells of it that are wanted and those of them to do, and all that workers need."""
+
+    experiment: Experiment
+    grid: Grid
+    models: Mapping[str, ModelSpec]
+    differences: Mapping[str, Difference]
+    images: Mapping[str, LoadedImage]
+    layers: Mapping[str, Mapping[str, LayerInfo]]  # model or difference -> layer label -> info, of a difference's a
+    counterparts: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
+    settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
+    meta: Mapping[str, Any]
+    wanted: Sequence[Cell]
+    todo: Sequence[Cell]
+    given_up: int
+    overwritten: tuple[str, ...]
+    lost: Collection[str]
+    retry_failed: bool
+    overwrite: bool
+
+    @property
+    def most_steps(self) -> int:
+        """Length of the longest gain curve."""
+        swept = [int(steps) for steps in self.experiment.sweeps.get("steps", ())]
+        return max(swept or (settings.steps for settings in self.settings.values()))
+
+    @property
+    def planned(self) -> int:
+        """Cells that this run is to see done."""
+        return len(self.wanted)
+
+    @property
+    def done(self) -> int:
+        """Cells of them that were done before."""
+        return len(self.wanted) - len(self.todo) - self.given_up
+
+    def networks(self, label: str) -> tuple[ModelSpec, ...]:
+        """The networks that cells of a label on the model axis need: one, of a difference two."""
+        pair = self.differences.get(label)
+        return (self.models[label],) if pair is None else (pair.a, pair.b)
+
+    def by_model(self) -> Counter[str]:
+        """Cells to do of each model."""
+        at = [axis.name for axis in self.grid.axes].index("model")
+        return Counter(str(cell.labels[at]) for cell in self.todo)
+
+    def refreshed(self, store: Store) -> "Plan":
+        """The plan as the store is now that it is recovered: whoever holds the lease knows what is left."""
+        if self.overwrite:
+            return self
+        with _no_collections():
+            todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, ())
+        return replace(self, todo=todo, given_up=given_up)
+
+    def settings_of(self, cell: Cell) -> RenderSettings:
+        """The render settings of a cell: its layer's, with the values of the sweeps that it lies at."""
+        labels = self.labels(cell)
+        return self.settings[str(labels["layer"])].with_(**{name: labels[name] for name in self.grid.swept})
+
+    def labels(self, cell: Cell) -> dict[str, Label]:
+        """A cell's labels by axis name."""
+        return dict(zip((axis.name for axis in self.grid.axes), cell.labels, strict=True))
+
+
+def make_plan(
+    experiment: Experiment, store: Store, where: str, *, only: Mapping[str, Collection[Label]] | None = None,
+    overwrite: bool = False, retry_failed: bool = False,
+) -> Plan:
+    """Look everything up and find what is left to do. Raises InputError for whatever is wrong with the input."""
+    store.check_writable()
+    images = {image.name: image for image in load_images(experiment, where)}
+    models = {spec.name: spec for spec in expand_models(experiment, where)}
+    differences = expand_differences(experiment, models, where)
+    infos = describe_models(models)
+    layers = chosen_layers(experiment, infos, where)
+    counterparts = counterpart_layers(experiment, differences, layers, infos)
+    layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in counterparts.items()}
+    labels = list(dict.fromkeys(label for found in layers.values() for label in found))
+    settings = {label: experiment.render.with_(steps=steps_at(experiment, label)) for label in labels}
+    grid = Grid(
+        experiment=experiment.name,
+        settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
+        axes=axes_of(experiment, models, differences, images, labels),
+        layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
+    )
+    meta = describe(experiment, grid, models, differences, images, settings)
+    with _no_collections():
+        cells = list(grid.cells())
+    wanted = _selected(cells, grid, only or {})
+    earlier = _earlier(store, experiment.name)
+    if earlier is not None:
+        everything = overwrite and len(wanted) == len(cells)
+        meta = earlier.merged(Description.of(meta), overwrite=everything, where=where).as_json()
+    stale = _stale(store, grid, wanted) if overwrite else ()
+    with _no_collections():
+        lost = store.lost(experiment.name)
+        lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
+        todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
+    return Plan(
+        experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
+        counterparts=counterparts, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up,
+        overwritten=stale, lost=lost, retry_failed=retry_failed, overwrite=overwrite,
+    )
+
+
+def _left(
+    store: Store, experiment: str, wanted: Sequence[Cell], retry_failed: bool, lost: Collection[str]
+) -> tuple[Sequence[Cell], int]:
+    """The cells that are not done; and how many were given up, which are left out unless they are to be retried."""
+    committed = store.committed(experiment).difference(lost)
+    failed = set() if retry_failed else set(store.failures()["key"])
+    todo = [cell for cell in wanted if cell.key not in committed]
+    if not failed:
+        return todo, 0
+    left = [cell for cell in todo if cell.key not in failed]
+    return left, len(todo) - len(left)
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without Python's search for cycles, which takes half of the time where a million small objects are made."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+def _selected(cells: Sequence[Cell], grid: Grid, only: Mapping[str, Collection[Label]]) -> Sequence[Cell]:
+    if not only:
+        return cells
+    for name, labels in only.items():
+        if name not in [axis.name for axis in grid.axes]:
+            known = ", ".join(axis.name for axis in grid.axes)
+            raise InputError(f"--only {name}", "no such axis", f"Axes: {known}. Example: --only model=a,b")
+        if unknown := [label for label in labels if grid.axis(name).find(label) is None]:
+            known = ", ".join(label_text(label) for label in grid.axis(name).labels)
+            raise InputError(f"--only {name}={unknown[0]}", f"no such {name}", f"There are: {known}.")
+    return select(cells, grid.axes, only)
+
+
+def _earlier(store: Store, experiment: str) -> Description | None:
+    """What the store says of the experiment; None if it has none of that name."""
+    try:
+        return store.arrays(experiment).description
+    except KeyError:
+        return None
+
+
+def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Keys of the rows that stand at the places of these cells, whatever their content was."""
+    names = [axis.name for axis in grid.axes]
+    table = store.index.table(["key", "experiment", *names]).to_pylist()
+    places = {cell.labels for cell in cells}
+    return tuple(
+        row["key"] for row in table
+        if row["experiment"] == grid.experiment and tuple(row[name] for name in names) in places
+    )

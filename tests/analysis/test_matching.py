@@ -1,0 +1,93 @@
+"""The two-way game on pictures whose answers are known, judged by a real trained network."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from skimage import data
+from support.analysis_store import make
+
+from distcari.analysis import match_groups, match_inputs, open_judge
+from distcari.analysis.study import open_study
+from distcari.errors import InputError
+from distcari.grid import Axis, Grid
+from distcari.store import Store
+
+SIDE = 64
+PHOTOGRAPHS = {"cat": data.chelsea, "cup": data.coffee, "woman": data.astronaut}
+
+
+def photograph(name):
+    picture = Image.fromarray(PHOTOGRAPHS[name]())
+    side = min(picture.size)
+    return np.asarray(picture.crop((0, 0, side, side)).resize((SIDE, SIDE)))
+
+
+def photographs(url, shown):
+    """A store whose picture of an image is what `shown(image, seed)` gives, uint8 (64, 64, 3)."""
+    labels = {"model": ("m",), "image": tuple(PHOTOGRAPHS), "layer": ("l",), "seed": (0, 1)}
+    grid = Grid("e", "s", tuple(Axis(axis, {label: str(label) for label in of}) for axis, of in labels.items()))
+    store = Store(str(url), writable=True)
+    arrays = store.prepare(grid, {"settings": {}, "steps": {}, "models": {}, "config": {"name": "e"}}, size=SIDE,
+                           input_size=SIDE, steps=2, dtype="float32")
+    store.write_inputs(arrays, {name: photograph(name) for name in PHOTOGRAPHS})
+    rows = []
+    for cell in grid.cells():
+        at = dict(zip(arrays.axes, cell.labels, strict=True))
+        picture = (shown(at["image"], at["seed"]) / 255).astype(np.float32)
+        sha = arrays.write(arrays.place(cell.labels), picture, np.zeros(2), np.zeros((56, 56)))
+        rows.append({"key": cell.key, "experiment": "e", **at, "pixels_sha256": sha})
+    store.commit(rows)
+    return store
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    return open_judge(open_study(make(tmp_path_factory.mktemp("any"))), "lite0")
+
+
+def test_a_picture_that_is_its_input_is_always_matched(tmp_path, judge):
+    found = match_inputs(photographs(tmp_path, lambda image, _: photograph(image)), judge=judge)
+    assert list(found["score"]) == [100.0] and list(found["choices"]) == [3 * 2 * 2]
+    assert found.attrs["chance"] == 50 and list(found["images"]) == [3]
+
+
+def test_a_picture_of_another_input_loses_and_one_for_all_is_chance(tmp_path, judge):
+    turned = dict(zip(PHOTOGRAPHS, [*list(PHOTOGRAPHS)[1:], next(iter(PHOTOGRAPHS))], strict=True))
+    wrong = match_inputs(photographs(tmp_path / "a", lambda image, _: photograph(turned[image])), judge=judge)
+    assert wrong["score"].iloc[0] <= 50
+    same = match_inputs(photographs(tmp_path / "b", lambda *_: photograph("cat")), judge=judge)
+    assert same["score"].iloc[0] == 50
+
+
+def test_an_unseen_training_is_told_by_what_its_group_shares_and_equal_groups_are_not(tmp_path, judge):
+    names = [f"{kind}_{n}" for kind in "abc" for n in range(3)]
+    store = make(tmp_path, models=names, seeds=(0, 1), images=("cat", "cup"))
+    groups = {kind: [name for name in names if name.startswith(kind)] for kind in "abc"}
+    apart = match_groups(store, {k: groups[k] for k in "ac"}, judge=judge).set_index("layer")
+    assert apart.loc["l2", "score"] > 90 and apart.loc["l2", "low"] > 50
+    alike = match_groups(store, {k: groups[k] for k in "ab"}, judge=judge)
+    assert (alike["score"] < apart.loc["l2", "score"]).all() and (alike["low"] < 60).all()
+
+
+@pytest.mark.parametrize(("groups", "says"), [({"a": ["a"], "c": ["c"]}, "one training only"),
+                                              ({"a": ["a", "b"], "c": ["b", "c"]}, "share the model b")])
+def test_groups_that_cannot_be_told_are_refused(tmp_path, judge, groups, says):
+    with pytest.raises(InputError, match=says):
+        match_groups(make(tmp_path), groups, judge=judge)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "torchvision:no_such_network", "timm:"])
+def test_a_judge_that_cannot_be_loaded_is_refused_before_any_work(tmp_path, name):
+    with pytest.raises(InputError, match="judge"):
+        match_inputs(make(tmp_path), judge=name)
+
+
+def test_one_image_leaves_no_choice(tmp_path, judge):
+    with pytest.raises(InputError, match="one image only"):
+        match_inputs(make(tmp_path, images=("cat",)), judge=judge)
+
+
+def test_scores_by_any_axis(tmp_path, judge):
+    found = match_inputs(make(tmp_path), judge=judge, by=("model", "layer"))
+    assert isinstance(found, pd.DataFrame) and len(found) == 6 and set(found["model"]) == {"a", "b", "c"}

@@ -1,0 +1,28 @@
+"""Every snippet of docs/analysis.md runs as it stands, on a store like the demo's."""
+
+import re
+
+import pytest
+from support.analysis_store import make
+from support.shared import ROOT
+
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/analysis.md").read_text(), re.S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    make(folder / "store", models=("lite0", "lite1"), images=("chelsea", "astronaut", "coffee"),
+         layers=("_blocks_4", "_blocks_10"), name="demo")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:One training each", "ignore:One seed each", "ignore:No difference can")
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippets_run(folder, snippet, monkeypatch):
+    monkeypatch.chdir(folder)
+    exec(compile(snippet, "docs/analysis.md", "exec"), {})
+
+
+def test_there_is_a_snippet_for_each_tool():
+    assert all(any(f"import {tool}" in s for s in SNIPPETS) for tool in ("pandas", "duckdb", "xarray", "compare"))

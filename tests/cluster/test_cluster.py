@@ -1,0 +1,186 @@
+"""The driver on real Ray clusters of several nodes on this machine."""
+
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+from support import tiny
+from support.shared import config, write
+
+from distcari.cluster import events, shipping
+from distcari.cluster.driver import Run
+from distcari.cluster.executors.ray import RayExecutor
+from distcari.cluster.ledger import RunStopped
+from distcari.cluster.room import fits_nowhere, places, wait_for_room
+from distcari.cluster.start import run_plan
+from distcari.cluster.worker import Worker
+from distcari.config.experiment import Resources
+from distcari.config.load import load_experiment
+from distcari.errors import InputError
+from distcari.planning.plan import make_plan
+from distcari.render import Caricature
+from distcari.sources.models import expand_models
+from distcari.store import open_store
+from distcari.store.lease import take
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def planned(work, **changes):
+    path = write(work / "c.yaml", config(**changes))
+    experiment = load_experiment(path)
+    store = open_store(experiment.store, writable=True)
+    return make_plan(experiment, store, path), store
+
+
+def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work, monkeypatch):
+    hold = work / "hold"
+    hold.touch()
+    slow = {"name": "a", "factory": "tiny:slow", "options": {"seconds": 0, "hold": str(hold)}}
+    plan, store = planned(work, models=[slow], layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1, "actors": 3})
+    monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
+    nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
+    monkeypatch.chdir(work)
+    heard, lost = [], {}
+
+    def listen(event):
+        heard.append(event)
+        workers = {e.worker for e in heard if isinstance(e, events.UnitStarted)}
+        if len(workers) == 2 and not lost:
+            cluster.remove_node(nodes[0], allow_graceful=False)
+            lost["at"] = time.monotonic()
+        if isinstance(event, events.CellRetried) and "back" not in lost:
+            lost["back"] = time.monotonic()
+            cluster.add_node(num_cpus=2)
+        if len(workers) == 3:
+            hold.unlink(missing_ok=True)
+
+    run = run_plan(plan, store, RayExecutor(elastic=True), [listen])
+    assert run.state == "finished" and run.done == 6 and not run.failures
+    assert lost["back"] - lost["at"] < 10
+    assert len({e.worker for e in heard if isinstance(e, events.UnitStarted)}) >= 3
+    assert len(store.table()) == 6
+
+
+def test_custom_resources_and_places(cluster):
+    cluster.add_node(num_cpus=2)
+    need = Resources(num_cpus=1, custom={"camera": 1})
+    assert places(Resources(num_cpus=0.5)) == 4
+    assert "camera 1 wanted, at most 0" in fits_nowhere(need)
+    assert "camera" in wait_for_room(need, 0.1)
+    cluster.add_node(num_cpus=4, num_gpus=2, resources={"camera": 3})
+    assert wait_for_room(need, 30) is None and places(need) == 3
+    assert places(Resources(num_cpus=1, num_gpus=1)) == 2
+    assert places(Resources(num_cpus=0.1, num_gpus=0.4)) == 4  # two on each GPU
+
+
+def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
+    cluster.add_node(num_cpus=4, num_gpus=1)
+    plan, store = planned(work, resources={"num_gpus": 1})
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RunStopped, match=r"Ray gave worker-4 a GPU, but torch .* sees none"):
+        run_plan(plan, store)
+    assert len(store.table()) == 0
+
+
+def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
+    torch.save({"state_dict": tiny.net().state_dict()}, work / "w.pt")
+    cluster.add_node(num_cpus=1)
+    path = write(work / "c.yaml", config(models=[{"name": "a", "factory": "tiny:net", "checkpoint": "w.pt"}]))
+    (spec,) = expand_models(load_experiment(path))
+    reference = shipping.CheckpointStore().reference(spec)
+    monkeypatch.setenv("DISTCARI_CACHE", str(work / "cache"))
+    content = (work / "w.pt").read_bytes()
+    assert shipping.fetched(spec, None) == spec
+    (work / "w.pt").unlink()
+    with pytest.raises(OSError, match="is not on this node"):
+        shipping.fetched(spec, None)
+    there = shipping.fetched(spec, reference)
+    assert there.file.startswith(str(work / "cache")) and Path(there.file).read_bytes() == content
+    (work / "w.pt").write_bytes(b"another checkpoint of that name")
+    assert shipping.fetched(spec, reference).file == there.file
+    with pytest.raises(OSError, match="has changed since"):
+        shipping.fetched(spec, None)
+
+
+def test_metrics_reach_prometheus(work):
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _metrics_export_port=(port := free_port()),
+             _system_config={"metrics_report_interval_ms": 300})
+    plan, store = planned(work, layers=["conv2"])
+    seen = []
+
+    def listen(event):  # the worker still lives when its last cell is reported
+        if isinstance(event, events.CellDone):
+            seen.append(event)
+            if len(seen) == 4:
+                wait_until(lambda: counted(port, "ray_distcari_cells_done_total") == 4)
+                assert counted(port, "ray_distcari_cell_seconds_count") == 4
+                assert counted(port, "ray_distcari_model_loads_total") == 2
+                assert counted(port, "ray_distcari_phase_seconds_total") > 0
+
+    try:
+        assert run_plan(plan, store, listeners=[listen]).state == "finished" and len(seen) == 4
+    finally:
+        ray.shutdown()
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def counted(port, name):
+    """A metric's sum over its label values for this experiment."""
+    try:
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    except OSError:
+        return 0
+    lines = [line for line in text.splitlines() if line.startswith(name + "{") and 'experiment="small"' in line]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        threading.Event().wait(0.1)
+
+
+def test_two_runs_of_one_experiment_exclude_each_other(work):
+    plan, store = planned(work)
+    with take(store.files, "small"), pytest.raises(InputError, match="is held by process"):
+        run_plan(plan, store)
+
+
+class Batches:
+    """A renderer that runs out of memory with more than two cells."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, network, images, layer, seeds, settings):
+        self.sizes.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        grey = np.full((32, 32, 3), 0.5, np.float32)
+        return [Caricature(grey, np.zeros(3, np.float32), np.ones((56, 56), np.float32), {"gain": 1.0}) for _ in seeds]
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(work):
+    plan, store = planned(work, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 6})
+    run = Run(plan, store, RayExecutor())
+    job, renderer = run.job(run.prepare()[0]), Batches()
+    worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu", renderer=renderer)
+    assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # and the network is on the processor
+    renderer.sizes, worker.device = [], "an accelerator"  # where cells are optimised together
+    result = worker.run(job)
+    assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 2, 3, 1, 2]

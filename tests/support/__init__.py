@@ -1,0 +1,1 @@
+"""What tests share: small networks, stores and configs, a serial run, crashes, an S3 server."""
