@@ -8,7 +8,7 @@ SILENT = '''
 import torch
 from torch import nn
 
-from tiny import Net
+from support.tiny import Net
 
 
 def zero_weights():

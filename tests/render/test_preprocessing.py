@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-import tiny
 import torch
+from support import tiny
 from torch import nn
 
 from distcari.errors import InputError

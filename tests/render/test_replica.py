@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-import tiny
 import torch
+from support import tiny
 from torch import nn
 
 from distcari.errors import InputError
