@@ -95,6 +95,13 @@ def test_what_is_seen_of_one_colour_alone_is_drawn_in_that_colour(colour, seed):
     assert across.norm() <= 0.02 * along.norm()
 
 
+def test_a_network_of_one_channel_gets_a_grey_picture():
+    model = net()
+    model.conv1 = nn.Conv2d(1, 16, 3, padding=1)
+    made = render(model, "conv2")
+    assert chroma(made.picture) < 1e-6 and made.picture.std() > 0.02
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_what_is_blurred_away_is_not_drawn(seed):
     at = torch.arange(SIZE)
