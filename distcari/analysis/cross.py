@@ -19,13 +19,17 @@ from distcari.errors import InputError
 from distcari.grid import Label, label_text
 from distcari.render.augment import see
 from distcari.render.measure import measure
+from distcari.render.metric import measured
 from distcari.render.network import Network
 from distcari.render.rival import CROSS
+from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, expand_models, load_model
 from distcari.store import Store
 from distcari.store.arrays import Arrays
 
 BATCH = 16
+# How a picture's own figures were taken, which is how other models are to be asked; null is what was before the column.
+_AS_IT_WAS = {"arithmetic": "float32", "metric": "plain", "tokens": "all"}
 _SAME = ["key", "in_model", "in_sha256"]  # a measurement that need not be repeated
 
 
@@ -41,7 +45,7 @@ def cross(
     for an experiment whose models cannot be loaded as they were.
     """
     arrays, models = store.arrays(experiment), _models(store, experiment, into)
-    frame = store.table(["key", "experiment", *arrays.axes, "model_sha256", "arithmetic", *CROSS])
+    frame = store.table(list(dict.fromkeys(["key", "experiment", *arrays.axes, "model_sha256", *_AS_IT_WAS, *CROSS])))
     frame = _selected(frame[frame["experiment"] == experiment], arrays.axes, only or {})
     wanted = pd.concat([_seen_by(spec, frame, arrays.meta["layers_of"].get(name)) for name, spec in models.items()])
     at_home = (wanted["model"] == wanted["in_model"]) & (wanted["model_sha256"] == wanted["in_sha256"])
@@ -97,9 +101,10 @@ def _measured(arrays: Arrays, spec: ModelSpec, rows: pd.DataFrame) -> pd.DataFra
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size, device=device)
     found: list[pd.DataFrame] = []
-    rows = rows.assign(arithmetic=rows["arithmetic"].fillna("float32"))
-    for (layer, image, arithmetic), group in rows.groupby(["layer", "image", "arithmetic"], sort=False):
-        forward = network.activations(str(layer), precision=str(arithmetic))  # as in the model that it was made for
+    rows = rows.fillna(_AS_IT_WAS)
+    for (layer, image, arithmetic, metric, tokens), group in rows.groupby(["layer", "image", *_AS_IT_WAS], sort=False):
+        how = RenderSettings().with_(metric=metric, tokens=tokens)
+        forward = measured(network, str(layer), str(arithmetic), how)
         pixels = torch.from_numpy(arrays.input(str(image))).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
             target = forward(see(pixels.to(device), None, network.input_size))

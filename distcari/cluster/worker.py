@@ -146,11 +146,13 @@ class Worker:
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
         for i, caricature in zip(members, finished, strict=True):
-            if np.isfinite(caricature.picture).all():
-                yield Finished(i, caricature, seconds / len(members), started)
+            flaw = caricature.failure
+            if not np.isfinite(caricature.picture).all():
+                flaw = "FloatingPointError: the picture has values that are not finite"
+            if flaw:
+                result.failures.append((job.cells[i].cell, flaw, ""))
             else:
-                message = "FloatingPointError: the picture has values that are not finite"
-                result.failures.append((job.cells[i].cell, message, ""))
+                yield Finished(i, caricature, seconds / len(members), started)
 
     def _most(self, network: Network, job: Job) -> int:
         """Cells that are optimised at once: one on a CPU, on a GPU what its free memory holds, else the unit."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from distcari.settings import RenderSettings, sweepable
+from distcari.settings import RenderSettings, sweepable, unclear_in_version_2
 
 Place = tuple[str | int, ...]
 
@@ -41,6 +41,10 @@ def conflict(sweeps: Mapping[str, Any], compat: str, steps_by_layer: bool) -> tu
         return ("steps_by_layer",), "does not go with a list of render.steps, which says the steps of every layer"
     if compat == "lucent" and (without := [name for name in sweeps if name != "steps"]):
         return ("render", without[0]), "cannot be swept with compat: lucent, which fixes all settings but steps"
+    if compat == "v2":
+        for name, values in sweeps.items():
+            if why := unclear_in_version_2(name, values):
+                return ("render", name), f"cannot be swept with compat: v2: it {why}"
     return None
 
 

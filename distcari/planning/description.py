@@ -11,7 +11,7 @@ from distcari import __version__
 from distcari.config.experiment import Experiment
 from distcari.grid import Axis, Grid, digest, label_text
 from distcari.planning.differences import Difference
-from distcari.settings import RENDER_VERSION, RenderSettings
+from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage
 from distcari.sources.models import ModelSpec
 
@@ -36,8 +36,8 @@ def axes_of(
 
 def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
     """Hash of the render settings; the steps are each layer's own, so they are not in it, nor what is swept."""
-    settings = {name: value for name, value in render.as_dict().items() if name != "steps" and name not in without}
-    return digest(settings, RENDER_VERSION)
+    settings = {name: value for name, value in render.identity().items() if name != "steps" and name not in without}
+    return digest(settings, render.version)
 
 
 def own_steps(experiment: Experiment, label: str) -> int | None:
@@ -60,7 +60,7 @@ def describe(
 ) -> dict[str, Any]:
     """What the store keeps about the experiment, for readers and for the next run."""
     fixed = {
-        **experiment.render.as_dict(), "input_size": experiment.input_size,
+        **experiment.render.identity(), "input_size": experiment.input_size,
         "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
     }
     for name in {"steps", *experiment.sweeps}:
@@ -70,6 +70,7 @@ def describe(
         "description": experiment.description,
         "settings": fixed,
         "settings_hash": grid.settings_hash,
+        "render_version": experiment.render.version,
         "steps": {label: own_steps(experiment, label) for label in settings},
         "models": {
             name: {

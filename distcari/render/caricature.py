@@ -9,6 +9,7 @@ batches are no faster. On a GPU the resampling's backward pass adds in no fixed 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,27 @@ from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.dominance import warn_of_dominance
 from distcari.render.measure import measure
+from distcari.render.metric import measured
 from distcari.render.network import Network
 from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts
+from distcari.render.parametrization import (
+    Veil,
+    coarse_gate,
+    colour_basis,
+    frequencies,
+    frequency_scale,
+    generators,
+    pictures,
+    starts,
+)
 from distcari.render.plateau import Plateau
 from distcari.render.preprocessing import chosen as chosen_preprocessing
 from distcari.render.rival import Opposition, Rival, response
+from distcari.render.sight import Sight
 from distcari.settings import RenderSettings
 
 WARM_UP = 0.05  # share of the steps in which the learning rate rises
+WAKING = 10  # first steps in which a cell that no gradient has reached has its start doubled: contrast .004 to 1
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,10 @@ class Caricature:
     `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step taken;
     `match` float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
     objective, target_norm, high_frequency_share; of a difference also gain_in_b, cosine_in_b, robust_gain_in_b,
-    robust_cosine_in_b. `precision` is what the network computed in, float32 or bfloat16.
+    robust_cosine_in_b. `precision` is what the network computed in, float32 or bfloat16. `woken` is how often the
+    start was doubled before the network answered at all. `failure` says why this is no caricature; "" if it is one.
+    Gains, cosines, match and target_norm are of the metric in force (metric.py): of `standardised`, zero is the mean of
+    the reference photographs.
     """
 
     picture: NDArray[np.float32]
@@ -52,6 +68,8 @@ class Caricature:
     match: NDArray[np.float32]
     figures: dict[str, float]
     precision: str = "float32"
+    woken: int = 0
+    failure: str = ""
 
     def image(self) -> Image.Image:
         """The picture as a PIL image."""
@@ -85,7 +103,10 @@ def caricature(
     """
     chosen = (settings or RenderSettings()).with_(**render_settings)
     network = network_of(model, preprocessing, mean, std, input_size, device)
-    return caricatures(network, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
+    made = caricatures(network, as_tensor(image, chosen.size)[None], layer, [seed], chosen)[0]
+    if made.failure:
+        raise InputError(f"layer {layer!r}", made.failure, "Choose another layer, image or seed.")
+    return made
 
 
 def network_of(
@@ -112,16 +133,17 @@ def caricatures(
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
     `against` makes them difference caricatures (see rival.py). `on_step` is called with the number of each step done.
-    Raises InputError for an unknown layer.
+    A cell whose optimisation never started has its `failure`; the others are as they would be without it. Raises
+    InputError for an unknown layer.
     """
-    chosen = settings or RenderSettings()
+    chosen = (settings or RenderSettings()).acting()
     if chosen.compat == "lucent":
         if against is not None:
             raise ValueError("compat: lucent knows no difference caricatures")
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
         return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     precision = network.precision(layer, chosen.precision)
-    forward, size, device = network.activations(layer, precision=precision), network.input_size, network.device
+    forward, size, device = measured(network, layer, precision, chosen), network.input_size, network.device
     images = _to(images.clone() if images.is_inference() else images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
@@ -129,8 +151,11 @@ def caricatures(
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
-    scale, colour = _to(frequency_scale(chosen.size), device), _to(colour_basis(network.grey), device)
-    optimizer, plateau = Nadam(spectra), Plateau(chosen.plateau)
+    scale, waves = _to(frequency_scale(chosen.size), device), _to(frequencies(chosen.size), device)
+    colour = _to(colour_basis(network.grey), device)
+    optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
+    sight = Sight(len(images), chosen.size, device, network.grey) if chosen.damping else None
+    veil, woken = None, torch.zeros(len(images), device=device)
     rival = None if against is None else Opposition(against, images, chosen)
     gains: list[Tensor] = []
     t = flat(target)
@@ -138,22 +163,57 @@ def caricatures(
         if chosen.views == "both":
             with torch.no_grad():
                 t = flat(forward(see(images, views[step], size)))
-        shown = pictures(spectra, scale, chosen.size, colour)
+        shown = pictures(spectra, scale, chosen.size, colour, veil)
         gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
         loss = -objective(gain, cosine, chosen.cossim_pow).sum()
         if rival is not None:
             loss = loss + rival.cost(shown, views[step]).sum()
-        optimizer.minimise(loss, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule))
+        gradient, arrived = torch.autograd.grad(loss, (spectra, shown))
+        gate = coarse_gate(waves, (step + 1) / (chosen.steps * chosen.coarse)) if chosen.coarse else None
+        optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule), gate)
+        if sight is not None:
+            sight.note(arrived)
+            veil = sight.veil()
+        if step < WAKING and chosen.compat != "v2":
+            woken += _wake(spectra, optimizer.asleep())
         gains.append(gain.detach())
         if on_step is not None:
             on_step(step + 1)
-        if plateau.all_stopped(gains, spectra):
+        if plateau.all_stopped(gains, partial(_finished, spectra, scale, chosen.size, colour, veil)):
             break
-    with torch.no_grad():
-        finished = pictures(plateau.finished(spectra), scale, chosen.size, colour)
+    finished = plateau.finished(_finished(spectra, scale, chosen.size, colour, veil))
     done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
-    return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))])
+    failures = _failures(t, optimizer.asleep(), layer)
+    return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
+                    woken=int(woken[i]), failure=failures[i])
             for i, c in enumerate(done)]
+
+
+@torch.no_grad()
+def _wake(spectra: Tensor, asleep: Tensor) -> Tensor:
+    """Double the spectra (N, …) of cells that sleep (N,); 1 for each of these, else 0.
+
+    A start of contrast .004 can leave every ReLU of a network off: no gradient, and no step ever. Twice, four times …
+    as strong, the same start gets through; other cells keep their bits.
+    """
+    doubled = asleep.to(spectra)
+    spectra.mul_((1.0 + doubled).view(-1, *[1] * (spectra.ndim - 1)))
+    return doubled
+
+
+@torch.no_grad()
+def _finished(spectra: Tensor, scale: Tensor, size: int, colour: Tensor, veil: Veil | None) -> Tensor:
+    return pictures(spectra, scale, size, colour, veil)
+
+
+def _failures(target: Tensor, asleep: Tensor, layer: str) -> list[str]:
+    """Why each cell's optimisation never started, "" where it did: targets (N, values), asleep (N,)."""
+    blank = (target.amax(1) == target.amin(1)) & (target[:, 0] == 0)
+    return [
+        f"layer {layer} does not respond to the image: its target is zero everywhere" if nothing
+        else f"no gradient reached the picture, even from a start {2**WAKING} times as strong" if never else ""
+        for nothing, never in zip(blank.tolist(), asleep.tolist(), strict=True)
+    ]
 
 
 def _to(tensor: Tensor, device: torch.device) -> Tensor:

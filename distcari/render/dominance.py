@@ -17,7 +17,8 @@ MOST = 0.5  # of |t|², above which it is said
 def dominant(target: Tensor, layer: LayerInfo) -> str:
     """What holds over half of |t|² of a target's activations (N, …), the mean over images; "" if nothing does.
 
-    Only of tokens (N, T, C), and of channels of maps (N, C, v, u) or (N, v, u, C).
+    The first of a layer's tokens may have been cut. Only of tokens (N, T, C), and of channels of maps (N, C, v, u) or
+    (N, v, u, C).
     """
     if target.ndim == 3 and target.shape[1] > 1 and target.shape[2] > 1:
         power = target.square() / target.square().sum((1, 2), keepdim=True).clamp_min(1e-30)
@@ -30,7 +31,7 @@ def dominant(target: Tensor, layer: LayerInfo) -> str:
         return ""
     for what, share in shares.items():
         if float(share.max()) > MOST:
-            i = int(share.argmax())
+            i = int(share.argmax()) + (layer.shape[0] - target.shape[1] if what == "token" else 0)
             role = " (a class or register token)" if what == "token" and i < layer.prefix_tokens else ""
             return f"{what} {i}{role} holds {share.max():.0%} of the squared activations"
     return ""

@@ -12,11 +12,12 @@ SHARE = 0.8  # of the free memory; the rest is for workspaces that grow with the
 def cells_at_once(network: Network, layer: str, settings: RenderSettings) -> int:
     """Cells that fit into a GPU's free memory together; 1 on a CPU, where batches are no faster.
 
-    Runs one and two cells for a step each. A batch that is too large all the same is halved by the worker.
+    Runs one and two cells for a step each, after one in vain, in which the reference is measured. A
+    batch that is too large all the same is halved by the worker.
     """
     if network.device.type != "cuda":
         return 1
-    one, two = (_peak(network, layer, settings, n) for n in (1, 2))
+    _, one, two = (_peak(network, layer, settings, n) for n in (1, 1, 2))
     free, _ = torch.cuda.mem_get_info(network.device)
     free += torch.cuda.memory_reserved(network.device) - torch.cuda.memory_allocated(network.device)
     return max(1, int(SHARE * free / max(1, two - one)))

@@ -10,6 +10,7 @@ from torch import Tensor
 from distcari.render.spectrum import inverse
 
 _START = 0.01  # standard deviation of the first spectrum: nearly grey
+COARSEST, FINEST = 0.02, 0.5  # cycles/pixel: the edge of the gate at first and at last
 _CONTRAST = 0.25  # lucid's fft_image divides by 4
 
 DECAY = 1.1  # lucid: 1. The low frequencies, colour and contrast, then arrive in half the steps
@@ -30,11 +31,27 @@ def starts(draws: Sequence[torch.Generator], size: int) -> Tensor:
     return torch.stack([torch.randn(shape, generator=draw) for draw in draws]) * _START
 
 
+def frequencies(size: int) -> Tensor:
+    """Every coefficient's frequency in cycles/pixel: (size, size // 2 + 1, 1)."""
+    return torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])[..., None]
+
+
 def frequency_scale(size: int, decay: float = DECAY) -> Tensor:
     """1 / max(f, 1 / size)^decay for every frequency f in cycles/pixel: (size, size // 2 + 1, 1)."""
-    f = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])
-    scale: Tensor = 1.0 / f.clamp_min(1.0 / size) ** decay
-    return scale[..., None]
+    scale: Tensor = 1.0 / frequencies(size).clamp_min(1.0 / size) ** decay
+    return scale
+
+
+def coarse_gate(f: Tensor, progress: float) -> Tensor:
+    """What share of its step each frequency takes, of the shape of `f`: 1 below an edge that rises, soft above it.
+
+    The edge is at 0.02 cycles/pixel where `progress` is 0 and at 0.5, the highest, from 1 on. Coarse things are settled
+    by the network and the input; the fine ones then find their places in them, where together each start would settle
+    on fine patterns of its own (`python benchmarks/trust.py levers` shows what it is worth).
+    """
+    edge = COARSEST * (FINEST / COARSEST) ** min(1.0, progress)
+    gate: Tensor = 1 / (1 + (f / edge).square().square())
+    return gate
 
 
 def colour_basis(grey: bool = False) -> Tensor:
@@ -42,14 +59,20 @@ def colour_basis(grey: bool = False) -> Tensor:
     return _COLOUR[:, :1].mean() * torch.tensor([[1.0, 0.0, 0.0]] * 3) if grey else _COLOUR
 
 
-def pictures(spectra: Tensor, scale: Tensor, size: int, colour: Tensor) -> Tensor:
-    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1).
+Veil = tuple[Tensor, Tensor]  # weights of the colours (N, 3, 3) and of the places (N, 1, size, size), see sight.py
+
+
+def pictures(spectra: Tensor, scale: Tensor, size: int, colour: Tensor, veil: Veil | None = None) -> Tensor:
+    """Spectra (N, 3, size, size // 2 + 1, 2) → pictures (N, 3, size, size) in (0, 1), grey where the veil is 0.
 
     `scale` is `frequency_scale`, `colour` is `colour_basis`, both on the spectra's device: a copy in here would make
     every step wait for a GPU.
     """
     plain = inverse(torch.view_as_complex(spectra * scale), size) * _CONTRAST
     n, _, height, width = plain.shape
-    colours = colour @ plain.reshape(n, 3, height * width)
-    shown: Tensor = colours.reshape(n, 3, height, width).sigmoid()
+    basis = colour if veil is None else veil[0] @ colour
+    colours = (basis @ plain.reshape(n, 3, height * width)).reshape(n, 3, height, width)
+    if veil is not None:
+        colours = colours * veil[1]
+    shown: Tensor = colours.sigmoid()
     return shown

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from distcari.render.augment import see
 from distcari.render.measure import measure
+from distcari.render.metric import measured
 from distcari.render.network import Network
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.settings import RenderSettings
@@ -37,7 +38,8 @@ class Opposition:
 
     def __init__(self, rival: Rival, images: Tensor, settings: RenderSettings) -> None:
         self.rival, self.settings = rival, settings
-        self.forward = rival.network.activations(rival.layer, precision=settings.precision)
+        precision = rival.network.precision(rival.layer, settings.precision)
+        self.forward = measured(rival.network, rival.layer, precision, settings)
         self.size = rival.network.input_size
         self.images = images.to(rival.network.device)
         self.target = self._seen(None)

@@ -55,12 +55,14 @@ class Description(_Said):
 
     `steps`: each layer's, None where they are swept. `layers_of`: of each model that lacks one of the layers, those
     that it has. `settings`: the render settings that all cells share, with the pictures' size and type.
+    `render_version`: the engine's, whose pictures these are; stores of version 2 do not say it.
     """
 
     axes: tuple[str, ...] = ()
     description: str = ""
     settings: dict[str, Any] = {}
     settings_hash: str = ""
+    render_version: int = 2
     steps: dict[str, int | None] = {}
     models: dict[str, ModelDescription] = {}
     images: dict[str, ImageDescription] = {}
@@ -108,16 +110,23 @@ class Description(_Said):
                 f"{where}: name",
                 "the store has this experiment with other settings:\n    " + "\n    ".join(differences),
                 "Give the experiment another name (--set name=…), or compute all of it anew with --overwrite"
-                + (" (not with a changed size or type: those need another name)." if fixed else "."),
+                + (" (not with a changed size or type: those need another name)." if fixed else ".")
+                + (" To go on as before: --set render.compat=v2." if self._can_stay_old(now) else ""),
             )
         return now.model_copy(update={
             "steps": {**self.steps, **now.steps}, "models": {**self.models, **now.models},
             "images": {**self.images, **now.images}, "layers_of": self._layers_with(now),
         })
 
+    def _can_stay_old(self, now: "Description") -> bool:
+        """Whether `compat: v2` would continue these pictures, which an older engine made."""
+        return self.render_version < now.render_version and self.settings.get("compat", "none") == "none"
+
     def _differences(self, before: Mapping[str, Any], now: "Description") -> list[str]:
         """What the two say differently of the same thing, a line each."""
-        lines = [f"render.{name}: {old!r} in the store, {now.settings.get(name)!r} now"
+        lines = [f"its pictures are of version {self.render_version} of the engine, now it is {now.render_version}"
+                 ] if self.render_version != now.render_version and not self.adopted else []
+        lines += [f"render.{name}: {old!r} in the store, {now.settings.get(name)!r} now"
                  for name, old in before.items() if now.settings.get(name) != old]
         lines += [f"steps at {label}: {old} in the store, {now.steps[label]} now"
                   for label, old in self.steps.items() if now.steps.get(label, old) != old]

@@ -9,6 +9,7 @@ from distcari.figures import FIGURES
 from distcari.settings import RenderSettings, sweepable
 
 _TEXT, _INT, _FLOAT, _TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+_SMALL = pa.int32()
 
 _TYPES = {int: _INT, float: _FLOAT, str: _TEXT}
 _MEANINGS = {f.name: f.metadata["description"] for f in fields(RenderSettings)}
@@ -32,7 +33,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers."""
-        return self.kind in (_INT, _FLOAT)
+        return self.kind in (_INT, _SMALL, _FLOAT)
 
 
 # Settings that can be swept, and are then an axis; as used for the cell, swept or not. Null in older rows.
@@ -69,6 +70,7 @@ _BEFORE: dict[str, Column] = {
     "started_at": Column(_TIME, "UTC", "start of its batch", "provenance"),
     "finished_at": Column(_TIME, "UTC", "end of its batch", "provenance"),
     "attempt": Column(_INT, "from 1", "which try succeeded", "provenance"),
+    "woken": Column(_SMALL, "", "doublings of the start of a cell that no gradient had reached", "provenance"),
     "device": Column(_TEXT, "", "cpu, or the GPU's name", "provenance"),
     "arithmetic": Column(_TEXT, "", "what the network computed in: float32 or bfloat16", "provenance"),
     "node": Column(_TEXT, "", "host name of the worker", "provenance"),

@@ -42,7 +42,7 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
     assert len(pd.read_parquet("store/index")) == 24
 
     code, said = submit(path, "--set", "render.cossim_pow=2")
-    assert code == 2 and "render.cossim_pow: 1.0 in the store, 2.0 now" in said and "--overwrite" in said
+    assert code == 2 and "render.cossim_pow: 1.2 in the store, 2.0 now" in said and "--overwrite" in said
     code, said = submit(path, "--only", "model=a", "--overwrite")
     assert code == 0 and "8 cells computed" in said
     assert len(pd.read_parquet("store/index")) == 24

@@ -43,6 +43,8 @@ def swept(g, values):
         ({"render": {"rotate": [1, 1.0]}}, ["render.rotate[1]", "duplicate"]),
         ({"render": {"steps": [1, 2]}, "steps_by_layer": {"conv2": 3}}, ["steps_by_layer", "list of render.steps"]),
         ({"render": {"scale": [0, 0.1], "compat": "lucent"}}, ["render.scale", "compat: lucent"]),
+        ({"render": {"damping": [0, 1], "compat": "v2"}}, ["render.damping", "compat: v2", "came after"]),
+        ({"render": {"cossim_pow": [0, 1.2], "compat": "v2"}}, ["render.cossim_pow", "version 2's default, 1.0"]),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_by_line(work, changes, says):

@@ -31,13 +31,32 @@ class Dead(Net):
 
 def dead():
     return Dead()
+
+
+class Threshold(Net):
+    """Answers to strong contrasts alone: a start that is nearly grey gives no gradient."""
+
+    def forward(self, x):
+        return super().forward(torch.relu(x - 0.2) - torch.relu(-x - 0.2))
+
+
+def threshold():
+    return Threshold()
 '''
 
 
 @pytest.mark.parametrize(("factory", "layer"), [("zero_weights", "conv2"), ("dead", "relu")])
-@pytest.mark.xfail(strict=False, reason="the check of the target is render's, on its way in another change")
 def test_a_silent_layer_is_a_failure_with_the_reason(work, factory, layer):
     (work / "silent.py").write_text(SILENT)
     run = compute(work, config(models=[{"name": "a", "factory": f"silent:{factory}"}], layers=[layer]))
-    assert run.done == 0 and len(run.failures) == 2
+    assert run.done == 0 and len(run.failures) == 2 and run.store.table().empty
+    assert not list((work / "store/arrays.zarr/small/caricature").glob("c.*"))
     assert all("zero" in row["error"].lower() or "silent" in row["error"].lower() for row in run.failures)
+
+
+def test_a_cell_that_was_woken_says_so_in_the_index(work):
+    (work / "silent.py").write_text(SILENT)
+    models = [{"name": "a", "factory": "silent:threshold", "normalization": "half"}, config()["models"][1]]
+    run = compute(work, config(models=models, layers=["conv2"], render={"size": 32, "steps": 16}))
+    woken = run.store.table().groupby("model")["woken"]
+    assert not run.failures and woken.min()["a"] > 0 == woken.max()["b"]

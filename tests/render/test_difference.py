@@ -18,6 +18,7 @@ from distcari.config.load import load_experiment
 from distcari.errors import InputError
 from distcari.planning.plan import make_plan
 from distcari.render import Network
+from distcari.settings import RenderSettings
 from distcari.sources.models import load_model
 from distcari.store import open_store
 from distcari.store.check import check
@@ -39,10 +40,11 @@ def noise(seed=1):
 @pytest.mark.parametrize("views", ["picture", "both"])
 def test_a_keeps_seeing_it_and_b_sees_less_the_more_the_contrast(views):
     a, b = two()
-    made = [difference(a, b, noise(), "conv1", contrast=c, size=32, steps=20, views=views) for c in (0, 1, 4)]
+    s = RenderSettings(size=32, steps=20, views=views, cossim_pow=1.0, metric="plain")
+    made = [difference(a, b, noise(), "conv1", contrast=c, settings=s) for c in (0, 1, 4)]
     in_b = [one.figures["gain_in_b"] for one in made]
     assert in_b[0] > 2 * in_b[1] > 2 * in_b[2] and made[1].figures["gain"] > 2 * in_b[1]
-    plain = caricature(a, noise(), "conv1", size=32, steps=20, views=views)
+    plain = caricature(a, noise(), "conv1", settings=s)
     assert np.allclose(made[0].picture, plain.picture, atol=1e-4) and not set(CROSS) & set(plain.figures)
     seen = made[1].figures
     lost = max(0, seen["gain_in_b"] * max(seen["cosine_in_b"], 0.1))
@@ -60,8 +62,10 @@ def test_what_cannot_be_is_refused():
 
 
 def test_a_difference_is_a_label_of_the_grid_with_figures_of_its_own(work):
-    plain, _ = planned(work, config(layers=["conv2"]))
-    run = compute(work, config(layers=["conv2"], differences=[PAIR, {**PAIR, "contrast": 0.5, "name": "half"}]))
+    simple = {"size": 32, "steps": 3, "metric": "plain"}
+    plain, _ = planned(work, config(layers=["conv2"], render=simple))
+    pairs = [PAIR, {**PAIR, "contrast": 0.5, "name": "half"}]
+    run = compute(work, config(layers=["conv2"], render=simple, differences=pairs))
     assert run.done == 8 and run.store.arrays("small").labels("model") == ["a", "b", "a − b", "half"]
     frame = run.store.table()
     assert {cell.key for cell in plain.grid.cells()} < set(frame["key"]) and frame["key"].nunique() == 8
@@ -72,10 +76,11 @@ def test_a_difference_is_a_label_of_the_grid_with_figures_of_its_own(work):
     a, b = (run.plan.models[name] for name in "ab")
     assert set(pairs["model_sha256"]) == {f"{a.sha256}-{b.sha256}"} and pairs["layer_kind"].eq("conv").all()
     alone = difference(load_model(a), load_model(b), Image.fromarray(run.plan.images["one"].pixels), "conv2",
-                       input_size_a=32, input_size_b=32, size=32, steps=3)
+                       input_size_a=32, input_size_b=32, **simple)
     assert np.array_equal(run.store.picture(pairs["key"]["a − b", "one"]), alone.picture)
     assert list(check(run.store)) == [8] and run.store.arrays("small").meta["models"]["half"]["difference"]["b"] == "b"
-    assert not planned(work, config(layers=["conv2"], differences=[{**PAIR, "name": "half", "contrast": 0.5}]))[0].todo
+    again = config(layers=["conv2"], render=simple, differences=[{**PAIR, "name": "half", "contrast": 0.5}])
+    assert not planned(work, again)[0].todo
 
 
 def test_a_key_hangs_on_all_that_decides_the_pixels(work):

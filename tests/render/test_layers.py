@@ -75,6 +75,9 @@ def test_what_holds_over_half_of_a_target_is_named():
     assert "token 0 (a class or register token)" in dominant(t, INFO)
     t[:, 0], t[..., 5] = 1, 30
     assert "channel 5" in dominant(t, INFO) and "token" not in dominant(t, INFO)
+    patches = torch.ones(1, 16, 8)
+    patches[:, 3] = 30
+    assert "token 4 holds" in dominant(patches, INFO)  # numbered as the layer does
     for maps in (torch.ones(2, 8, 4, 4), torch.ones(2, 4, 4, 8)):
         assert dominant(maps, INFO) == ""
         maps.select(1 if maps.shape[1] == 8 else 3, 2).fill_(9)
@@ -89,7 +92,8 @@ def test_a_caricature_warns_of_a_layer_that_is_one_channel():
 
     model, picture = nn.Sequential(Massive(3, 4, 3), nn.Conv2d(4, 8, 3)), torch.rand(3, 16, 16)
     with pytest.warns(UserWarning, match="layer 0: channel 0 holds 100%"):
-        caricature(model, picture, "0", size=32, steps=1, input_size=16)
+        caricature(model, picture, "0", size=32, steps=1, input_size=16, metric="plain")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        caricature(model, picture, "0", size=32, steps=1, input_size=16, metric="standardised")
         caricature(nn.Sequential(nn.Conv2d(3, 16, 3)), picture, "0", size=32, steps=1, input_size=16)

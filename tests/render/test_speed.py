@@ -16,6 +16,7 @@ from torchvision.models import mobilenet_v2, resnet18
 from distcari.render import Network, caricatures
 from distcari.render.adam import Nadam
 from distcari.render.convolution import FrozenConvolutions, packs
+from distcari.render.metric import measured
 from distcari.render.network import in_bfloat16
 from distcari.render.passes import run_to
 from distcari.render.plateau import WINDOW
@@ -120,7 +121,7 @@ def test_bfloat16_reaches_the_gain_of_float32(network):
     full, half = (caricatures(fast, shown, layer, [0], settings.with_(precision=p))[0]
                   for p in ("float32", "bfloat16"))
     assert (full.precision, half.precision) == ("float32", "bfloat16")
-    exact = fast.activations(layer)
+    exact = measured(fast, layer, "float32", settings)
     with torch.no_grad():
         t = exact(shown)
         shown_by = [exact(torch.from_numpy(c.picture).permute(2, 0, 1)[None]) for c in (full, half)]

@@ -1,0 +1,304 @@
+"""What a picture may claim: nothing unseen is drawn, every cell starts or says why not, and the parametrisation of a
+network does not matter."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import tiny
+from torch import nn
+
+from distcari.errors import InputError
+from distcari.figures import high_frequency_share
+from distcari.render import Network, caricature, caricatures
+from distcari.render.augment import random_views, see
+from distcari.render.caricature import rate
+from distcari.render.metric import channel_dim, measured, reference_images
+from distcari.render.objective import flat, gain_and_cosine, objective
+from distcari.render.parametrization import (
+    coarse_gate,
+    colour_basis,
+    frequencies,
+    frequency_scale,
+    generators,
+    pictures,
+    starts,
+)
+from distcari.settings import RenderSettings
+
+SIZE = 64
+SMALL = RenderSettings(size=SIZE, steps=24, precision="float32")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+class Behind(nn.Module):
+    """A network that sees its pictures through something."""
+
+    def __init__(self, model, veil):
+        super().__init__()
+        self.model, self.veil = model, veil
+
+    def forward(self, x):
+        return self.model(self.veil(x))
+
+
+def net(seed=0, width=16):
+    torch.manual_seed(seed)
+    return tiny.net(width).eval()
+
+
+def network(model):
+    return Network(model, mean=(0.5,) * 3, std=(0.5,) * 3, input_size=SIZE)
+
+
+def photograph(n=1):
+    return reference_images(SIZE)[:n]
+
+
+def render(model, layer, seed=0, **changes):
+    return caricatures(network(model), photograph(), layer, [seed], SMALL.with_(**changes))[0]
+
+
+def chroma(picture):
+    """Largest difference between a pixel's colours."""
+    return float(np.ptp(picture, axis=-1).max())
+
+
+@given(seed=st.integers(0, 2**16), start=st.integers(0, 2**16))
+@settings(max_examples=5, deadline=None)
+def test_a_colour_blind_network_gets_a_grey_picture(seed, start):
+    model = net(seed)
+    with torch.no_grad():
+        model.conv1.weight.copy_(model.conv1.weight.mean(1, keepdim=True).expand_as(model.conv1.weight))
+    assert chroma(render(model, "conv2", start).picture) < 0.002
+    assert chroma(render(model, "conv2", start, damping=0.0).picture) > 0.05  # what plain Adam draws
+
+
+@given(colour=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda c: math.hypot(*c) > 0.3), seed=st.integers(0, 2**16))
+@settings(max_examples=5, deadline=None)
+def test_what_is_seen_of_one_colour_alone_is_drawn_in_that_colour(colour, seed):
+    model = net(seed)
+    seen = torch.tensor(colour) / math.hypot(*colour)
+    with torch.no_grad():
+        model.conv1.weight.copy_(model.conv1.weight.mean(1, keepdim=True) * seen.view(1, 3, 1, 1))
+    logits = torch.from_numpy(render(model, "conv2").picture).double().logit()
+    along = logits @ seen.double()
+    across = logits - along[..., None] * seen.double()
+    assert across.norm() <= 0.02 * along.norm()
+
+
+def test_a_network_of_one_channel_gets_a_grey_picture():
+    model = net()
+    model.conv1 = nn.Conv2d(1, 16, 3, padding=1)
+    made = render(model, "conv2")
+    assert chroma(made.picture) < 1e-6 and made.picture.std() > 0.02
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_blurred_away_is_not_drawn(seed):
+    at = torch.arange(SIZE)
+    kernel = torch.exp(-0.5 * ((at[:, None] - at[None]) / 4.0) ** 2)
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    model = Behind(net(seed), lambda x: kernel @ x @ kernel.T)
+    assert high_frequency_share(render(model, "model.conv2").picture) <= 0.002
+
+
+@pytest.mark.parametrize(("seed", "axis"), [(0, 2), (1, 3)])
+def test_where_nothing_is_seen_nothing_is_drawn(seed, axis):
+    shape = [1, 1, 1, 1]
+    shape[axis] = SIZE
+    seen = (torch.arange(SIZE) < SIZE // 2).float().view(shape)
+    picture = render(Behind(net(seed), lambda x: x * seen), "model.conv2").picture
+    near, beyond = np.split(picture, [SIZE // 2 + SIZE // 8], axis=axis - 2)  # views bring the next pixels into sight
+    assert beyond.std() <= 0.02 * near.std() and abs(beyond - 0.5).max() < 0.02
+
+
+class Threshold(nn.Module):
+    """Answers to strong contrasts only: a start that is nearly grey gives no gradient."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at, self.inner = at, net()
+
+    def forward(self, x):
+        return self.inner(torch.relu(x - self.at) - torch.relu(-x - self.at))
+
+
+def test_a_cell_that_sleeps_is_woken():
+    made = render(Threshold(0.2), "inner.conv2")
+    assert 0 < made.woken < 10 and not made.failure
+    assert made.figures["gain"] > 0.3 and made.picture.std() > 0.02
+    asleep = render(Threshold(0.2), "inner.conv2", compat="v2")
+    assert asleep.picture.std() < 0.02 and "gradient" in asleep.failure
+    assert render(net(), "conv2").woken == 0
+
+
+def test_a_cell_that_never_wakes_or_has_nothing_to_show_says_why():
+    never = net()
+    with torch.no_grad():
+        never.conv1.weight.zero_()
+    assert "gradient" in render(never, "conv2", metric="plain").failure
+    with pytest.raises(InputError, match="gradient"):
+        caricature(never, photograph()[0], "conv2", settings=SMALL, input_size=SIZE, metric="plain")
+    nothing = net()
+    with torch.no_grad():
+        nothing.conv2.weight.zero_()
+        nothing.conv2.bias.zero_()
+    assert "target is zero" in render(nothing, "conv2", metric="plain").failure
+    with pytest.raises(InputError, match="no spread"):
+        render(nothing, "conv2", metric="standardised")
+
+
+def test_a_failed_cell_leaves_its_neighbours_as_they_are():
+    made = network(nn.Sequential(nn.ReLU(), net()))
+    images = torch.cat([photograph(), torch.zeros_like(photograph())])
+    both = caricatures(made, images, "0", [0, 1], SMALL.with_(metric="plain"))
+    assert not both[0].failure and "target is zero" in both[1].failure
+
+
+def v2(model, image, layer, seed, s):
+    """Version 2's loop, as it was."""
+    forward = model.activations(layer)
+    t = flat(forward(see(image, None, SIZE)))
+    draws = generators([seed])
+    spectra = starts(draws, SIZE).requires_grad_()
+    views = random_views(draws, s.steps, 5.0, 0.05, 0.045)
+    scale, mean, square = frequency_scale(SIZE), torch.zeros_like(spectra), torch.zeros_like(spectra)
+    for step in range(s.steps):
+        shown = pictures(spectra, scale, SIZE, colour_basis())
+        loss = -objective(*gain_and_cosine(flat(forward(see(shown, views[step], SIZE))), t), 1.0).sum()
+        (gradient,) = torch.autograd.grad(loss, spectra)
+        with torch.no_grad():
+            mean.lerp_(gradient, 1 - 0.7)
+            square.mul_(0.99).addcmul_(gradient, gradient, value=1 - 0.99)
+            ahead = torch.lerp(gradient, mean, 0.7)
+            spread = square.sqrt().mul_((1 - 0.99 ** (step + 1)) ** -0.5).add_(1e-8)
+            spectra.addcdiv_(ahead, spread, value=-0.1 * rate(step, s.steps, "cosine") / (1 - 0.7 ** (step + 1)))
+    return pictures(spectra.detach(), scale, SIZE, colour_basis())[0].permute(1, 2, 0).numpy()
+
+
+def test_compat_v2_gives_version_2s_pixels():
+    model = network(net())
+    s = SMALL.with_(compat="v2")
+    now = caricatures(model, photograph(), "conv2", [3], s)[0]
+    assert np.array_equal(now.picture, v2(model, photograph(), "conv2", 3, s))
+    assert s.in_force()["damping"] == 0 and s.in_force()["metric"] == "plain"
+    assert not np.array_equal(now.picture, caricatures(model, photograph(), "conv2", [3], SMALL)[0].picture)
+
+
+# Edits that leave the function as it is: what tiny.Net computes at bn2, but for order, scale and dead channels.
+
+
+def permuted(model):
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for tensor in (model.conv2.weight, model.conv2.bias, model.bn2.weight, model.bn2.bias, model.bn2.running_mean,
+                       model.bn2.running_var):
+            tensor.copy_(tensor[order].clone())
+        model.head.weight.copy_(model.head.weight[:, order].clone())
+    return model
+
+
+def rescaled(model):
+    s = torch.exp(torch.empty(16).uniform_(-2.3, 2.3, generator=torch.Generator().manual_seed(1)))
+    with torch.no_grad():
+        model.bn2.weight.mul_(s)
+        model.bn2.bias.mul_(s)
+        model.head.weight.div_(s)
+    return model
+
+
+def with_dead_units(model):
+    wide = net(width=16)
+    wide.conv2 = nn.Conv2d(16, 20, 3, stride=2, padding=1)
+    wide.bn2, wide.head = nn.BatchNorm2d(20), nn.Linear(20, 5)
+    with torch.no_grad():
+        wide.conv1, wide.bn1 = model.conv1, model.bn1
+        wide.conv2.weight.zero_()
+        for old, new in ((model.conv2.weight, wide.conv2.weight), (model.conv2.bias, wide.conv2.bias),
+                         (model.bn2.weight, wide.bn2.weight), (model.bn2.bias, wide.bn2.bias),
+                         (model.bn2.running_mean, wide.bn2.running_mean),
+                         (model.bn2.running_var, wide.bn2.running_var)):
+            new[:16] = old
+        wide.bn2.bias[16:] = 3.0
+        wide.head.weight.zero_()
+        wide.head.weight[:, :16] = model.head.weight
+    return wide
+
+
+def with_folded_norms(model):
+    for conv, bn in ((model.conv1, model.bn1), (model.conv2, model.bn2)):
+        s = bn.weight / (bn.running_var + bn.eps).sqrt()
+        with torch.no_grad():
+            conv.weight.mul_(s.view(-1, 1, 1, 1))
+            conv.bias.copy_((conv.bias - bn.running_mean) * s + bn.bias)
+    model.bn1, model.bn2 = nn.Identity(), nn.Identity()
+    return model
+
+
+def with_an_identity(model):
+    one = nn.Conv2d(16, 16, 1, bias=False)
+    with torch.no_grad():
+        one.weight.copy_(torch.eye(16)[..., None, None])
+    model.bn1 = nn.Sequential(model.bn1, one)
+    return model
+
+
+@pytest.mark.parametrize("edit", [permuted, rescaled, with_dead_units, with_folded_norms, with_an_identity])
+def test_edits_that_keep_the_function_keep_the_picture(edit):
+    plain, edited = net(), edit(copy.deepcopy(net())).eval()
+    with torch.no_grad():
+        x = photograph()
+        assert torch.allclose(plain(x), edited(x), atol=1e-5) or edit is with_dead_units
+    a, b, other = (render(m, "bn2", seed, metric="standardised") for m, seed in ((plain, 0), (edited, 0), (plain, 1)))
+    assert abs(a.picture - b.picture).mean() <= 0.1 * abs(a.picture - other.picture).mean()
+    assert abs(a.figures["robust_gain"] - b.figures["robust_gain"]) < 0.01
+
+
+def test_a_standardised_layer_has_mean_zero_and_spread_one_over_the_reference():
+    model = network(net())
+    seen = measured(model, "conv2", "float32", SMALL.with_(metric="standardised"))(reference_images(SIZE))
+    assert torch.allclose(seen.mean((0, 2, 3)), torch.zeros(16), atol=1e-3)
+    assert (seen.std((0, 2, 3)) <= 1.001).all() and (seen.std((0, 2, 3)) > 0.9).any()
+    assert reference_images(32).shape == (16, 3, 32, 32)
+
+
+def test_channels_are_found_in_every_layout():
+    shapes = {(1, 8, 5, 5): 1, (1, 5, 5, 8): 3, (1, 16, 8): 2, (1, 8): 1}
+    assert all(channel_dim(torch.Size(shape)) == dim for shape, dim in shapes.items())
+
+
+def test_tokens_of_a_transformer():
+    import timm
+
+    torch.manual_seed(0)
+    model = network(timm.create_model("vit_tiny_patch16_224", depth=2, img_size=SIZE, reg_tokens=4))
+    asked = [SMALL.with_(tokens=tokens, metric=m) for tokens in ("patch", "all", "class")
+             for m in ("plain", "standardised")]
+    count = {s.tokens: measured(model, "blocks.1", "float32", s)(photograph()).shape for s in asked}
+    assert count == {"patch": (1, 16, 192), "all": (1, 21, 192), "class": (1, 1, 192)}
+    shown = {tokens: caricatures(model, photograph(), "blocks.1", [0], SMALL.with_(tokens=tokens, steps=3))[0].picture
+             for tokens in ("patch", "class")}
+    assert not np.array_equal(shown["patch"], shown["class"])
+    vector = caricatures(model, photograph(), "head", [0], SMALL.with_(metric="standardised", steps=3))[0]
+    assert np.isfinite(vector.picture).all() and not vector.failure
+
+
+def test_a_class_token_is_asked_of_transformers_alone():
+    with pytest.raises(InputError, match="no tokens"):
+        render(net(), "conv2", tokens="class")
+
+
+def test_fine_patterns_come_in_after_the_coarse_ones():
+    f = frequencies(SIZE)
+    first, half, last = (coarse_gate(f, progress) for progress in (0.0, 0.5, 1.0))
+    assert (first <= half).all() and (half <= last).all() and last.min() > 0.15
+    assert first[0, 0] == 1 and first[0, SIZE // 4] < 1e-3 < 0.9 < last[0, SIZE // 4]
