@@ -1,4 +1,4 @@
-"""Pictures of two versions of the engine never stand under one name: an older store goes on as it was, or is left be."""
+"""Stores of other versions: readable, never mixed with new pictures under one name, and `compat: v2`."""
 
 import json
 
