@@ -131,7 +131,7 @@ def _unfit(output: Tensor) -> str:
     if not 2 <= output.ndim <= 4 or len(output) == 0 or output.numel() == 0:
         return f"gives a tensor of shape {tuple(output.shape)}, not of 2 to 4 dims with the batch first"
     if not output.requires_grad:
-        return "does not follow the picture: it is constant, or detached, computed without a gradient"
+        return "has no gradient that leads to the picture: it is constant, or computed without a gradient"
     return ""
 
 

@@ -99,7 +99,7 @@ def test_a_killed_worker_costs_nothing(work):
         ({"layers": ["nothing_*"]}, [], "no model has a layer that matches"),
         ({}, ["--only", "model=z"], "There are: a, b"),
         ({}, ["--only", "colour=z"], "no such axis"),
-        ({"store": "c.yaml/store"}, [], "store c.yaml/store"),
+        ({"store": "c.yaml/store"}, [], "c.yaml/store"),
         ({"resources": {"num_cpus": 4096}}, [], "4096 wanted"),
         ({"images": ["missing.png"]}, [], "no image at missing.png"),
     ],

@@ -110,7 +110,7 @@ OTHER = {"name": "r", "torchvision": "resnet18", "input_size": 32}
         ({"differences": [{"a": "a"}]}, ["differences[0].b", "missing"]),
         ({"differences": [{**PAIR, "contrast": 0}]}, ["differences[0].contrast", "greater than 0"]),
         ({"differences": [PAIR, PAIR]}, ["differences[1]", "duplicate model name 'a − b'"]),
-        ({"differences": [{**PAIR, "name": "b"}]}, ["duplicate model name 'b'"]),
+        ({"differences": [{**PAIR, "name": "b"}]}, ["'b'", "cannot be told apart"]),
         ({"differences": [PAIR], "render": {"compat": "lucent"}}, ["compat: lucent"]),
         ({"differences": [{**PAIR, "layers": {"conv2": "conf1"}}]}, ["no layer 'conf1'", "counterpart of conv2"]),
         ({"differences": [{**PAIR, "layers": {"conf2": "conv1"}}]}, ["model a has no layer 'conf2'", "conv2"]),

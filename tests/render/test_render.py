@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ import torch
 import torchvision
 from skimage import data
 from support import tiny
+from support.shared import HERE
 from torch.utils.flop_counter import FlopCounterMode
 
 from distcari.errors import InputError
@@ -234,5 +234,5 @@ def test_a_caricature_does_not_import_torchs_compiler():
     code = "import sys, tiny, torch; from distcari import caricature; from distcari.render import describe_layers; " \
         "caricature(tiny.net().eval(), torch.rand(3, 32, 32), 'conv2', size=32, steps=2, input_size=32); " \
         "describe_layers(tiny.net(), 32); print('torch._dynamo' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
     assert said.stdout.strip() == "False", said.stderr

@@ -119,6 +119,7 @@ def meta():
         return tiny.net()
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
 @pytest.mark.parametrize("make, said", [
     (lambda: torch.jit.trace(tiny.net().eval(), torch.rand(1, 3, 32, 32)), "TorchScript"),
     (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "lazy"), (locked, "cannot be copied"),
