@@ -52,8 +52,6 @@ class ChaosRun:
     """A cluster, a grid and a stream of accidents."""
 
     def __init__(self, folder, seed=0, shard=1):
-        from ray.cluster_utils import Cluster
-
         self.folder, self.random, self.report = Path(folder), random.Random(seed), Report()
         (self.folder / "armed").mkdir(parents=True)
         (self.folder / "log").touch()
@@ -61,11 +59,8 @@ class ChaosRun:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
         os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
         self._write_config(shard)
-        self.cluster = Cluster(initialize_head=True, head_node_args={
-            "num_cpus": 0, "include_dashboard": False, "object_store_memory": 100 * 2**20,
-            "_system_config": FAST_DEATH_NOTICE,
-        })
-        self.nodes = [self._node(), self._node()]
+        self.dashboard = None
+        self._begin_cluster()
         self.wanted = self._undisturbed()
 
     def run(self, kills, seconds=float("inf"), say=lambda line: None):
@@ -80,7 +75,19 @@ class ChaosRun:
 
     def close(self):
         """Take the cluster down."""
+        if self.dashboard:
+            self.dashboard.kill()
+            self.dashboard.wait()
         self.cluster.shutdown()
+
+    def _begin_cluster(self):
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster(initialize_head=True, head_node_args={
+            "num_cpus": 0, "include_dashboard": False, "object_store_memory": 100 * 2**20,
+            "_system_config": FAST_DEATH_NOTICE,
+        })
+        self.nodes = [self._node(), self._node()]
 
     def _life(self, calm=False):
         """One driver from start to its end, with accidents; then look at the store. Its exit code."""
@@ -102,7 +109,8 @@ class ChaosRun:
 
     def _accident(self, driver):
         kind = self.random.choices(
-            ["worker", "master", "store", "actor", "driver", "node", "freeze"], [8, 8, 4, 5, 2, 1, 1])[0]
+            ["worker", "master", "store", "actor", "driver", "node", "freeze", "raylet", "gcs", "dashboard"],
+            [32, 32, 16, 20, 8, 4, 4, 4, 1, 4])[0]
         if kind in ("worker", "master", "store"):
             point = self.random.choice({
                 "worker": [point for point in DEATHS if point.startswith("worker")],
@@ -118,8 +126,48 @@ class ChaosRun:
             self.cluster.remove_node(self.nodes.pop(self.random.randrange(len(self.nodes))), allow_graceful=False)
             self.report.kills["node killed"] += 1
             self.nodes.append(self._node())
+        elif kind == "raylet" and len(self.nodes) > 1 and self._working():
+            self._kill_a_raylet()
+        elif kind == "gcs" and self._working():
+            self._kill_the_gcs(driver)
+        elif kind == "dashboard":
+            self._kill_the_dashboard()
         elif kind == "freeze" and len(self.nodes) > 1 and self._working():
             self._freeze_a_node(driver)
+
+    def _kill_a_raylet(self):
+        """Its raylet alone; Ray has to find out what became of the workers."""
+        node = self.nodes.pop(self.random.randrange(len(self.nodes)))
+        self._family(node)[0].kill()
+        self.report.kills["raylet killed"] += 1
+        with suppress(Exception):
+            self.cluster.remove_node(node, allow_graceful=False)
+        self.nodes.append(self._node())
+
+    def _kill_the_gcs(self, driver):
+        """The head's gcs_server: the cluster is lost, and the driver has to end; then there is a new cluster."""
+        self.cluster.head_node.all_processes["gcs_server"][0].process.kill()
+        self.report.kills["gcs killed"] += 1
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(90)
+        if driver.poll() is None:
+            self.report.findings.append("a driver whose gcs_server was killed did not end in 90 s")
+            driver.kill()
+            driver.wait()
+        with suppress(Exception):
+            self.cluster.shutdown()
+        self._begin_cluster()
+
+    def _kill_the_dashboard(self):
+        """Whoever looks at the store while it is written may die at any moment; the next kill finds another."""
+        if self.dashboard and self.dashboard.poll() is None:
+            self.dashboard.kill()
+            self.dashboard.wait()
+            self.report.kills["dashboard killed"] += 1
+        log = (self.folder / "dashboard.log").open("a")
+        self.dashboard = subprocess.Popen(
+            [sys.executable, "-m", "distcari", "dashboard", "--store", str(self.folder / "store"), "--port", "0"],
+            stdout=log, stderr=log, cwd=self.folder)
 
     def _freeze_a_node(self, driver):
         """Stop a whole node; thaw it when the cluster has given it up and others have its work."""
