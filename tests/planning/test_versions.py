@@ -1,4 +1,4 @@
-"""Pictures of two versions of the engine never stand under one name: an older store goes on as it was, or is left be."""
+"""Pictures of two versions of the engine never stand under one name: an older store goes on as it was, or is left."""
 
 import json
 
