@@ -27,7 +27,7 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor, nn
 
-from distcari.config import load_experiment
+from distcari.config.load import load_experiment
 from distcari.figures import picture_figures
 from distcari.render import Caricature, Network, caricatures
 from distcari.settings import RenderSettings
