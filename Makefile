@@ -23,7 +23,7 @@ dashboard: $(STAMP)
 
 # Two files at a time: most of the suite waits for processes to start.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
 chaos: $(STAMP)

@@ -156,7 +156,7 @@ class Store:
         with self._sound_arrays():
             for label, image in pixels.items():
                 place = arrays.labels("image").index(label)
-                if not _same(target, place, image):
+                if not image.any() or not _same(target, place, image):  # a missing chunk reads as black
                     target[place] = image
 
     def committed(self, experiment: str) -> set[str]:
