@@ -15,7 +15,8 @@ from distcari.cli.options import console
 from distcari.errors import InputError, needs
 
 COMMANDS = ["submit", "demo", "models", "layers", "dashboard", "compare", "distances", "match", "similarity", "cross",
-            "verify", "compact", "export", "adopt", "config", "config check", "config show", "config schema", "config init"]
+            "verify", "compact", "export", "adopt",
+            "config", "config check", "config show", "config schema", "config init"]
 
 
 def test_there_are_no_commands_but_those_tested_here():
