@@ -18,10 +18,10 @@ from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.grid import Label, label_text
 from distcari.render.augment import see
+from distcari.render.contrast import CROSS
 from distcari.render.measure import measure
 from distcari.render.metric import measured
 from distcari.render.network import Network
-from distcari.render.rival import CROSS
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, expand_models, load_model
 from distcari.store import Store

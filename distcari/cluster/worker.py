@@ -23,7 +23,7 @@ from distcari.cluster.retrying import retried
 from distcari.cluster.shipping import fetched
 from distcari.errors import typed_line
 from distcari.grid import Cell
-from distcari.render import Caricature, Network, Rival, caricatures
+from distcari.render import Caricature, Contrast, Network, caricatures
 from distcari.render.memory import cells_at_once
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
@@ -97,7 +97,7 @@ class Worker:
         if job.contrast is None:
             return network, self.renderer
         other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
-        return network, partial(self.renderer, against=Rival(other, job.contrast.layer.name, job.contrast.contrast))
+        return network, partial(self.renderer, against=Contrast(other, job.contrast.layer.name, job.contrast.contrast))
 
     def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
         if spec.name not in self._resident:

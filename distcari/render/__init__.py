@@ -5,10 +5,19 @@
 """
 
 from distcari.render.caricature import Caricature, caricature, caricatures
+from distcari.render.contrast import Contrast
 from distcari.render.difference import difference
 from distcari.render.layers import LayerInfo, describe_layers, find_layers
 from distcari.render.network import Network
-from distcari.render.rival import Rival
 
-__all__ = ["Caricature", "LayerInfo", "Network", "Rival", "caricature", "caricatures", "describe_layers", "difference",
-           "find_layers"]
+__all__ = [
+           "Caricature",
+           "Contrast",
+           "LayerInfo",
+           "Network",
+           "caricature",
+           "caricatures",
+           "describe_layers",
+           "difference",
+           "find_layers",
+]

@@ -25,6 +25,7 @@ from distcari.figures import high_frequency_share
 from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
+from distcari.render.contrast import Contrast, ContrastTerm, response
 from distcari.render.dominance import warn_of_dominance
 from distcari.render.measure import measure
 from distcari.render.metric import measured
@@ -42,7 +43,6 @@ from distcari.render.parametrization import (
 )
 from distcari.render.plateau import Plateau
 from distcari.render.preprocessing import chosen as chosen_preprocessing
-from distcari.render.rival import Opposition, Rival, response
 from distcari.render.sight import Sight
 from distcari.settings import RenderSettings
 
@@ -128,11 +128,11 @@ def network_of(
 @torch.enable_grad()
 def caricatures(
     network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
-    against: Rival | None = None, on_step: Callable[[int], None] | None = None,
+    against: Contrast | None = None, on_step: Callable[[int], None] | None = None,
 ) -> list[Caricature]:
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
-    `against` makes them difference caricatures (see rival.py). `on_step` is called with the number of each step done.
+    `against` makes them difference caricatures (contrast.py). `on_step` is called with the number of each step done.
     A cell whose optimisation never started has its `failure`; the others are as they would be without it. Raises
     InputError for an unknown layer.
     """
@@ -156,7 +156,7 @@ def caricatures(
     optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
     sight = Sight(len(images), chosen.size, device, network.grey) if chosen.damping else None
     veil, woken = None, torch.zeros(len(images), device=device)
-    rival = None if against is None else Opposition(against, images, chosen)
+    term = None if against is None else ContrastTerm(against, images, chosen)
     gains: list[Tensor] = []
     t = flat(target)
     for step in range(chosen.steps):  # nothing in here waits for a GPU
@@ -166,8 +166,8 @@ def caricatures(
         shown = pictures(spectra, scale, chosen.size, colour, veil)
         gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
         loss = -objective(gain, cosine, chosen.cossim_pow).sum()
-        if rival is not None:
-            loss = loss + rival.cost(shown, views[step]).sum()
+        if term is not None:
+            loss = loss + term.cost(shown, views[step]).sum()
         gradient, arrived = torch.autograd.grad(loss, (spectra, shown))
         gate = coarse_gate(waves, (step + 1) / (chosen.steps * chosen.coarse)) if chosen.coarse else None
         optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule), gate)
@@ -182,7 +182,7 @@ def caricatures(
         if plateau.all_stopped(gains, partial(_finished, spectra, scale, chosen.size, colour, veil)):
             break
     finished = plateau.finished(_finished(spectra, scale, chosen.size, colour, veil))
-    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, rival)
+    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term)
     failures = _failures(t, optimizer.asleep(), layer)
     return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
                     woken=int(woken[i]), failure=failures[i])
@@ -225,13 +225,13 @@ def _to(tensor: Tensor, device: torch.device) -> Tensor:
 
 def _measured(
     forward: Callable[[Tensor], Tensor], finished: Tensor, target: Tensor, size: int, gains: Tensor,
-    settings: RenderSettings, rival: Opposition | None = None,
+    settings: RenderSettings, term: ContrastTerm | None = None,
 ) -> list[Caricature]:
     figures = measure(forward, finished, target, size)
     figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
-    if rival is not None:
-        figures |= rival.figures(finished)
-        figures["objective"] -= rival.rival.contrast * response(figures["gain_in_b"], figures["cosine_in_b"], settings)
+    if term is not None:
+        figures |= term.figures(finished)
+        figures["objective"] -= term.contrast.weight * response(figures["gain_in_b"], figures["cosine_in_b"], settings)
     match = figures.pop("match").float().cpu().numpy()
     shown = finished.float().permute(0, 2, 3, 1).cpu().numpy().clip(0, 1)
     curves = gains.float().cpu().numpy()

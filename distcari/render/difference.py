@@ -6,8 +6,8 @@ from typing import Any
 from torch import nn
 
 from distcari.render.caricature import Caricature, as_tensor, caricatures, network_of
+from distcari.render.contrast import Contrast
 from distcari.render.network import Network
-from distcari.render.rival import Rival
 from distcari.settings import RenderSettings
 
 Statistics = tuple[Sequence[float] | None, Sequence[float] | None]  # a network's mean and std of each channel
@@ -20,7 +20,7 @@ def difference(
     normalization_a: Statistics = (None, None), normalization_b: Statistics = (None, None),
     input_size_a: int | None = None, input_size_b: int | None = None, device: str | None = None, **render_settings: Any,
 ) -> Caricature:
-    """The picture that drives a's layer as the image does, and b's as little as can be (see rival.py for the formula).
+    """The picture that drives a's layer as the image does, and b's as little as can be (formula: contrast.py).
 
     `image`, what each network wants and `render_settings` are those of `caricature`; `layer_b` is b's layer where it
     has another name. `contrast` weighs b's response against a's. Figures `…_in_b` say what the picture does to b.
@@ -31,5 +31,5 @@ def difference(
     chosen = (settings or RenderSettings()).with_(**render_settings)
     a = network_of(model_a, preprocessing_a, *normalization_a, input_size_a, device)
     b = network_of(model_b, preprocessing_b, *normalization_b, input_size_b, device or str(a.device))
-    rival = Rival(b, layer_b or layer, contrast)
-    return caricatures(a, as_tensor(image, chosen.size)[None], layer, [seed], chosen, against=rival)[0]
+    contrasted = Contrast(b, layer_b or layer, contrast)
+    return caricatures(a, as_tensor(image, chosen.size)[None], layer, [seed], chosen, against=contrasted)[0]

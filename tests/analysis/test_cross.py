@@ -9,7 +9,7 @@ from support.shared import config
 from distcari.analysis import cross
 from distcari.cli.main import main
 from distcari.errors import InputError
-from distcari.render.rival import CROSS
+from distcari.render.contrast import CROSS
 from distcari.store import open_store
 
 MODELS = [*config()["models"], {"name": "r", "torchvision": "resnet18", "input_size": 32}]

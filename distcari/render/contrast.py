@@ -25,33 +25,33 @@ CROSS = ("gain", "cosine", "robust_gain", "robust_cosine")  # what is measured o
 
 
 @dataclass(frozen=True)
-class Rival:
+class Contrast:
     """Network b, its layer, and how much its response counts."""
 
     network: Network
     layer: str
-    contrast: float = 1.0
+    weight: float = 1.0
 
 
-class Opposition:
-    """A rival's part in one optimisation of pictures for `images` (N, 3, y, x) in [0, 1]."""
+class ContrastTerm:
+    """Network b's part in one optimisation of pictures for `images` (N, 3, y, x) in [0, 1]."""
 
-    def __init__(self, rival: Rival, images: Tensor, settings: RenderSettings) -> None:
-        self.rival, self.settings = rival, settings
-        precision = rival.network.precision(rival.layer, settings.precision)
-        self.forward = measured(rival.network, rival.layer, precision, settings)
-        self.size = rival.network.input_size
-        self.images = images.to(rival.network.device)
+    def __init__(self, contrast: Contrast, images: Tensor, settings: RenderSettings) -> None:
+        self.contrast, self.settings = contrast, settings
+        precision = contrast.network.precision(contrast.layer, settings.precision)
+        self.forward = measured(contrast.network, contrast.layer, precision, settings)
+        self.size = contrast.network.input_size
+        self.images = images.to(contrast.network.device)
         self.target = self._seen(None)
 
     def cost(self, shown: Tensor, view: Tensor) -> Tensor:
-        """What pictures (N, 3, y, x), seen through views (N, 2, 3), lose to the rival: contrast · max(R_b, 0), (N,)."""
+        """What pictures (N, 3, y, x), seen through views (N, 2, 3), lose to network b: contrast · max(R_b, 0), (N,)."""
         target = self._seen(view) if self.settings.views == "both" else self.target
         gain, cosine = gain_and_cosine(flat(self.forward(see(shown, view, self.size))), flat(target))
-        return self.rival.contrast * response(gain, cosine, self.settings)
+        return self.contrast.weight * response(gain, cosine, self.settings)
 
     def figures(self, finished: Tensor) -> dict[str, Tensor]:
-        """Gain and cosine of finished pictures in the rival, plain and robust, each (N,): `gain_in_b` …."""
+        """Gain and cosine of finished pictures in network b, plain and robust, each (N,): `gain_in_b` …."""
         found = measure(self.forward, finished, self.target, self.size)
         return {f"{name}_in_b": found[name] for name in CROSS}
 
