@@ -32,11 +32,19 @@ def config_in(folder: Path, cells: int, actors: int) -> Path:
     """Five layers and so many seeds of the demo's first network and photograph that there are `cells`."""
     demo = yaml.safe_load(Path("configs/demo.yaml").read_text())
     config = folder / f"cluster{actors}.yaml"
-    config.write_text(yaml.safe_dump({
-        "name": f"cluster{actors}", "store": str(folder / "store"), "models": demo["models"][:1],
-        "images": demo["images"][:1], "layers": LAYERS, "seeds": list(range(cells // len(LAYERS))),
-        "resources": {"actors": actors, "num_cpus": 1},
-    }))
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "name": f"cluster{actors}",
+                "store": str(folder / "store"),
+                "models": demo["models"][:1],
+                "images": demo["images"][:1],
+                "layers": LAYERS,
+                "seeds": list(range(cells // len(LAYERS))),
+                "resources": {"actors": actors, "num_cpus": 1},
+            }
+        )
+    )
     return config
 
 
@@ -60,11 +68,14 @@ def measured(config: Path, actors: int) -> tuple[int, float]:
     run_plan(make_plan(experiment, store, str(config)), store, listeners=[listen])
     first, end = min(s[0] for s in spans.values()), max(s[-1] for s in spans.values())
     whole = sum(s[-1] - s[0] for s in spans.values())
-    print(f"{actors} worker(s), {len(taken)} cells: {first - start:.1f} s before the first unit, {end - first:.1f} s; "
-          f"rendering {seconds['render'] / whole:.1%} of the workers' time, loading {seconds['load'] / whole:.1%} "
-          f"({seconds['load'] / actors:.2f} s a worker), storing {seconds['commit'] / whole:.1%} "
-          f"({1000 * seconds['commit'] / len(taken):.0f} ms a cell), the rest "
-          f"{1 - sum(seconds[p] for p in ('render', 'load', 'commit')) / whole:.1%}", flush=True)
+    print(
+        f"{actors} worker(s), {len(taken)} cells: {first - start:.1f} s before the first unit, {end - first:.1f} s; "
+        f"rendering {seconds['render'] / whole:.1%} of the workers' time, loading {seconds['load'] / whole:.1%} "
+        f"({seconds['load'] / actors:.2f} s a worker), storing {seconds['commit'] / whole:.1%} "
+        f"({1000 * seconds['commit'] / len(taken):.0f} ms a cell), the rest "
+        f"{1 - sum(seconds[p] for p in ('render', 'load', 'commit')) / whole:.1%}",
+        flush=True,
+    )
     return len(taken), end - first
 
 
@@ -81,8 +92,10 @@ def main() -> None:
             cells, took = measured(config_in(Path(folder), args.cells * actors, actors), actors)
             rates.append(cells / took)
         ray.shutdown()
-        print(f"{rates[0] * 3600:.0f} and {rates[1] * 3600:.0f} cells per hour: the second worker adds "
-              f"{rates[1] / rates[0] - 1:.0%}")
+        print(
+            f"{rates[0] * 3600:.0f} and {rates[1] * 3600:.0f} cells per hour: the second worker adds "
+            f"{rates[1] / rates[0] - 1:.0%}"
+        )
 
 
 if __name__ == "__main__":

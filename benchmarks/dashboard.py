@@ -70,12 +70,23 @@ def main() -> int:
 
 def build(url: str) -> Store:
     """The store with its rows, and pixels of the cells of the first view."""
-    axes = {"model": [f"resnet_50_train_{i:02d}" for i in range(12)], "image": [f"image_{i:02d}" for i in range(21)],
-            "layer": [f"layer{1 + i // 5}_{i % 5}" for i in range(20)], "seed": list(range(20))}
+    axes = {
+        "model": [f"resnet_50_train_{i:02d}" for i in range(12)],
+        "image": [f"image_{i:02d}" for i in range(21)],
+        "layer": [f"layer{1 + i // 5}_{i % 5}" for i in range(20)],
+        "seed": list(range(20)),
+    }
     made = tuple(Axis(name, {label: str(label) for label in labels}) for name, labels in axes.items())
     grid, store, rng = Grid("bench", "s", made), Store(url, writable=True), np.random.default_rng(0)
-    meta = {"settings": {"size": SIDE, "cossim_pow": 1.0}, "config": {"name": "bench"}, "distcari_version": "bench",
-            "models": {}, "images": {}, "layers_of": {}, "steps": dict.fromkeys(axes["layer"], STEPS)}
+    meta = {
+        "settings": {"size": SIDE, "cossim_pow": 1.0},
+        "config": {"name": "bench"},
+        "distcari_version": "bench",
+        "models": {},
+        "images": {},
+        "layers_of": {},
+        "steps": dict.fromkeys(axes["layer"], STEPS),
+    }
     arrays = store.prepare(grid, meta, size=SIDE, input_size=SIDE, steps=STEPS, dtype="float32")
     store.write_inputs(arrays, {label: smooth(rng, np.uint8) for label in axes["image"]})
     pictures = [smooth(rng) for _ in range(24)]
@@ -88,9 +99,22 @@ def build(url: str) -> Store:
             picture = np.roll(pictures[i % 24], i, axis=(0, 1))
             sha = arrays.write(arrays.place(cell.labels), picture, np.arange(STEPS) / STEPS, np.full((56, 56), 0.5))
         figures = dict(zip(FIGURES, rng.random(len(FIGURES)), strict=True))
-        rows.append({"key": cell.key, "experiment": "bench", **labels, **figures, "steps": STEPS, "attempt": 1,
-                     "finished_at": began + timedelta(milliseconds=150 * i), "pixels_sha256": sha, "run_id": "r",
-                     "layer_kind": "block" if i % 3 else "conv", "device": "cpu", "node": "vm"})
+        rows.append(
+            {
+                "key": cell.key,
+                "experiment": "bench",
+                **labels,
+                **figures,
+                "steps": STEPS,
+                "attempt": 1,
+                "finished_at": began + timedelta(milliseconds=150 * i),
+                "pixels_sha256": sha,
+                "run_id": "r",
+                "layer_kind": "block" if i % 3 else "conv",
+                "device": "cpu",
+                "node": "vm",
+            }
+        )
         if len(rows) == PART:
             store.commit(rows)
             rows = []
@@ -152,8 +176,10 @@ def queries(store: Store) -> list[tuple[str, float, float | None]]:
         "Explore: violins of gain by model": lambda: explore("violin"),
         "Explore: scatter of gain over cosine": lambda: explore("scatter"),
     }
-    return [("index read for the first time (at the start)", first, None),
-            *((name, timed(ask), QUERY) for name, ask in asks.items())]
+    return [
+        ("index read for the first time (at the start)", first, None),
+        *((name, timed(ask), QUERY) for name, ask in asks.items()),
+    ]
 
 
 def sorted_first(store: Store) -> tuple[str, str]:
@@ -180,15 +206,19 @@ def browser(url: str, first: tuple[str, str]) -> list[tuple[str, float, float | 
             paints.append(page.wait_for_function(PAINTED, arg="", timeout=60_000).json_value() / 1000)
             for name, heading in zip(("-gain", "gain") * 2, first * 2, strict=True):
                 search = f"?exp=bench&sort_rows={name}"
-                start = page.evaluate("(s) => { const t = performance.now();"
-                                      " dash_clientside.set_props('goto', {data: s}); return t; }", search)
+                start = page.evaluate(
+                    "(s) => { const t = performance.now(); dash_clientside.set_props('goto', {data: s}); return t; }",
+                    search,
+                )
                 end = page.wait_for_function(PAINTED, arg=heading, timeout=60_000).json_value()
                 sorts.append((end - start) / 1000)
             context.close()
         chromium.close()
-    return [("first view painted, 240 cells, nothing cached", paints[0], PAINT),
-            ("first view painted, new browser, server warm", statistics.median(paints[1:]), PAINT),
-            ("240 cells sorted anew and painted (median of 12)", statistics.median(sorts), SORT)]
+    return [
+        ("first view painted, 240 cells, nothing cached", paints[0], PAINT),
+        ("first view painted, new browser, server warm", statistics.median(paints[1:]), PAINT),
+        ("240 cells sorted anew and painted (median of 12)", statistics.median(sorts), SORT),
+    ]
 
 
 @contextlib.contextmanager
@@ -196,8 +226,9 @@ def serving(url: str) -> Iterator[str]:
     """The dashboard of a store on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "dashboard/app.py", "--store", url, "--port", str(port)], cwd=ROOT,
-                              stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "dashboard/app.py", "--store", url, "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):

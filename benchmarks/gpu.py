@@ -79,10 +79,18 @@ def main() -> None:
             for n in sorted({1, min(16, fits), fits}):
                 images = torch.rand(n, 3, size, size)
                 caricatures(network, images, layer, range(n), settings.with_(steps=2))
-                own = seconds(lambda n=n, s=settings, x=images, layer=layer:
-                              caricatures(network, x, layer, range(n), s), device) / n
-                print(f"  {network.precision(layer, precision)} batch {n}: {own:.4f} s a cell, "
-                      f"{3600 / own:.0f} cells per hour, × {before / own:.1f}", flush=True)
+                own = (
+                    seconds(
+                        lambda n=n, s=settings, x=images, layer=layer: caricatures(network, x, layer, range(n), s),
+                        device,
+                    )
+                    / n
+                )
+                print(
+                    f"  {network.precision(layer, precision)} batch {n}: {own:.4f} s a cell, "
+                    f"{3600 / own:.0f} cells per hour, × {before / own:.1f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

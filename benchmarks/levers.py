@@ -49,8 +49,15 @@ def passes(name: str, layer: str, compiled: bool) -> dict[str, Callable[[], obje
         plain(torch.rand(1, 3, 224, 224, requires_grad=True))
         seen[-1].square().sum().backward()
 
-    def cut(model: nn.Module, *, last: bool = True, dtype: torch.dtype = torch.float32, n: int = 1, side: int = 224,
-            mode: FrozenConvolutions | None = None) -> Callable[[], None]:
+    def cut(
+        model: nn.Module,
+        *,
+        last: bool = True,
+        dtype: torch.dtype = torch.float32,
+        n: int = 1,
+        side: int = 224,
+        mode: FrozenConvolutions | None = None,
+    ) -> Callable[[], None]:
         form = torch.channels_last if last else torch.contiguous_format
 
         def work() -> None:
@@ -94,12 +101,21 @@ def threads() -> None:
             for n in (1, 2, 1, 2, 1, 2):
                 torch.set_num_threads(n)
                 ends: list[float] = []
-                caricatures(network, image[None], layer, [0], settings,
-                            on_step=lambda _, ends=ends: ends.append(time.perf_counter()))  # type: ignore[misc]
+                caricatures(
+                    network,
+                    image[None],
+                    layer,
+                    [0],
+                    settings,
+                    on_step=lambda _, ends=ends: ends.append(time.perf_counter()),
+                )  # type: ignore[misc]
                 took[n] += [b - a for a, b in itertools.pairwise(ends)]
             one, two = (statistics.median(took[n]) * 1e3 for n in (1, 2))
-            print(f"{name} {layer}: a step {one:.1f} ms of wall time with one thread, {two:.1f} with two "
-                  f"(longest {max(took[1]) * 1e3:.0f}, {max(took[2]) * 1e3:.0f})", flush=True)
+            print(
+                f"{name} {layer}: a step {one:.1f} ms of wall time with one thread, {two:.1f} with two "
+                f"(longest {max(took[1]) * 1e3:.0f}, {max(took[2]) * 1e3:.0f})",
+                flush=True,
+            )
     torch.set_num_threads(1)
 
 
@@ -119,8 +135,17 @@ def compile_to(model: nn.Module, path: str, dtype: torch.dtype) -> Callable[[], 
 
 
 def other(
-    network: Network, image: Tensor, layer: str, *, steps: int, rate: float = 0.1, optimiser: type = Nadam,
-    betas: Sequence[float] = (), half_cosine: bool = False, decay: float = 1.1, sides: tuple[int, int] = (224, 224),
+    network: Network,
+    image: Tensor,
+    layer: str,
+    *,
+    steps: int,
+    rate: float = 0.1,
+    optimiser: type = Nadam,
+    betas: Sequence[float] = (),
+    half_cosine: bool = False,
+    decay: float = 1.1,
+    sides: tuple[int, int] = (224, 224),
 ) -> Tensor:
     """A picture by other means: optimiser, schedule, decay of the spectrum, or a lower resolution in the first half."""
     forward = network.activations(layer, precision="auto")
@@ -143,8 +168,12 @@ def other(
 
 
 RECIPES: dict[str, dict[str, object]] = {
-    "Adam .9 .999, half a cosine, decay 1, 128 steps (before)":
-        {"steps": 128, "optimiser": Adam, "half_cosine": True, "decay": 1.0},
+    "Adam .9 .999, half a cosine, decay 1, 128 steps (before)": {
+        "steps": 128,
+        "optimiser": Adam,
+        "half_cosine": True,
+        "decay": 1.0,
+    },
     "the same, 64 steps": {"steps": 64, "optimiser": Adam, "half_cosine": True, "decay": 1.0},
     "… a quarter of a cosine": {"steps": 64, "optimiser": Adam, "decay": 1.0},
     "… Nadam .9 .99": {"steps": 64, "betas": (0.9, 0.99), "decay": 1.0},
@@ -186,8 +215,10 @@ def main() -> None:
                 with torch.no_grad():
                     m = measure(exact, made, exact(image[None]), 224)
                 shown = made[0].permute(1, 2, 0).numpy()
-                cells.append(f"{float(m['robust_gain']):.2f} {float(m['robust_cosine']):.2f} "
-                             f"hf {high_frequency_share(shown):.3f} c {shown.std():.2f}")
+                cells.append(
+                    f"{float(m['robust_gain']):.2f} {float(m['robust_cosine']):.2f} "
+                    f"hf {high_frequency_share(shown):.3f} c {shown.std():.2f}"
+                )
             print(f"    {recipe:<58} " + " | ".join(cells), flush=True)
 
 

@@ -15,10 +15,7 @@ from distcari.render import Network
 from distcari.render.caricature import as_tensor
 from distcari.sources.models import expand_models, load_model
 
-LAYERS = {
-    "lite0": ("_blocks_4", "_blocks_10", "_blocks_14"),
-    "resnet50": ("layer2_1_conv2", "layer3_3", "layer4_2"),
-}
+LAYERS = {"lite0": ("_blocks_4", "_blocks_10", "_blocks_14"), "resnet50": ("layer2_1_conv2", "layer3_3", "layer4_2")}
 HALF, IMAGENET = ((0.5,) * 3, (0.5,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -73,8 +70,11 @@ def machine() -> str:
     from pathlib import Path
 
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
-        if info.exists() else []
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
     name = names[0] if names else platform.processor()
     bf16 = torch.cpu._is_avx512_bf16_supported()
     return f"{name}, {len(names) or '?'} cores, bf16 {'yes' if bf16 else 'no'}, torch {torch.__version__}"

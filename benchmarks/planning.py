@@ -56,22 +56,31 @@ def make_config(folder: Path, models: int) -> Path:
             torch.save({"state_dict": state | {"fc.bias": state["fc.bias"] + i}}, path)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(folder / "one.png")
     config = folder / "planning.yaml"
-    config.write_text(yaml.safe_dump({
-        "name": "planning", "store": str(folder / "store"), "images": [str(folder / "one.png")], "layers": LAYERS,
-        "models": [{"torchvision": "resnet50", "checkpoint": str(folder / "checkpoints/*.pt")}],
-    }))
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "name": "planning",
+                "store": str(folder / "store"),
+                "images": [str(folder / "one.png")],
+                "layers": LAYERS,
+                "models": [{"torchvision": "resnet50", "checkpoint": str(folder / "checkpoints/*.pt")}],
+            }
+        )
+    )
     return config
 
 
 def apart(config: Path) -> dict[str, float]:
     """A planning in a process of its own: seconds by part."""
-    done = subprocess.run([sys.executable, __file__, "--measure", str(config)], check=True, capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", str(config)], check=True, capture_output=True, text=True
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def measure(config: str) -> dict[str, float]:
     """Seconds of the imports, of the models by themselves, and of the whole plan."""
+
     def now() -> dict[str, float]:
         return {"": time.perf_counter(), " (processor)": time.process_time()}
 

@@ -41,8 +41,10 @@ def main() -> None:
             made = caricature(network, image.pixels, layer, settings=experiment.render)
             f = made.figures
             row.append(made.picture)
-            cells.append(f"{f['robust_gain']:.2f} / {f['robust_cosine']:.2f}, hf {f['high_frequency_share']:.2f}, "
-                         f"{time.perf_counter() - start:4.1f} s")
+            cells.append(
+                f"{f['robust_gain']:.2f} / {f['robust_cosine']:.2f}, hf {f['high_frequency_share']:.2f}, "
+                f"{time.perf_counter() - start:4.1f} s"
+            )
         rows.append(np.hstack(row))
         print(f"{image.name:<16}" + "".join(f"{cell:>30}" for cell in cells), flush=True)
     if args.sheet:

@@ -18,9 +18,14 @@ from distcari.render.metric import REFERENCE, reference_images
 SIDE = 192
 # sample: (left, top, side) of the crop
 CROPS = (
-    ("astronaut", (90, 0, 260)), ("astronaut", (252, 252, 260)), ("chelsea", (60, 20, 200)),
-    ("chelsea", (220, 80, 200)), ("coffee", (0, 0, 300)),
-    ("coffee", (300, 110, 280)), ("rocket", (180, 20, 390)), ("grass", (100, 100, 256)),
+    ("astronaut", (90, 0, 260)),
+    ("astronaut", (252, 252, 260)),
+    ("chelsea", (60, 20, 200)),
+    ("chelsea", (220, 80, 200)),
+    ("coffee", (0, 0, 300)),
+    ("coffee", (300, 110, 280)),
+    ("rocket", (180, 20, 390)),
+    ("grass", (100, 100, 256)),
 )
 
 

@@ -24,9 +24,12 @@ from distcari.settings import RenderSettings
 
 STEPS = 12
 KINDS = {
-    "products": ("convolution", "mm", "linear"), "activations": ("clamp", "hardtanh", "threshold", "relu"),
+    "products": ("convolution", "mm", "linear"),
+    "activations": ("clamp", "hardtanh", "threshold", "relu"),
     "copies, padding": ("copy", "fill", "pad", "cat", "shuffle", "contiguous", "_ApplyBackward", "_Apply"),
-    "resampling": ("grid_sampl", "bmm", "affine"), "Fourier transform": ("fft",), "pooling": ("pool",),
+    "resampling": ("grid_sampl", "bmm", "affine"),
+    "Fourier transform": ("fft",),
+    "pooling": ("pool",),
 }
 
 
@@ -88,9 +91,12 @@ def main() -> None:
                 top.append(peak(dtype))
                 took.append(step_seconds(network, layer, settings, image))
             flop, best, step = work(network, layer), max(top), min(took)
-            print(f"{name} {layer}: {flop / 1e9:.1f} GFLOP in {step * 1e3:.1f} ms = {flop / step / 1e9:.0f} GFLOP/s, "
-                  f"{flop / step / best:.0%} of {best / 1e9:.0f} ({str(dtype)[6:]})\n    "
-                  + shares(network, layer, settings, image), flush=True)
+            print(
+                f"{name} {layer}: {flop / 1e9:.1f} GFLOP in {step * 1e3:.1f} ms = {flop / step / 1e9:.0f} GFLOP/s, "
+                f"{flop / step / best:.0%} of {best / 1e9:.0f} ({str(dtype)[6:]})\n    "
+                + shares(network, layer, settings, image),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -57,18 +57,31 @@ def make_config(folder: Path) -> Path:
     for i in range(IMAGES):
         Image.fromarray(pixels.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(folder / f"images/i{i:03}.png")
     config = folder / "million.yaml"
-    config.write_text(yaml.safe_dump({
-        "name": "million", "store": str(folder / "store"), "images": [str(folder / "images/*.png")],
-        "models": [{"name": f"m{i:02}", "factory": "pieces:deep", "init_seed": i} for i in range(MODELS)],
-        "layers": [str(i) for i in range(LAYERS)], "input_size": 32, "render": {"size": 32},
-    }))
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "name": "million",
+                "store": str(folder / "store"),
+                "images": [str(folder / "images/*.png")],
+                "models": [{"name": f"m{i:02}", "factory": "pieces:deep", "init_seed": i} for i in range(MODELS)],
+                "layers": [str(i) for i in range(LAYERS)],
+                "input_size": 32,
+                "render": {"size": 32},
+            }
+        )
+    )
     return config
 
 
 def apart(what: str, config: Path) -> dict[str, Any]:
     """A measurement in a process of its own, so that the memory is its own."""
-    done = subprocess.run([sys.executable, __file__, "--measure", what, "--config", str(config)], check=True,
-                          capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(HERE)})
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", what, "--config", str(config)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -91,8 +104,11 @@ def measure(what: str, config: str) -> dict[str, Any]:
         with take(store.files, experiment.name):
             units = Run(plan, store, SerialExecutor()).prepare()
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-            "cells": sum(len(unit.cells) for unit in units)}
+    return {
+        "seconds": seconds,
+        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "cells": sum(len(unit.cells) for unit in units),
+    }
 
 
 def fill(config: Path) -> None:
@@ -116,11 +132,21 @@ def fill(config: Path) -> None:
             place = arrays.find(cell.labels)
             for name in names:
                 os.close(os.open(str(arrays._chunk(name, place)), os.O_CREAT | os.O_WRONLY))
-            rows.append({
-                **dict(zip(floats, values.tolist(), strict=True)), "key": cell.key, "experiment": "million",
-                **plan.labels(cell), "finished_at": now, "started_at": now, "pixels_sha256": cell.key * 2,
-                "run_id": "r", "node": "n", "device": "cpu", "layer_kind": "conv",
-            })
+            rows.append(
+                {
+                    **dict(zip(floats, values.tolist(), strict=True)),
+                    "key": cell.key,
+                    "experiment": "million",
+                    **plan.labels(cell),
+                    "finished_at": now,
+                    "started_at": now,
+                    "pixels_sha256": cell.key * 2,
+                    "run_id": "r",
+                    "node": "n",
+                    "device": "cpu",
+                    "layer_kind": "conv",
+                }
+            )
         store.commit(rows)
 
 
@@ -169,8 +195,12 @@ def overhead(cells: int = 4000) -> None:
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         stamps: list[float] = []
         before = time.process_time()
-        run_plan(plan, store, RayExecutor(NullWorker),
-                 [lambda event: stamps.append(time.perf_counter()) if isinstance(event, CellDone) else None])
+        run_plan(
+            plan,
+            store,
+            RayExecutor(NullWorker),
+            [lambda event: stamps.append(time.perf_counter()) if isinstance(event, CellDone) else None],
+        )
         busy = time.process_time() - before
         ray.shutdown()
         rate = (len(stamps) - 1) / (stamps[-1] - stamps[0])
@@ -180,8 +210,11 @@ def overhead(cells: int = 4000) -> None:
         queue, start = Queue(units), time.perf_counter()
         while queue:
             queue.take("m00", Counter({f"m{i:02}": 20 for i in range(50)}), 1000)
-        row(f"queue's time for each of {len(units)} units, 1,000 workers, ms", "",
-            1000 * (time.perf_counter() - start) / len(units))
+        row(
+            f"queue's time for each of {len(units)} units, 1,000 workers, ms",
+            "",
+            1000 * (time.perf_counter() - start) / len(units),
+        )
         row("1,000 actors keep one driver busy if a cell takes less than, s", "", each)
 
 

@@ -50,8 +50,9 @@ def lucent(model: nn.Module, target: Tensor, layer: str, steps: int) -> tuple[np
         return -dot * (dot / z.norm()) ** 0
 
     made: list[np.ndarray] = []
-    seconds = cpu_seconds(lambda: made.extend(render.render_vis(
-        used, objective, thresholds=(steps,), show_image=False, progress=False)))
+    seconds = cpu_seconds(
+        lambda: made.extend(render.render_vis(used, objective, thresholds=(steps,), show_image=False, progress=False))
+    )
     return made[0][0], seconds
 
 
@@ -161,9 +162,11 @@ def main() -> None:
                     found[p].append(result)
     for p, results in found.items():
         ratios = [ratio for ratio, _ in results]
-        print(f"{p}: cells per hour × {geometric_mean(ratios):.1f} (geometric mean), least × {min(ratios):.1f}, "
-              f"quality at least lucent's in {sum(good for _, good in results)} of {len(results)}"
-              + (" (not measured: --quick)" if args.quick else ""))
+        print(
+            f"{p}: cells per hour × {geometric_mean(ratios):.1f} (geometric mean), least × {min(ratios):.1f}, "
+            f"quality at least lucent's in {sum(good for _, good in results)} of {len(results)}"
+            + (" (not measured: --quick)" if args.quick else "")
+        )
     print(f"{time.perf_counter() - start:.0f} s in all")
 
 

@@ -100,13 +100,18 @@ def rescaled(model: nn.Module) -> nn.Module:
 
 
 def unseen(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
-    networks = {"colourfulness": (lite(change=colour_blind), ("_blocks_1", *BLOCKS), ""),
-                "high frequencies": (lite(change=blurred), BLOCKS, "inner."),
-                "contrast ratio": (lite(change=masked), BLOCKS, "inner.")}
+    networks = {
+        "colourfulness": (lite(change=colour_blind), ("_blocks_1", *BLOCKS), ""),
+        "high frequencies": (lite(change=blurred), BLOCKS, "inner."),
+        "contrast ratio": (lite(change=masked), BLOCKS, "inner."),
+    }
     for figure, (network, layers, prefix) in networks.items():
         for layer in layers:
-            found = [_unseen(figure, _cell(network, image, prefix + layer, seed, s))
-                     for image in images.values() for seed in range(seeds)]
+            found = [
+                _unseen(figure, _cell(network, image, prefix + layer, seed, s))
+                for image in images.values()
+                for seed in range(seeds)
+            ]
             print(f"unseen      {figure:<18}{layer:<12}mean {np.mean(found):.4f}, most {np.max(found):.4f}", flush=True)
 
 
@@ -135,14 +140,19 @@ def quality(images: dict[str, Tensor], seeds: int, s: RenderSettings, sheet: str
                 target = forward(image[None])
             old = _cell(network, image, layer, 0, s.with_(compat="v2"))
             new = _cell(network, image, layer, 0, s)
-            before, after = (measure(forward, torch.from_numpy(c.picture).permute(2, 0, 1)[None], target, SIDE)
-                             for c in (old, new))
+            before, after = (
+                measure(forward, torch.from_numpy(c.picture).permute(2, 0, 1)[None], target, SIDE) for c in (old, new)
+            )
             better += bool(after["robust_cosine"] >= before["robust_cosine"])
-            words = [f"{figure[7:]} {float(before[figure]):.2f} → {float(after[figure]):.2f}"
-                     for figure in ("robust_gain", "robust_cosine")]
-            words += [f"{short} {a[figure]:.{digits}f} → {b[figure]:.{digits}f}" for short, figure, digits in
-                      (("hf", "high_frequency_share", 3), ("colour", "colourfulness", 0))
-                      for a, b in [[picture_figures(c.picture) for c in (old, new)]]]
+            words = [
+                f"{figure[7:]} {float(before[figure]):.2f} → {float(after[figure]):.2f}"
+                for figure in ("robust_gain", "robust_cosine")
+            ]
+            words += [
+                f"{short} {a[figure]:.{digits}f} → {b[figure]:.{digits}f}"
+                for short, figure, digits in (("hf", "high_frequency_share", 3), ("colour", "colourfulness", 0))
+                for a, b in [[picture_figures(c.picture) for c in (old, new)]]
+            ]
             print(f"quality     {name:<15}{layer:<12}" + ", ".join(words), flush=True)
             row += [old.picture, new.picture]
         rows.append(np.hstack(row))
@@ -160,8 +170,11 @@ def separation(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None
             within += [_apart(*pair) for group in (a, b) for pair in itertools.combinations(group, 2)]
             between += [_apart(x, y) for x in a for y in b]
         ratios.append(np.mean(between) / np.mean(within))
-        print(f"separation  {layer:<12}seeds {np.mean(within):.1f}, networks {np.mean(between):.1f}, "
-              f"separation {ratios[-1]:.3f}", flush=True)
+        print(
+            f"separation  {layer:<12}seeds {np.mean(within):.1f}, networks {np.mean(between):.1f}, "
+            f"separation {ratios[-1]:.3f}",
+            flush=True,
+        )
     print(f"separation  mean {np.mean(ratios):.3f}, least {min(ratios):.3f}")
 
 
@@ -182,8 +195,12 @@ def levers(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
             ratios.append(float(np.mean(between) / np.mean(within)))
         names = ("robust_gain", "robust_cosine", "high_frequency_share")
         means = [np.mean([f[name] for f in figures]) for name in names]
-        print(f"levers      {words:<38}" + " ".join(f"{r:.3f}" for r in [*ratios, np.mean(ratios)])
-              + f" · {means[0]:.2f} {means[1]:.3f} {means[2]:.3f}", flush=True)
+        print(
+            f"levers      {words:<38}"
+            + " ".join(f"{r:.3f}" for r in [*ratios, np.mean(ratios)])
+            + f" · {means[0]:.2f} {means[1]:.3f} {means[2]:.3f}",
+            flush=True,
+        )
 
 
 def function(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
@@ -191,12 +208,16 @@ def function(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
     for precision in ("float32", "bfloat16"):
         chosen, edited, other = s.with_(precision=precision), [], []
         for image in images.values():
-            a, b, c = (_lab(_cell(n, image, "_blocks_4", seed, chosen)) for n, seed in
-                       ((plain, 0), (equal, 0), (plain, 1)))
+            a, b, c = (
+                _lab(_cell(n, image, "_blocks_4", seed, chosen)) for n, seed in ((plain, 0), (equal, 0), (plain, 1))
+            )
             edited.append(_apart(a, b))
             other.append(_apart(a, c))
-        print(f"function    {precision}: rescaled channels {np.mean(edited):.2f}, another seed {np.mean(other):.2f}, "
-              f"ratio {np.mean(edited) / np.mean(other):.3f}", flush=True)
+        print(
+            f"function    {precision}: rescaled channels {np.mean(edited):.2f}, another seed {np.mean(other):.2f}, "
+            f"ratio {np.mean(edited) / np.mean(other):.3f}",
+            flush=True,
+        )
 
 
 def _cell(network: Network, image: Tensor, layer: str, seed: int, s: RenderSettings) -> Caricature:

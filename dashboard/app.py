@@ -36,7 +36,11 @@ def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", a
     catalog = Catalog(store)
     catalog.notes.read_only = read_only
     app = Dash(
-        "dashboard", title="distcari", update_title="", serve_locally=True, index_string=shell.INDEX,
+        "dashboard",
+        title="distcari",
+        update_title="",
+        serve_locally=True,
+        index_string=shell.INDEX,
         assets_folder=str(Path(__file__).parent / "assets"),
     )
     app.layout = shell.frame(VIEWS)
@@ -55,6 +59,7 @@ def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", a
 
 def _of_one_moment(answer: Callable[..., Any]) -> Callable[..., Any]:
     """A WSGI application of which each answer shows one snapshot of the store, not two."""
+
     def wrapped(environ: Any, start_response: Any) -> Any:
         with one_moment():
             return answer(environ, start_response)
@@ -63,8 +68,14 @@ def _of_one_moment(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def serve(
-    store: Store, host: str = "127.0.0.1", port: int = 8050, *, allow_hosts: Sequence[str] = (),
-    read_only: bool = False, debug: bool = False, open_browser: bool = False,
+    store: Store,
+    host: str = "127.0.0.1",
+    port: int = 8050,
+    *,
+    allow_hosts: Sequence[str] = (),
+    read_only: bool = False,
+    debug: bool = False,
+    open_browser: bool = False,
 ) -> None:
     """Serve a store until interrupted. Raises InputError if the address cannot be used."""
     if error := unusable(host, port):

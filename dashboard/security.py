@@ -36,8 +36,11 @@ def register(app: Dash, host: str = "127.0.0.1", allowed: Sequence[str] = ()) ->
     def known() -> Response | None:
         if not hosts.serves(request.headers.get("Host", "")):
             name = _name(request.headers.get("Host", ""))
-            return line(403, f"This dashboard does not answer under the name {name[:100]!r}. "
-                             "Start it with --allow-host NAME if that is meant.")
+            return line(
+                403,
+                f"This dashboard does not answer under the name {name[:100]!r}. "
+                "Start it with --allow-host NAME if that is meant.",
+            )
         if request.method not in _SAFE and not hosts.may_write(request.headers):
             return line(403, "This comes from a page of another site.")
         return None
@@ -82,11 +85,19 @@ def policy(app: Dash) -> str:
     Styles may be inline: Plotly, Mantine and ag-grid write <style> elements without a nonce.
     """
     scheme = b64encode(hashlib.sha256(shell.SCHEME.encode()).digest()).decode()
-    return "; ".join([
-        "default-src 'none'", f"script-src 'self' {' '.join(app.csp_hashes())} 'sha256-{scheme}'",
-        "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:", "font-src 'self' data:",
-        "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-    ])
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(app.csp_hashes())} 'sha256-{scheme}'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
 
 
 class Hosts:

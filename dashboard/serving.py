@@ -22,7 +22,17 @@ def create(app: Dash, host: str, port: int) -> Any:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     most = MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(100, min(MOST_CONNECTIONS, files - 200))
     return create_server(
-        app.server, host=host, port=port, threads=THREADS, connection_limit=most, channel_timeout=IDLE,
-        cleanup_interval=5, asyncore_use_poll=True, max_request_body_size=MOST_BODY, max_request_header_size=64 << 10,
-        backlog=256, ident=None, clear_untrusted_proxy_headers=True,
+        app.server,
+        host=host,
+        port=port,
+        threads=THREADS,
+        connection_limit=most,
+        channel_timeout=IDLE,
+        cleanup_interval=5,
+        asyncore_use_poll=True,
+        max_request_body_size=MOST_BODY,
+        max_request_header_size=64 << 10,
+        backlog=256,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
     )

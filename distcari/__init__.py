@@ -4,8 +4,12 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"  # the only place; pyproject.toml reads it
-_LAZY = {"caricature": "distcari.render", "difference": "distcari.render", "RenderSettings": "distcari.settings",
-         "open_store": "distcari.store"}
+_LAZY = {
+    "caricature": "distcari.render",
+    "difference": "distcari.render",
+    "RenderSettings": "distcari.settings",
+    "open_store": "distcari.store",
+}
 _EXTRAS = {"open_store": "store"}  # what brings the libraries of a name; the others are in the core
 __all__ = ["RenderSettings", "__version__", "caricature", "difference", "open_store"]
 
@@ -19,5 +23,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if name not in _EXTRAS or (error.name or "").partition(".")[0] == "distcari":
             raise
-        raise ImportError(f"distcari.{name} needs {error.name!r}, which is not installed: "
-                          f"pip install 'distcari[{_EXTRAS[name]}]'", name=error.name) from error
+        raise ImportError(
+            f"distcari.{name} needs {error.name!r}, which is not installed: pip install 'distcari[{_EXTRAS[name]}]'",
+            name=error.name,
+        ) from error

@@ -58,5 +58,8 @@ def is_full(error: BaseException) -> bool:
 def needs(extra: str, *modules: str) -> None:
     """Raise InputError unless these modules are installed, which come with an extra of the package; loads none."""
     if missing := [name for name in modules if find_spec(name) is None]:
-        raise InputError(f"package {missing[0]}", f"is not installed; it comes with the extra `{extra}`",
-                         f"pip install 'distcari[{extra}]'")
+        raise InputError(
+            f"package {missing[0]}",
+            f"is not installed; it comes with the extra `{extra}`",
+            f"pip install 'distcari[{extra}]'",
+        )

@@ -25,21 +25,28 @@ FIGURES: dict[str, Figure] = {
     "mean_r": Figure("0 … 1", "mean of the red channel", "sRGB values", "colour"),
     "mean_g": Figure("0 … 1", "mean of the green channel", "sRGB values", "colour"),
     "mean_b": Figure("0 … 1", "mean of the blue channel", "sRGB values", "colour"),
-    "colourfulness": Figure("0 = grey, > 80 vivid", "spread and strength of opponent colours",
-                            "Hasler & Süsstrunk 2003", "colour"),
-    "hue_spread": Figure("0 … 1", "circular variance of CIELAB hue, weighted by chroma", "Mardia & Jupp 2000",
-                         "colour"),
-    "colour_uniformity": Figure("0 … 1", "1 / (1 + d / 10), d the mean ΔE76 from the mean CIELAB colour", "distcari",
-                                "colour"),
+    "colourfulness": Figure(
+        "0 = grey, > 80 vivid", "spread and strength of opponent colours", "Hasler & Süsstrunk 2003", "colour"
+    ),
+    "hue_spread": Figure(
+        "0 … 1", "circular variance of CIELAB hue, weighted by chroma", "Mardia & Jupp 2000", "colour"
+    ),
+    "colour_uniformity": Figure(
+        "0 … 1", "1 / (1 + d / 10), d the mean ΔE76 from the mean CIELAB colour", "distcari", "colour"
+    ),
     "spectral_slope": Figure("", "slope of log power over log frequency, grey picture", "Field 1987", "texture"),
     "peak_frequency": Figure("cycles/pixel", "where frequency × radial power, grey, is largest", "distcari", "texture"),
-    "orientation_entropy": Figure("0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari",
-                                  "texture"),
-    "high_frequency_share": Figure("0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari",
-                                   "texture"),
+    "orientation_entropy": Figure(
+        "0 … 1", "entropy of gradient orientation, weighted by magnitude", "distcari", "texture"
+    ),
+    "high_frequency_share": Figure(
+        "0 … 1", "share of the grey picture's power above 0.25 cycles/pixel", "distcari", "texture"
+    ),
     "small_circles": Figure(
-        "0 … 1", "share of the picture under round patterns with a radius of 1.8 to 7 % of its side, each weighted by "
-        "its roundness squared: blobs of the Laplacian over scales, with isotropic Hessian", "after Lindeberg 1998",
+        "0 … 1",
+        "share of the picture under round patterns with a radius of 1.8 to 7 % of its side, each weighted by "
+        "its roundness squared: blobs of the Laplacian over scales, with isotropic Hessian",
+        "after Lindeberg 1998",
         "texture",
     ),
 }
@@ -48,8 +55,11 @@ FIGURES: dict[str, Figure] = {
 def picture_figures(picture: NDArray[np.floating]) -> dict[str, float]:
     """All figures of a picture, float (y, x, 3) in [0, 1], by the names in FIGURES; finite even if constant."""
     values = np.clip(picture.astype(np.float32), 0, 1)
-    return {**_colour(values), **_texture(values.mean(axis=-1, dtype=np.float64)),
-            "small_circles": small_circles(values)}
+    return {
+        **_colour(values),
+        **_texture(values.mean(axis=-1, dtype=np.float64)),
+        "small_circles": small_circles(values),
+    }
 
 
 def radial_spectrum(picture: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -77,7 +87,9 @@ def _colour(rgb: NDArray[np.float32]) -> dict[str, float]:
     chroma = np.sqrt(lab[1] ** 2 + lab[2] ** 2)
     distance = np.sqrt(((lab - lab.mean(axis=1, keepdims=True)) ** 2).sum(axis=0)).mean()
     return {
-        "mean_r": float(r.mean()), "mean_g": float(g.mean()), "mean_b": float(b.mean()),
+        "mean_r": float(r.mean()),
+        "mean_g": float(g.mean()),
+        "mean_b": float(b.mean()),
         "colourfulness": float(spread + 0.3 * strength),
         "hue_spread": 0.0 if chroma.mean() < 1e-6 else float(1 - np.hypot(*lab[1:].sum(axis=1)) / chroma.sum()),
         "colour_uniformity": float(1 / (1 + distance / 10)),
@@ -180,8 +192,9 @@ def _roundness(picture: NDArray[np.float32], radius: float) -> NDArray[np.float6
     """How like the centre of a disc each pixel of (channel, y, x) is: (y, x), 0 … 1; 0 at the border."""
     sigma = float(radius / np.sqrt(2))  # where a disc's Laplacian peaks
     height, width = picture.shape[1:]
-    xx, yy, xy = (_along(picture, _gaussian(height, sigma, y), _gaussian(width, sigma, x))
-                  for y, x in ((0, 2), (2, 0), (1, 1)))
+    xx, yy, xy = (
+        _along(picture, _gaussian(height, sigma, y), _gaussian(width, sigma, x)) for y, x in ((0, 2), (2, 0), (1, 1))
+    )
     laplacian, determinant = ((xx + yy) ** 2).sum(axis=0), (xx * yy - xy**2).sum(axis=0)
     wide = _gaussian(height, 1.6 * sigma, 0), _gaussian(width, 1.6 * sigma, 0)
     centred = picture - picture.mean(axis=(1, 2), keepdims=True)  # so that the variance loses no digits

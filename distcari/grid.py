@@ -176,8 +176,10 @@ class Grid:
         names = [axis.name for axis in self.axes]
         model_at, layer_at = names.index("model"), names.index("layer")
         head = digest(self.experiment, self.settings_hash).encode()
-        parts = [[(label, f"\0{label_text(label)}\0{content}".encode()) for label, content in axis.digests.items()]
-                 for axis in self.axes]
+        parts = [
+            [(label, f"\0{label_text(label)}\0{content}".encode()) for label, content in axis.digests.items()]
+            for axis in self.axes
+        ]
         for combination in product(*parts):
             labels = tuple(label for label, _ in combination)
             layers = self.layers_of.get(str(labels[model_at]))
@@ -203,8 +205,12 @@ class Grid:
                 together = (*together, shards[labels[image_at]], *others)
             groups.setdefault(together, []).append(cell)
         return [
-            WorkUnit(str(group[0]), str(group[1]), tuple(groups[group][start : start + size]),
-                     group if shards is not None else None)
+            WorkUnit(
+                str(group[0]),
+                str(group[1]),
+                tuple(groups[group][start : start + size]),
+                group if shards is not None else None,
+            )
             for group in sorted(groups, key=lambda group: [at[label] for at, label in zip(order, group)])  # noqa: B905
             for size in [batch if shards is None else len(groups[group])]
             for start in range(0, len(groups[group]), size)

@@ -36,8 +36,11 @@ class RenderSettings:
     size: int = setting(224, "Side of the picture in pixels; one for all cells.", sweep=False, ge=32, le=1024)
     steps: int = setting(64, "Optimisation steps.", ge=1, le=100_000)
     cossim_pow: float = setting(
-        1.2, "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
-        "to the input, 0 is the plain dot product.", ge=0, le=10,
+        1.2,
+        "Power of the cosine factor in dot · max(cos, 0.1)^cossim_pow (lucid #116, #121): higher stays closer "
+        "to the input, 0 is the plain dot product.",
+        ge=0,
+        le=10,
     )
     learning_rate: float = setting(0.15, "The optimiser's peak learning rate on the Fourier spectrum.", gt=0, le=10)
     schedule: Literal["cosine", "constant"] = setting(
@@ -47,39 +50,51 @@ class RenderSettings:
     scale: float = setting(0.025, "Random views: zoom up to ± this share.", ge=0, lt=1)
     shift: float = setting(0.0225, "Random views: shift up to ± this share of half the side.", ge=0, lt=1)
     views: Literal["picture", "both"] = setting(
-        "picture", "Which side is seen through the random view: only the picture, or the input image as well "
-        "(Lucid's notebook)."
+        "picture",
+        "Which side is seen through the random view: only the picture, or the input image as well (Lucid's notebook).",
     )
     plateau: float = setting(
-        0.0, "Stop a cell when the mean gain of its last 16 steps is less than this share above that of the 16 before; "
-        "0 is never. Cells then differ in their steps, which confounds comparing them.", ge=0, lt=1,
+        0.0,
+        "Stop a cell when the mean gain of its last 16 steps is less than this share above that of the 16 before; "
+        "0 is never. Cells then differ in their steps, which confounds comparing them.",
+        ge=0,
+        lt=1,
     )
     damping: float = setting(
-        0.8, "How firmly what the network hardly responds to (a colour, a frequency, a place) stays at the neutral "
+        0.8,
+        "How firmly what the network hardly responds to (a colour, a frequency, a place) stays at the neutral "
         "grey: its steps are divided by sqrt(v) + damping · rms(v). 0 is plain Adam, which draws what no network sees.",
-        ge=0, le=100,
+        ge=0,
+        le=100,
     )
     coarse: float = setting(
-        0.3, "Coarse to fine: the share of the steps in which finer and finer patterns come in, so that they find "
-        "their places in the coarse ones and less of a picture is its seed's alone; 0 lets all in at once.", ge=0, le=1,
+        0.3,
+        "Coarse to fine: the share of the steps in which finer and finer patterns come in, so that they find "
+        "their places in the coarse ones and less of a picture is its seed's alone; 0 lets all in at once.",
+        ge=0,
+        le=1,
     )
     metric: Literal["plain", "standardised"] = setting(
-        "standardised", "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
+        "standardised",
+        "What activations are measured in, for the optimisation and for gain, cosine and match alike: "
         "`plain`, as they are; `standardised`, each channel from its mean in units of its spread over a fixed, "
-        "shipped set of photographs, so that a channel's scale, which a network's function leaves open, does not count."
+        "shipped set of photographs, so that a channel's scale, which a function leaves open, does not count.",
     )
     tokens: Literal["patch", "all", "class"] = setting(
         "patch", "Which tokens of a transformer's layer count: those of the picture's patches, all, or the class token."
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
-        "else float32. Name one where pictures from different kinds of machines are to be compared."
+        "auto",
+        "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
+        "else float32. Name one where pictures from different kinds of machines are to be compared.",
     )
     compat: Literal["none", "lucent", "v2"] = setting(
-        "none", "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
+        "none",
+        "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
         "learning rate, ImageNet normalisation and plain dot product. `v2` reproduces the pictures of distcari's "
         "version 2: no damping, no waking, plain metric, all tokens, and its defaults for what is left at today's "
-        "default; one for all cells.", sweep=False,
+        "default; one for all cells.",
+        sweep=False,
     )
 
     def __post_init__(self) -> None:

@@ -19,16 +19,23 @@ import pandas as pd
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-PAIR = "exp=demo&" + "&".join(f"{slot}.{at}" for slot, model in (("a", "lite0"), ("b", "lite1")) for at in (
-    "experiment=demo", f"model={model}", "image=chelsea", "layer=_blocks_10", "seed=0"))
+PAIR = "exp=demo&" + "&".join(
+    f"{slot}.{at}"
+    for slot, model in (("a", "lite0"), ("b", "lite1"))
+    for at in ("experiment=demo", f"model={model}", "image=chelsea", "layer=_blocks_10", "seed=0")
+)
 # name: (query string, width, height, scheme)
 VIEWS = {
     "compare": ("?exp=demo&rows=model&cols=layer&at.image=chelsea", 1280, 700, "light"),
     "compare-images": ("?exp=demo&rows=image&cols=layer&at.model=lite1&sort_rows=-gain", 1280, 940, "dark"),
     "side": (f"?view=side&{PAIR}", 1280, 900, "light"),
     "side-difference": (f"?view=side&{PAIR}&side.mode=difference&side.scale=fit", 1280, 900, "dark"),
-    "explore": ("?view=explore&exp=demo&explore.kind=violin&explore.x=model&explore.y=colour_uniformity", 1280, 760,
-                "light"),
+    "explore": (
+        "?view=explore&exp=demo&explore.kind=violin&explore.x=model&explore.y=colour_uniformity",
+        1280,
+        760,
+        "light",
+    ),
     "distances": ("?view=explore&exp=demo&explore.kind=matrix", 1280, 760, "light"),
     "table": ("?view=table&exp=demo&table.sort=-robust_gain", 1280, 640, "light"),
     "cell": ("?view=cell&cell={cell}", 1280, 1000, "light"),
@@ -100,8 +107,11 @@ def note(browser: Browser, address: str) -> None:
 
 def photograph(browser: Browser, address: str, out: str, width: int, height: int, scheme: str) -> None:
     """One view, once all its pictures and plots are drawn."""
-    context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=1.25,
-                                  color_scheme="dark" if scheme == "dark" else "light")
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        device_scale_factor=1.25,
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
     page = context.new_page()
     page.goto(address)
     page.wait_for_load_state("networkidle")

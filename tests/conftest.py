@@ -28,8 +28,9 @@ def work(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def s3():
     """A running S3 server with an empty bucket."""
-    with subprocess.Popen([sys.executable, str(HERE / "s3_server.py"), "1"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "s3_server.py"), "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         ports = json.loads(server.stdout.readline())
         found = S3(ports["steady"], ports["flaky"], itertools.count())
         found.ask("PUT", "bucket")

@@ -16,8 +16,16 @@ from distcari.store.schema import COLUMNS, INDEX
 
 SIDE = 128
 Y, X = np.mgrid[:SIDE, :SIDE]
-SHARES = ("hue_spread", "colour_uniformity", "orientation_entropy", "high_frequency_share", "small_circles", "mean_r",
-          "mean_g", "mean_b")
+SHARES = (
+    "hue_spread",
+    "colour_uniformity",
+    "orientation_entropy",
+    "high_frequency_share",
+    "small_circles",
+    "mean_r",
+    "mean_g",
+    "mean_b",
+)
 
 
 def grey(values):
@@ -49,9 +57,15 @@ def shape(inside):
 
 
 WITHOUT = {
-    "constant": np.full((SIDE, SIDE, 3), 0.5), "gradient": grey(X / SIDE), "edge": grey(X > 50),
-    "white noise": noise(0), "pink noise": noise(-1), "noise of photographs": noise(-2), "brown noise": noise(-3),
-    "large disc": shape(draw.disk((60, 60), 40, shape=(SIDE, SIDE))), "square": shape(np.s_[20:110, 30:100]),
+    "constant": np.full((SIDE, SIDE, 3), 0.5),
+    "gradient": grey(X / SIDE),
+    "edge": grey(X > 50),
+    "white noise": noise(0),
+    "pink noise": noise(-1),
+    "noise of photographs": noise(-2),
+    "brown noise": noise(-3),
+    "large disc": shape(draw.disk((60, 60), 40, shape=(SIDE, SIDE))),
+    "square": shape(np.s_[20:110, 30:100]),
     "triangle": shape(draw.polygon([10, 120, 90], [20, 40, 118])),
 }
 
@@ -65,8 +79,13 @@ def test_small_circles_separates_discs_from_everything_else(name):
 
 @pytest.mark.parametrize("stripes", [grey(0.5 + 0.4 * np.sin(X / 2)), grey((X + Y) // 6 % 2)])
 def test_stripes_are_no_circles_and_hide_some_of_them(stripes):
-    assert small_circles(stripes) == 0 < 0.001 < small_circles(with_discs(stripes)) < small_circles(with_discs(
-        WITHOUT["constant"]))
+    assert (
+        small_circles(stripes)
+        == 0
+        < 0.001
+        < small_circles(with_discs(stripes))
+        < small_circles(with_discs(WITHOUT["constant"]))
+    )
 
 
 def test_small_circles_grows_with_their_number_and_does_not_ask_for_contrast_or_size():
@@ -118,8 +137,13 @@ def test_vivid_photographs_rank_above_grey_ones():
     assert picture_figures(photo)["colourfulness"] > 2 * picture_figures(0.5 + (photo - 0.5) * 0.3)["colourfulness"]
 
 
-@given(hnp.arrays(np.float32, st.tuples(st.integers(8, 40), st.integers(8, 40), st.just(3)),
-                  elements=st.floats(-0.5, 1.5, width=32)))
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(8, 40), st.integers(8, 40), st.just(3)),
+        elements=st.floats(-0.5, 1.5, width=32),
+    )
+)
 @settings(max_examples=40, deadline=None)
 def test_every_picture_has_every_figure_finite_and_in_range(picture):
     found = picture_figures(picture)
@@ -142,8 +166,13 @@ def test_parts_written_before_a_figure_existed_read_as_null(tmp_path):
         store.commit([row | {"key": key, "small_circles": circles}])
     old = INDEX.remove(INDEX.get_field_index("small_circles"))
     for key, name in (("a", "part-20200101T000000000000-old"), ("c", "part-20990101T000000000000-old")):
-        table = store.index.table().slice(0, 1).drop_columns("small_circles").set_column(
-            0, old.field("key"), [[key]]).cast(old)
+        table = (
+            store.index.table()
+            .slice(0, 1)
+            .drop_columns("small_circles")
+            .set_column(0, old.field("key"), [[key]])
+            .cast(old)
+        )
         pq.write_table(table, tmp_path / f"s/index/{name}.parquet")
     for frame in (store.table(), pd.read_parquet(tmp_path / "s/index", schema=INDEX)):
         found = frame.set_index("key")["small_circles"]

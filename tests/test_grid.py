@@ -51,5 +51,7 @@ def test_a_layer_that_a_model_lacks_is_not_planned():
 
 def test_select_takes_labels_of_any_axis():
     g = grid(["m", "n"], ["i", "j"], ["x"], [0, 1])
-    assert {c.labels for c in select(g.cells(), g.axes, {"model": ["n"], "seed": ["1"]})} == \
-        {("n", "i", "x", 1), ("n", "j", "x", 1)}
+    assert {c.labels for c in select(g.cells(), g.axes, {"model": ["n"], "seed": ["1"]})} == {
+        ("n", "i", "x", 1),
+        ("n", "j", "x", 1),
+    }

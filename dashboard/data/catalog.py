@@ -158,8 +158,13 @@ class Catalog:
         return slot.status, slot.reason
 
     def grid(
-        self, experiments: Sequence[str], rows: str, cols: str, at: Labels,
-        row_labels: Sequence[str] | None = None, col_labels: Sequence[str] | None = None,
+        self,
+        experiments: Sequence[str],
+        rows: str,
+        cols: str,
+        at: Labels,
+        row_labels: Sequence[str] | None = None,
+        col_labels: Sequence[str] | None = None,
     ) -> Facets:
         """Slots over two axes, the others held at `at` (missing: the first label); of all labels, or of some."""
         at = {**{axis: next(iter(self.labels(experiments, axis)), "") for axis in self.axes(experiments)}, **at}

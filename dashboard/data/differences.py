@@ -11,18 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS = {  # kind: (name for people, unit)
-    "delta_e": ("ΔE2000", "ΔE"), "absolute": ("absolute", "of full range"),
+    "delta_e": ("ΔE2000", "ΔE"),
+    "absolute": ("absolute", "of full range"),
     "signed": ("signed", "of full range"),
 }
 CHANNELS = ("all", "red", "green", "blue")
 STEPS: dict[str, tuple[float, ...]] = {
-    "delta_e": (5, 10, 20, 40, 80), "absolute": (0.05, 0.1, 0.25, 0.5, 1), "signed": (0.05, 0.1, 0.25, 0.5, 1),
+    "delta_e": (5, 10, 20, 40, 80),
+    "absolute": (0.05, 0.1, 0.25, 0.5, 1),
+    "signed": (0.05, 0.1, 0.25, 0.5, 1),
 }
 USUAL = {"delta_e": 40.0, "absolute": 0.5, "signed": 0.5}
 # Colours at equal steps. Inferno (matplotlib, CC0) is even in lightness, so it reads without colour vision; RdBu is
 # ColorBrewer's.
 _INFERNO = (
-    "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4",
+    "#000004",
+    "#1b0c41",
+    "#4a0c6b",
+    "#781c6d",
+    "#a52c60",
+    "#cf4446",
+    "#ed6925",
+    "#fb9b06",
+    "#f7d13d",
+    "#fcffa4",
 )
 _RED_BLUE = ("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")
 

@@ -52,8 +52,16 @@ class Matrix:
         flat = squareform(self.mean, checks=False)
         at = leaves_list(optimal_leaf_ordering(linkage(flat, "average"), flat))
         models = tuple(self.models[i] for i in at)
-        return Matrix(models, self.mean[np.ix_(at, at)], self.places, self.axes, self.each[:, at][:, :, at], self.rows,
-                      self.total, self.models_left_out)
+        return Matrix(
+            models,
+            self.mean[np.ix_(at, at)],
+            self.places,
+            self.axes,
+            self.each[:, at][:, :, at],
+            self.rows,
+            self.total,
+            self.models_left_out,
+        )
 
 
 class Distances:
@@ -119,8 +127,11 @@ class Distances:
     def _compute(
         self, frame: pd.DataFrame, axes: tuple[str, ...], left_out: int, comparisons: int, pictures: int
     ) -> Matrix:
-        models = tuple(m for m in self.catalog.labels(list(frame["experiment"].unique()), "model")
-                       if m in set(frame["model"].unique()))
+        models = tuple(
+            m
+            for m in self.catalog.labels(list(frame["experiment"].unique()), "model")
+            if m in set(frame["model"].unique())
+        )
         sizes = frame.groupby(list(axes), sort=False, observed=True, dropna=False).size()
         shared = sizes[sizes > 1].index
         pairs = max(1, len(models) * (len(models) - 1) // 2)
@@ -130,8 +141,11 @@ class Distances:
         rows = self._rows(frame, axes, set(chosen))
         each = np.full((len(chosen), len(models), len(models)), np.nan)
         for p, place in enumerate(chosen):
-            small = {i: lab for i, m in enumerate(models) if (m, place) in rows
-                     and (lab := self._lab(rows[m, place])) is not None}
+            small = {
+                i: lab
+                for i, m in enumerate(models)
+                if (m, place) in rows and (lab := self._lab(rows[m, place])) is not None
+            }
             _between(each[p], small)
         known = ~np.isnan(each)
         counts = known.sum(axis=0)
@@ -145,8 +159,9 @@ class Distances:
         places = [_place(labels) for labels in zip(*(frame[axis] for axis in axes), strict=True)]
         at = [i for i, place in enumerate(places) if place in chosen]
         records = frame.iloc[at].to_dict("records")
-        return {(str(r["model"]), places[i]): {str(k): v for k, v in r.items()}
-                for i, r in zip(at, records, strict=True)}
+        return {
+            (str(r["model"]), places[i]): {str(k): v for k, v in r.items()} for i, r in zip(at, records, strict=True)
+        }
 
     def _lab(self, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
         """A picture in CIELAB, (64, 64, 3) at most; None if it cannot be read now."""

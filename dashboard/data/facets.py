@@ -59,8 +59,13 @@ class Facets:
 
 
 def facets(
-    now: Snapshot, experiments: Sequence[str], rows: str, cols: str, at: Labels,
-    row_labels: Sequence[str], col_labels: Sequence[str],
+    now: Snapshot,
+    experiments: Sequence[str],
+    rows: str,
+    cols: str,
+    at: Labels,
+    row_labels: Sequence[str],
+    col_labels: Sequence[str],
 ) -> Facets:
     """The slots at these row and column labels, every other axis held at `at`; Python touches only the slots shown."""
     across = "experiment" in (rows, cols)
@@ -75,7 +80,8 @@ def facets(
             name = labels.get("experiment", wanted[0]) if across else wanted[0]
             places = found.get(name)
             line.append(
-                places.slot(labels) if places is not None
+                places.slot(labels)
+                if places is not None
                 else Slot(name, labels, "not planned", f"There is no experiment {name}.")
             )
         lines.append(tuple(line))

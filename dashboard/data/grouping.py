@@ -125,10 +125,17 @@ def summaries(
         v = v[np.isfinite(v)]
         nan = float("nan")
         low, median, high = np.percentile(v, [0, 50, 100]) if v.size else (nan, nan, nan)
-        found.append(Summary(
-            int(v.size), int(lost[i]), float(v.mean()) if v.size else nan, float(v.std(ddof=1)) if v.size > 1 else nan,
-            float(median), float(low), float(high),
-        ))
+        found.append(
+            Summary(
+                int(v.size),
+                int(lost[i]),
+                float(v.mean()) if v.size else nan,
+                float(v.std(ddof=1)) if v.size > 1 else nan,
+                float(median),
+                float(low),
+                float(high),
+            )
+        )
     return found
 
 

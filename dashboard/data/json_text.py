@@ -14,8 +14,11 @@ def parsed(content: str | bytes) -> Any:
         return None
     level, depth = [found], 0
     while level:
-        level = [child for part in level for child in
-                 (part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())]
+        level = [
+            child
+            for part in level
+            for child in (part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
+        ]
         depth += 1
         if depth > DEEPEST:
             return None

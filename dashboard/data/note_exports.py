@@ -24,8 +24,11 @@ def view_title(url: str) -> str:
         slots = (" ".join(v for k, v in s.items() if k not in ("experiment", "seed")) for s in state.slots)
         parts.append(" | ".join(slots))
     parts += [state.cell[:8] if state.view == "cell" else ""]
-    parts += [f"{columns.title(name.partition('.')[2])} {value}" for name, value in state.extra.items()
-             if name.startswith(f"{state.view}.") and len(value) <= 40]
+    parts += [
+        f"{columns.title(name.partition('.')[2])} {value}"
+        for name, value in state.extra.items()
+        if name.startswith(f"{state.view}.") and len(value) <= 40
+    ]
     return " · ".join(part for part in parts if part)
 
 

@@ -99,8 +99,9 @@ class Notes:
     def edit(self, id_: str, text: str) -> None:
         """Put another text in a note's place. Raises NoteRefused, also if the note is gone."""
         wanted = _checked(text)
-        self._change(lambda lines: self._each(
-            lines, id_, lambda note: [_line(replace(note, text=wanted, edited=_now()))]))
+        self._change(
+            lambda lines: self._each(lines, id_, lambda note: [_line(replace(note, text=wanted, edited=_now()))])
+        )
 
     def remove(self, id_: str) -> None:
         """Take a note away. Raises NoteRefused, also if it is gone already."""

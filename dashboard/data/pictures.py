@@ -63,7 +63,8 @@ def stored(catalog: Catalog, row: Row) -> NDArray[Any]:
     pixels = array(catalog, row, "caricature")
     if pixels_sha256(pixels) != row["pixels_sha256"]:
         raise ChangedPicture(
-            "This picture is being computed anew, or is damaged: its pixels are not those of the index.")
+            "This picture is being computed anew, or is damaged: its pixels are not those of the index."
+        )
     return pixels
 
 
@@ -100,8 +101,14 @@ def input_pixels(info: ExperimentInfo, image: str) -> NDArray[np.uint8]:
     if pixels is not None:
         return pixels
     grey = Image.new("RGB", (224, 224), (128, 128, 128))
-    ImageDraw.Draw(grey).multiline_text((112, 112), "input not kept:\nadopt again\nwith --inputs", (255, 255, 255),
-                                        ImageFont.load_default(18), anchor="mm", align="center")
+    ImageDraw.Draw(grey).multiline_text(
+        (112, 112),
+        "input not kept:\nadopt again\nwith --inputs",
+        (255, 255, 255),
+        ImageFont.load_default(18),
+        anchor="mm",
+        align="center",
+    )
     return np.asarray(grey)
 
 

@@ -105,14 +105,19 @@ class Reader:
         """What was there and is not any more: the whole store, or its index. Not "pending": nobody works on it."""
         if self.infos and not self._is_there("arrays.zarr/zarr.json"):
             self.infos, self.infos_read = {}, float("-inf")  # read anew when it is back
-            return Problem("The store is not there any more", f"{self.store.url} was moved, emptied, or is not "
-                           "mounted. This page goes on by itself when it is back.")
+            return Problem(
+                "The store is not there any more",
+                f"{self.store.url} was moved, emptied, or is not mounted. This page goes on by itself when it is back.",
+            )
         self.had_rows |= bool(self.index.tables)
         expected = self.had_rows or any(note.done for note in self.notes.values())
         if expected and not self.index.tables and not any(map(is_live, self.notes.values())):
-            return Problem("The store's index is not there", f"Cells were finished in {self.store.url}, but index/ has "
-                           "no parts: it was moved or emptied. Put it back; or submit the config again, which computes "
-                           "what the index does not name.")
+            return Problem(
+                "The store's index is not there",
+                f"Cells were finished in {self.store.url}, but index/ has "
+                "no parts: it was moved or emptied. Put it back; or submit the config again, which computes "
+                "what the index does not name.",
+            )
         return None
 
     def _is_there(self, path: str) -> bool:
@@ -158,8 +163,10 @@ class Reader:
             if not set(frame[column].unique()) <= (set(self.infos) if column == "experiment" else known):
                 return True
         swept = [(info, axis) for info in self.infos.values() for axis in info.axes if axis not in BASE_AXES]
-        return any(not set(frame.loc[frame["experiment"] == info.name, axis].unique()) <= set(info.labels[axis])
-                   for info, axis in swept)
+        return any(
+            not set(frame.loc[frame["experiment"] == info.name, axis].unique()) <= set(info.labels[axis])
+            for info, axis in swept
+        )
 
     def _read_info(self, name: str) -> ExperimentInfo | None:
         """None for a group that has no description yet: its run is just beginning."""
@@ -177,6 +184,7 @@ def _facts(infos: Iterable[ExperimentInfo]) -> list[Any]:
 
 def _empty(url: str) -> Problem:
     return Problem(
-        "Nothing here yet", f"The store {url} has no experiment. This page starts to work by itself when one begins.",
+        "Nothing here yet",
+        f"The store {url} has no experiment. This page starts to work by itself when one begins.",
         ("distcari demo", "distcari submit CONFIG"),
     )

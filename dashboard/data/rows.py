@@ -26,8 +26,11 @@ from distcari.store.schema import COLUMNS
 DATES = ("started_at", "finished_at")
 CHUNK = 5000  # rows of CSV made at a time
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "equals": lambda a, b: a == b, "notEqual": lambda a, b: a != b, "lessThan": lambda a, b: a < b,
-    "lessThanOrEqual": lambda a, b: a <= b, "greaterThan": lambda a, b: a > b,
+    "equals": lambda a, b: a == b,
+    "notEqual": lambda a, b: a != b,
+    "lessThan": lambda a, b: a < b,
+    "lessThanOrEqual": lambda a, b: a <= b,
+    "greaterThan": lambda a, b: a > b,
     "greaterThanOrEqual": lambda a, b: a >= b,
 }
 
@@ -123,8 +126,11 @@ def _text(values: pd.Series, kind: str, wanted: str) -> NDArray[np.bool_] | None
     codes, found = pd.factorize(values)
     low = wanted.lower()
     test: dict[str, Callable[[str], bool]] = {
-        "contains": lambda v: low in v, "notContains": lambda v: low not in v, "equals": lambda v: v == low,
-        "notEqual": lambda v: v != low, "startsWith": lambda v: v.startswith(low),
+        "contains": lambda v: low in v,
+        "notContains": lambda v: low not in v,
+        "equals": lambda v: v == low,
+        "notEqual": lambda v: v != low,
+        "startsWith": lambda v: v.startswith(low),
         "endsWith": lambda v: v.endswith(low),
     }
     if kind not in test:

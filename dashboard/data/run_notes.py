@@ -8,13 +8,14 @@ from distcari.store.runs import RunNote
 FRESH = 180.0  # seconds after which the note of a running run, rewritten every few seconds, no longer counts
 Meaning = Literal["running", "finished", "interrupted", "stopped", "crashed", "silent"]
 SUMMARIES: dict[Meaning, str] = {
-    "running": "at work", "finished": "finished",
+    "running": "at work",
+    "finished": "finished",
     "interrupted": "It was interrupted; nothing done is lost. The command goes on where it stopped.",
     "stopped": "It stopped because the store could not be written (full, or no right). Mend that; the command goes on.",
     "crashed": "It ended without a word: killed, or its machine went down. Nothing committed is lost; the command "
-               "goes on where it stopped.",
+    "goes on where it stopped.",
     "silent": "It says that it is running, but has said nothing for {silent}. If its machine is gone, the command goes "
-              "on where it stopped; if not, it will refuse to start a second time.",
+    "on where it stopped; if not, it will refuse to start a second time.",
 }
 
 

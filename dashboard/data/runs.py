@@ -16,7 +16,7 @@ def chosen(catalog: Catalog, state: State) -> tuple[RunNote | None, list[RunNote
     runs = list(catalog.runs())
     if state.experiments:
         runs = [run for run in runs if run.experiment in state.experiments]
-    runs.sort(key=lambda run: (run.started_at or datetime.min.replace(tzinfo=UTC)), reverse=True)
+    runs.sort(key=lambda run: run.started_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     named = next((run for run in runs if run.run_id == state.own("id")), None)
     live = next((run for run in runs if is_live(run)), None)
     return named or live or next(iter(runs), None), runs

@@ -82,7 +82,8 @@ def parse(search: object) -> State:
         cell=given["cell"] if _KEY.fullmatch(given.get("cell", "")) else "",
         slots=slots,
         extra={
-            name: value for name, value in given.items()
+            name: value
+            for name, value in given.items()
             if name.partition(".")[0] in VIEWS and _NAME.fullmatch(name.partition(".")[2])
         },
     )

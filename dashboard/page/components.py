@@ -16,8 +16,13 @@ from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.state import Labels, State
 from distcari.store.schema import SETTINGS
 
-KEYS = {"layer": ("ArrowLeft", "ArrowRight"), "image": ("ArrowUp", "ArrowDown"), "model": ("M", "m"),
-        "seed": (",", "."), **dict.fromkeys(SETTINGS, ("[", "]"))}
+KEYS = {
+    "layer": ("ArrowLeft", "ArrowRight"),
+    "image": ("ArrowUp", "ArrowDown"),
+    "model": ("M", "m"),
+    "seed": (",", "."),
+    **dict.fromkeys(SETTINGS, ("[", "]")),
+}
 HOVER = ("gain", "cosine", "robust_gain", "robust_cosine", "colour_uniformity", "colourfulness", "spectral_slope")
 
 
@@ -42,8 +47,10 @@ def alt(row: Mapping[str, Any], labels: Labels | None = None) -> str:
     at = {str(k): v for k, v in (labels or row).items()}
     more = [f"{axis} {at[axis]}" for axis in (labels or {}) if axis not in ("model", "layer", "image", "experiment")]
     more = more or [f"seed {at['seed']}"] * ("seed" in at)
-    return f"{at.get('model')} at {at.get('layer')} seeing {at.get('image')}, {', '.join(more)}: " \
+    return (
+        f"{at.get('model')} at {at.get('layer')} seeing {at.get('image')}, {', '.join(more)}: "
         f"gain {columns.number(row.get('gain'))}"
+    )
 
 
 def picture(row: Mapping[str, Any], size: int = 224, labels: Labels | None = None, **props: Any) -> dmc.Image:
@@ -64,10 +71,12 @@ def tile(slot: Slot, state: State, size: int = 224, label: str = "", pickable: b
         kind = f"tile empty {slot.status.replace(' ', '-')}"
     else:
         data |= {
-            "data-src": picture_url(slot.row, size), "data-alt": alt(slot.row, slot.labels),
+            "data-src": picture_url(slot.row, size),
+            "data-alt": alt(slot.row, slot.labels),
             "data-href": State("cell", experiments=state.experiments, cell=slot.key).search(),
-            "data-figures": "|".join(f"{columns.title(name)}={columns.number(slot.row.get(name))}"
-                                     for name in _hovered(slot.row)),
+            "data-figures": "|".join(
+                f"{columns.title(name)}={columns.number(slot.row.get(name))}" for name in _hovered(slot.row)
+            ),
         }
         kind = "tile done pickable" if pickable else "tile done"
         data |= {"data-label": columns.number(slot.row.get(label))} if label else {}
@@ -91,9 +100,19 @@ def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:
 def choice(name: str, title: str, data: list[dict[str, str]], value: str | None, none: str = "") -> dmc.Select:
     """A small select that is a parameter of the URL by itself; with `none`, it can be empty and then says that."""
     return dmc.Select(
-        id=param(name), data=data, value=value, size="xs", label=title, placeholder=none or None, clearable=bool(none),
-        allowDeselect=bool(none), searchable=len(data) > 8, className="choice", checkIconPosition="right",
-        comboboxProps={"width": "max-content", "position": "bottom-start"}, maxDropdownHeight=420,
+        id=param(name),
+        data=data,
+        value=value,
+        size="xs",
+        label=title,
+        placeholder=none or None,
+        clearable=bool(none),
+        allowDeselect=bool(none),
+        searchable=len(data) > 8,
+        className="choice",
+        checkIconPosition="right",
+        comboboxProps={"width": "max-content", "position": "bottom-start"},
+        maxDropdownHeight=420,
     )
 
 
@@ -114,7 +133,6 @@ def walk(axis: str, labels: Sequence[str], label: str, to: Callable[[str], State
     return html.Div([stepper(axis, -1, steps[0], before), select, stepper(axis, 1, steps[1], after)], className="walk")
 
 
-
 def plot(scheme: str | None = None, **layout: Any) -> go_.Layout:
     """The quiet look of all plots, for "light" or "dark"; without either, axes and grid follow the page (app.css)."""
     greys = {"light": ("#495057", "#e3e3e3"), "dark": ("#c9c9c9", "#3a3a3a")}
@@ -122,8 +140,13 @@ def plot(scheme: str | None = None, **layout: Any) -> go_.Layout:
     axis: dict[str, Any] = dict.fromkeys(("gridcolor", "zerolinecolor", "linecolor"), line)
     axis |= {"ticks": "", "title": {"font": {"size": 11}}}
     base: dict[str, Any] = {
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": ink, "size": 12},
-        "margin": {"l": 44, "r": 8, "t": 8, "b": 36}, "xaxis": axis, "yaxis": axis, "hovermode": "closest",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": ink, "size": 12},
+        "margin": {"l": 44, "r": 8, "t": 8, "b": 36},
+        "xaxis": axis,
+        "yaxis": axis,
+        "hovermode": "closest",
         "colorway": ["#228be6", "#f76707", "#2b8a3e", "#ae3ec9", "#e03131", "#0c8599", "#f59f00", "#868e96"],
     }
     merged = {**base, **layout}

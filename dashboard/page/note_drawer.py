@@ -15,34 +15,63 @@ from distcari.dashboard.page import components
 
 def button() -> Component:
     """Opens the drawer; says how many notes this view has."""
-    return html.Button("✎", id="note-open", className="plain", title="Notes on this view (n)",
-                       **{"data-key": "n", "aria-label": "Notes on this view"})
+    return html.Button(
+        "✎",
+        id="note-open",
+        className="plain",
+        title="Notes on this view (n)",
+        **{"data-key": "n", "aria-label": "Notes on this view"},
+    )
 
 
 def drawer() -> Component:
     """The field, and the notes of this view."""
-    return dmc.Drawer([
-        dmc.Textarea(id="note-text", label="A note on what is shown now", autosize=True, minRows=4, maxRows=16,
-                     value="", placeholder="What do you see?"),
-        html.P("", id="note-why", className="note-why", role="status"),
-        dmc.Button("Keep it", id="note-save", size="xs", mt=6),
-        html.Div(id="note-list", className="note-list"),
-        dcc.Store(id="note-changed"),
-    ], id="note-drawer", title="Notes on this view", position="right", size="sm", padding="md",
-        withOverlay=False, lockScroll=False, closeOnClickOutside=False, shadow="md")  # what is noted stays in view
+    return dmc.Drawer(
+        [
+            dmc.Textarea(
+                id="note-text",
+                label="A note on what is shown now",
+                autosize=True,
+                minRows=4,
+                maxRows=16,
+                value="",
+                placeholder="What do you see?",
+            ),
+            html.P("", id="note-why", className="note-why", role="status"),
+            dmc.Button("Keep it", id="note-save", size="xs", mt=6),
+            html.Div(id="note-list", className="note-list"),
+            dcc.Store(id="note-changed"),
+        ],
+        id="note-drawer",
+        title="Notes on this view",
+        position="right",
+        size="sm",
+        padding="md",
+        withOverlay=False,
+        lockScroll=False,
+        closeOnClickOutside=False,
+        shadow="md",
+    )  # what is noted stays in view
 
 
 def register(app: Dash, catalog: Catalog) -> None:
     """The drawer's callbacks."""
     app.clientside_callback(
-        ClientsideFunction("shell", "open"), Output("note-drawer", "opened"), Input("note-open", "n_clicks"),
+        ClientsideFunction("shell", "open"),
+        Output("note-drawer", "opened"),
+        Input("note-open", "n_clicks"),
         prevent_initial_call=True,
     )
 
     @app.callback(
-        Output("note-list", "children"), Output("note-open", "children"), Output("note-text", "disabled"),
-        Output("note-save", "disabled"), Output("note-why", "children"),
-        Input("url", "search"), Input("note-drawer", "opened"), Input("note-changed", "data"),
+        Output("note-list", "children"),
+        Output("note-open", "children"),
+        Output("note-text", "disabled"),
+        Output("note-save", "disabled"),
+        Output("note-why", "children"),
+        Input("url", "search"),
+        Input("note-drawer", "opened"),
+        Input("note-changed", "data"),
     )
     def fill(search: str | None, opened: bool | None, _: Any) -> Any:
         found = catalog.notes.of(here(catalog, search).search())
@@ -52,9 +81,12 @@ def register(app: Dash, catalog: Catalog) -> None:
         return listed(found), ["✎", count], bool(why), bool(why), message
 
     @app.callback(
-        Output("note-text", "value"), Output("note-changed", "data"),
+        Output("note-text", "value"),
+        Output("note-changed", "data"),
         Output("note-why", "children", allow_duplicate=True),
-        Input("note-save", "n_clicks"), Before("note-text", "value"), Before("url", "search"),
+        Input("note-save", "n_clicks"),
+        Before("note-text", "value"),
+        Before("url", "search"),
         prevent_initial_call=True,
     )
     def save(_: int | None, text: str | None, search: str | None) -> Any:

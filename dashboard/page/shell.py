@@ -60,43 +60,72 @@ INDEX = f"""<!DOCTYPE html>
 
 def frame(views: Mapping[str, ModuleType]) -> Component:
     """The page without a view in it."""
-    header = html.Header([
-        html.A("distcari", href="?", className="name", **{"data-go": ""}),
-        html.Nav(id="tabs", **{"aria-label": "Views"}),
-        dmc.MultiSelect(
-            id="experiments", data=[], value=[], size="xs", searchable=True, placeholder="experiment",
-            attributes={"input": {"aria-label": "Experiments"}}, className="experiments", hidePickedOptions=True,
-        ),
-        note_drawer.button(),
-        html.Button("?", id="help-open", className="plain", title="Keys (?)", **{"data-key": "?"}),
-        dmc.ColorSchemeToggle(
-            id="theme", lightIcon=html.Span("☀"), darkIcon=html.Span("☾"), size="md", variant="subtle", color="gray",
-            attributes={"root": {"aria-label": "Light or dark", "title": "Light or dark (t)", "data-key": "t"}},
-        ),
-    ], className="top")
+    header = html.Header(
+        [
+            html.A("distcari", href="?", className="name", **{"data-go": ""}),
+            html.Nav(id="tabs", **{"aria-label": "Views"}),
+            dmc.MultiSelect(
+                id="experiments",
+                data=[],
+                value=[],
+                size="xs",
+                searchable=True,
+                placeholder="experiment",
+                attributes={"input": {"aria-label": "Experiments"}},
+                className="experiments",
+                hidePickedOptions=True,
+            ),
+            note_drawer.button(),
+            html.Button("?", id="help-open", className="plain", title="Keys (?)", **{"data-key": "?"}),
+            dmc.ColorSchemeToggle(
+                id="theme",
+                lightIcon=html.Span("☀"),
+                darkIcon=html.Span("☾"),
+                size="md",
+                variant="subtle",
+                color="gray",
+                attributes={"root": {"aria-label": "Light or dark", "title": "Light or dark (t)", "data-key": "t"}},
+            ),
+        ],
+        className="top",
+    )
     rows = [html.Tr([html.Td(dmc.Kbd(key)), html.Td(text)]) for key, text in KEYS.items()]
     keys = dmc.Table(html.Tbody(rows), withRowBorders=False)
-    return dmc.MantineProvider([
-        dcc.Location(id="url", refresh=False), dcc.Store(id="goto"), dcc.Store(id="shown"),
-        dcc.Store(id="version", data=0), dcc.Interval(id="tick", interval=POLL),
-        header, html.Main(id="page"), html.Div(id="card", **{"aria-hidden": "true"}),
-        dmc.Modal(keys, id="help", title="Keys", size="lg"), note_drawer.drawer(),
-    ], defaultColorScheme="auto", theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": FONT})
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh=False),
+            dcc.Store(id="goto"),
+            dcc.Store(id="shown"),
+            dcc.Store(id="version", data=0),
+            dcc.Interval(id="tick", interval=POLL),
+            header,
+            html.Main(id="page"),
+            html.Div(id="card", **{"aria-hidden": "true"}),
+            dmc.Modal(keys, id="help", title="Keys", size="lg"),
+            note_drawer.drawer(),
+        ],
+        defaultColorScheme="auto",
+        theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": FONT},
+    )
 
 
 def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> None:
     """The frame's callbacks."""
     app.clientside_callback(
-        ClientsideFunction("shell", "go"), Output("url", "search"), Input("goto", "data"), prevent_initial_call=True,
+        ClientsideFunction("shell", "go"), Output("url", "search"), Input("goto", "data"), prevent_initial_call=True
     )
     app.clientside_callback(
-        ClientsideFunction("shell", "open"), Output("help", "opened"), Input("help-open", "n_clicks"),
+        ClientsideFunction("shell", "open"),
+        Output("help", "opened"),
+        Input("help-open", "n_clicks"),
         prevent_initial_call=True,
     )
 
     app.clientside_callback(
-        ClientsideFunction("shell", "param"), Output("goto", "data", allow_duplicate=True),
-        Input({"type": "param", "name": ALL}, "value"), prevent_initial_call=True,
+        ClientsideFunction("shell", "param"),
+        Output("goto", "data", allow_duplicate=True),
+        Input({"type": "param", "name": ALL}, "value"),
+        prevent_initial_call=True,
     )
 
     @app.callback(Output("version", "data"), Input("tick", "n_intervals"), State("version", "data"))
@@ -105,9 +134,15 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
         return no_update if version == known else version
 
     @app.callback(
-        Output("page", "children"), Output("shown", "data"), Output("tabs", "children"),
-        Output("experiments", "data"), Output("experiments", "value"),
-        Input("url", "search"), Input("version", "data"), State("shown", "data"), State("experiments", "data"),
+        Output("page", "children"),
+        Output("shown", "data"),
+        Output("tabs", "children"),
+        Output("experiments", "data"),
+        Output("experiments", "value"),
+        Input("url", "search"),
+        Input("version", "data"),
+        State("shown", "data"),
+        State("experiments", "data"),
         State("experiments", "value"),
     )
     def show(search: str | None, _: int, shown: str | None, known: list[str], picked: list[str]) -> Any:
@@ -124,7 +159,9 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
         return page, token, tabs(views, state), no_update if same else names, no_update if alike else wanted
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input("experiments", "value"), State("url", "search"),
+        Output("goto", "data", allow_duplicate=True),
+        Input("experiments", "value"),
+        State("url", "search"),
         prevent_initial_call=True,
     )
     def choose(names: list[str] | None, search: str | None) -> Any:

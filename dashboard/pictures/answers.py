@@ -67,6 +67,7 @@ def answer(memory: Memory, sha: str, name: tuple[Any, ...], mime: str, make: Cal
 
 def in_one_line(view: Callable[..., Response]) -> Callable[..., Response]:
     """A view whose refusals and failures are one line of plain text."""
+
     def answered(**parts: str) -> Response:
         try:
             return view(**parts)

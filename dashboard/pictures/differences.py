@@ -29,7 +29,10 @@ def register(server: Flask, catalog: Catalog) -> None:
         kind, channel = one_of("kind", differences.KINDS, "delta_e"), one_of("channel", differences.CHANNELS, "all")
         scale = float(one_of("scale", [f"{step:g}" for step in differences.STEPS[kind]]))
         return answer(
-            memory, pair_sha(one, two), ("difference", a, b, kind, channel, scale), "image/png",
+            memory,
+            pair_sha(one, two),
+            ("difference", a, b, kind, channel, scale),
+            "image/png",
             lambda: encode(differences.coloured(between(catalog, one, two, kind), kind, channel, scale), "png"),
         )
 
@@ -39,7 +42,10 @@ def register(server: Flask, catalog: Catalog) -> None:
             raise Refused(400, "low is below high.")
         span = np.float32(high - low) / 255
         return answer(
-            memory, str(row["pixels_sha256"]), ("stretched", key, low, high), "image/png",
+            memory,
+            str(row["pixels_sha256"]),
+            ("stretched", key, low, high),
+            "image/png",
             lambda: encode(to_8_bit((values(catalog, row) - np.float32(low / 255)) / span), "png"),
         )
 

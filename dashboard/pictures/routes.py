@@ -28,18 +28,33 @@ def register(server: Flask, catalog: Catalog) -> None:
         size, row = _size(), pictures.place(catalog, key)
         if kind not in KINDS:
             raise Refused(404, "A picture is .png or .webp.")
-        return answer(memory, str(row["pixels_sha256"]), ("picture", key, kind, size), KINDS[kind],
-                      lambda: encode(to_8_bit(pictures.stored(catalog, row)), kind, size))
+        return answer(
+            memory,
+            str(row["pixels_sha256"]),
+            ("picture", key, kind, size),
+            KINDS[kind],
+            lambda: encode(to_8_bit(pictures.stored(catalog, row)), kind, size),
+        )
 
     def match(key: str) -> Response:
         size, row = _size() or 224, pictures.place(catalog, key)
-        return answer(memory, str(row["pixels_sha256"]), ("match", key, size), KINDS["webp"],
-                      lambda: encode(match_colours(pictures.array(catalog, row, "match"), size), "webp"))
+        return answer(
+            memory,
+            str(row["pixels_sha256"]),
+            ("match", key, size),
+            KINDS["webp"],
+            lambda: encode(match_colours(pictures.array(catalog, row, "match"), size), "webp"),
+        )
 
     def npy_file(key: str) -> Response:
         row = pictures.place(catalog, key)
-        found = answer(memory, str(row["pixels_sha256"]), ("npy", key), "application/octet-stream",
-                       lambda: npy(pictures.stored(catalog, row)))
+        found = answer(
+            memory,
+            str(row["pixels_sha256"]),
+            ("npy", key),
+            "application/octet-stream",
+            lambda: npy(pictures.stored(catalog, row)),
+        )
         found.headers["Content-Disposition"] = f'attachment; filename="{key}.npy"'
         return found
 
@@ -47,8 +62,13 @@ def register(server: Flask, catalog: Catalog) -> None:
         size, info = _size(), catalog.experiment(experiment)
         if info is None or image not in info.raw.get("image", {}) or kind not in KINDS:
             raise Refused(404, "There is no such input image.")
-        return answer(memory, info.input_sha(image), ("input", experiment, image, kind, size), KINDS[kind],
-                      lambda: encode(pictures.input_pixels(info, image), kind, size))
+        return answer(
+            memory,
+            info.input_sha(image),
+            ("input", experiment, image, kind, size),
+            KINDS[kind],
+            lambda: encode(pictures.input_pixels(info, image), kind, size),
+        )
 
     def nothing(rest: str) -> Response:
         raise Refused(404, "There is nothing at this address.")

@@ -32,6 +32,7 @@ _PAPER, _INK, _FAINT, _BAD = (255, 255, 255), (30, 30, 30), (125, 125, 125), (17
 
 def register(server: Flask, catalog: Catalog) -> None:
     """Add the route."""
+
     def sheet() -> Response:
         state = parse(request.query_string.decode("ascii", "replace")).with_(view="compare")
         if catalog.problem() or not catalog.chosen(state):
@@ -39,8 +40,9 @@ def register(server: Flask, catalog: Catalog) -> None:
         file = io.BytesIO()
         draw(catalog, state).save(file, "PNG", compress_level=4)
         name = f'attachment; filename="{filename(catalog, state)}"'
-        return Response(file.getvalue(), mimetype="image/png",
-                        headers={"Content-Disposition": name, "Cache-Control": "no-store"})
+        return Response(
+            file.getvalue(), mimetype="image/png", headers={"Content-Disposition": name, "Cache-Control": "no-store"}
+        )
 
     server.add_url_rule("/sheet.png", "sheet", in_one_line(sheet))
 
@@ -99,8 +101,11 @@ def side(rows: int, cols: int, margin: bool) -> int:
 def settings(catalog: Catalog, state: State, shown: Shown) -> list[str]:
     """What is on the sheet and how it was made, in lines."""
     held = [f"{axis} {label}" for axis, label in shown.at.items()]
-    order = [f"{name} sorted by {columns.title(sort[0])} {'descending' if sort[1] else 'ascending'}"
-             for name, sort in ((shown.rows, state.sort_rows), (shown.cols, state.sort_cols)) if sort]
+    order = [
+        f"{name} sorted by {columns.title(sort[0])} {'descending' if sort[1] else 'ascending'}"
+        for name, sort in ((shown.rows, state.sort_rows), (shown.cols, state.sort_cols))
+        if sort
+    ]
     label = [f"shown: {columns.title(state.own('label'))}"] if state.own("label") else []
     first = " · ".join([" + ".join(shown.scope), f"{shown.rows} by {shown.cols}", *held, *order, *label])
     lines = [first]
@@ -121,7 +126,12 @@ def _inputs(catalog: Catalog, shown: Shown, grid: Facets) -> dict[str, Image.Ima
 
 
 def _place(
-    catalog: Catalog, page: Image.Image, pen: ImageDraw.ImageDraw, slot: Slot, at: tuple[int, int], tile: int,
+    catalog: Catalog,
+    page: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    slot: Slot,
+    at: tuple[int, int],
+    tile: int,
     label: str,
 ) -> None:
     """One place: the picture and its figure, or why there is none."""
@@ -139,5 +149,9 @@ def _place(
             return
     pen.rectangle((*at, at[0] + tile - 1, at[1] + tile - 1), outline=_BAD if slot.status == "failed" else (205,) * 3)
     for i, line in enumerate(why[: max(1, tile // 16)]):
-        pen.text((at[0] + 5, at[1] + 5 + 14 * i), line, fill=_BAD if slot.status == "failed" and not i else _FAINT,
-                 font=_font(11))
+        pen.text(
+            (at[0] + 5, at[1] + 5 + 14 * i),
+            line,
+            fill=_BAD if slot.status == "failed" and not i else _FAINT,
+            font=_font(11),
+        )

@@ -32,9 +32,8 @@ def layout(catalog: Catalog, state: State) -> Component:
 
 def register(app: Dash, catalog: Catalog) -> None:
     """The whole view follows the URL."""
-    @app.callback(
-        Output("cell-body", "children"), Input("url", "search"), prevent_initial_call=True,
-    )
+
+    @app.callback(Output("cell-body", "children"), Input("url", "search"), prevent_initial_call=True)
     def follow(search: str | None) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
@@ -53,11 +52,22 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
     at = {axis: text(row[axis]) for axis in info.axes if axis in row}
     slot = catalog.slot(experiment, at)
     return [
-        html.Div([
-            html.Div([_walk(catalog, state, slot, axis) for axis in info.axes], className="tools"),
-            html.H1([html.B(at["model"]), " at ", html.B(at["layer"]), " seeing ", html.B(at["image"]),
-                     *(part for axis in at if axis not in BASE_AXES for part in (f", {axis} ", html.B(at[axis])))]),
-        ], className="cell-head"),
+        html.Div(
+            [
+                html.Div([_walk(catalog, state, slot, axis) for axis in info.axes], className="tools"),
+                html.H1(
+                    [
+                        html.B(at["model"]),
+                        " at ",
+                        html.B(at["layer"]),
+                        " seeing ",
+                        html.B(at["image"]),
+                        *(part for axis in at if axis not in BASE_AXES for part in (f", {axis} ", html.B(at[axis]))),
+                    ]
+                ),
+            ],
+            className="cell-head",
+        ),
         html.Div([_pictures(catalog, row, at), _facts(catalog, row, at)], className="cell-columns"),
     ]
 
@@ -73,40 +83,78 @@ def find(catalog: Catalog, state: State) -> dict[str, Any] | None:
 def _walk(catalog: Catalog, state: State, slot: Slot, axis: str) -> Component:
     """An axis: the label here and links to its neighbours, done cells only."""
     labels = catalog.labels([slot.experiment], axis)
-    grid = catalog.grid([slot.experiment], axis, next(a for a in slot.labels if a != axis), slot.labels,
-                        labels, [slot.labels[next(a for a in slot.labels if a != axis)]])
+    grid = catalog.grid(
+        [slot.experiment],
+        axis,
+        next(a for a in slot.labels if a != axis),
+        slot.labels,
+        labels,
+        [slot.labels[next(a for a in slot.labels if a != axis)]],
+    )
     keys = {label: line[0].key for label, line in zip(labels, grid.slots, strict=True) if line[0].status == "done"}
     at = labels.index(slot.labels[axis])
     before = next((keys[label] for label in reversed(labels[:at]) if label in keys), "")
     after = next((keys[label] for label in labels[at + 1 :] if label in keys), "")
     back, forth = components.KEYS.get(axis, ("", ""))
     links = [state.with_(cell=key) if key else None for key in (before, after)]
-    return html.Div([
-        components.stepper(axis, -1, links[0], back),
-        html.Span([html.Small(axis), slot.labels[axis]], className="walk-label", title=f"{at + 1} of {len(labels)}"),
-        components.stepper(axis, 1, links[1], forth),
-    ], className="walk")
+    return html.Div(
+        [
+            components.stepper(axis, -1, links[0], back),
+            html.Span(
+                [html.Small(axis), slot.labels[axis]], className="walk-label", title=f"{at + 1} of {len(labels)}"
+            ),
+            components.stepper(axis, 1, links[1], forth),
+        ],
+        className="walk",
+    )
 
 
 def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     image = str(row["image"])
     seen, matched = input_url(catalog, str(row["experiment"]), image, 448), match_url(row, 448)
-    return html.Div([
-        html.Figure(html.Img(src=picture_url(row, kind="png"), alt=components.alt(row, at)), className="large"),
-        html.Div([
-            html.Figure([html.Img(src=seen, alt=f"Input image {image}"),
-                         html.Figcaption(["input ", html.B(image)])]),
-            *([] if row.get("layer_kind") == "adopted" else [html.Figure([
-                html.Img(src=matched, alt="Cosine of picture and input at each position of the layer"),
-                html.Figcaption([html.Span("−1"), html.Span(className="scale"), html.Span("1"),
-                                 " match: cosine by position"])])]),
-        ], className="beside"),
-        html.Div([
-            html.A("PNG", href=picture_url(row, kind="png"), download=f"{_name(at)}.png", className="button"),
-            html.A("NPY", href=npy_url(row), download=f"{_name(at)}.npy", className="button"),
-        ], className="downloads"),
-        html.Section([html.H2("Fetch it"), _code(catalog, row, at)], className="fetch"),
-    ], className="cell-pictures")
+    return html.Div(
+        [
+            html.Figure(html.Img(src=picture_url(row, kind="png"), alt=components.alt(row, at)), className="large"),
+            html.Div(
+                [
+                    html.Figure(
+                        [html.Img(src=seen, alt=f"Input image {image}"), html.Figcaption(["input ", html.B(image)])]
+                    ),
+                    *(
+                        []
+                        if row.get("layer_kind") == "adopted"
+                        else [
+                            html.Figure(
+                                [
+                                    html.Img(
+                                        src=matched, alt="Cosine of picture and input at each position of the layer"
+                                    ),
+                                    html.Figcaption(
+                                        [
+                                            html.Span("−1"),
+                                            html.Span(className="scale"),
+                                            html.Span("1"),
+                                            " match: cosine by position",
+                                        ]
+                                    ),
+                                ]
+                            )
+                        ]
+                    ),
+                ],
+                className="beside",
+            ),
+            html.Div(
+                [
+                    html.A("PNG", href=picture_url(row, kind="png"), download=f"{_name(at)}.png", className="button"),
+                    html.A("NPY", href=npy_url(row), download=f"{_name(at)}.npy", className="button"),
+                ],
+                className="downloads",
+            ),
+            html.Section([html.H2("Fetch it"), _code(catalog, row, at)], className="fetch"),
+        ],
+        className="cell-pictures",
+    )
 
 
 def _name(at: Labels) -> str:
@@ -115,19 +163,29 @@ def _name(at: Labels) -> str:
 
 def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     strength = (*of_groups("match"), *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
-    return html.Div([
-        html.Div([_figures("Strength", strength, row),
-                  _figures("Colour and texture", of_groups("colour", "texture"), row)],
-                 className="cell-figures"),
-        html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
-        html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
-    ], className="cell-facts")
+    return html.Div(
+        [
+            html.Div(
+                [
+                    _figures("Strength", strength, row),
+                    _figures("Colour and texture", of_groups("colour", "texture"), row),
+                ],
+                className="cell-figures",
+            ),
+            html.Section([html.H2("Gain while optimised"), _curve(catalog, row, at)]),
+            html.Section([html.H2("Where it comes from"), _provenance(catalog, row)]),
+        ],
+        className="cell-facts",
+    )
 
 
 def _figures(title: str, names: tuple[str, ...], row: Mapping[str, Any]) -> Component:
     lines = [
-        html.Tr([html.Th(columns.title(n), scope="row"), html.Td(columns.number(row.get(n))), html.Td(columns.unit(n))],
-                title=columns.meaning(n)) for n in names
+        html.Tr(
+            [html.Th(columns.title(n), scope="row"), html.Td(columns.number(row.get(n))), html.Td(columns.unit(n))],
+            title=columns.meaning(n),
+        )
+        for n in names
     ]
     return html.Section([html.H2(title), html.Table(html.Tbody(lines), className="figures")])
 
@@ -143,11 +201,17 @@ def _curve(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     if np.isnan(curve).all():
         return html.P("Not recorded: this picture was adopted from old results.", className="quiet")
     curve = curve[: int(np.flatnonzero(~np.isnan(curve)).max(initial=-1)) + 1]
-    line = go.Scatter(x=np.arange(1, len(curve) + 1), y=curve, mode="lines", line={"width": 1.6},
-                      hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>")
+    line = go.Scatter(
+        x=np.arange(1, len(curve) + 1),
+        y=curve,
+        mode="lines",
+        line={"width": 1.6},
+        hovertemplate="step %{x}: gain %{y:.3f}<extra></extra>",
+    )
     look = components.plot(height=190, xaxis={"title": {"text": "step"}}, yaxis={"title": {"text": "gain"}})
-    return dcc.Graph(figure=go.Figure(line, look), config={"displayModeBar": False}, className="curve",
-                     style={"height": "190px"})
+    return dcc.Graph(
+        figure=go.Figure(line, look), config={"displayModeBar": False}, className="curve", style={"height": "190px"}
+    )
 
 
 def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
@@ -155,12 +219,15 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     info = catalog.experiment(str(row["experiment"]))
     raw = {axis: info.raw[axis][label] for axis, label in at.items()} if info else dict(at)
     chosen = ", ".join(f"{axis}={label!r}" for axis, label in raw.items())
-    code = "\n".join([
-        "import pandas as pd, xarray as xr", "",
-        f'ds = xr.open_zarr("{url}/arrays.zarr", group="{row["experiment"]}", consolidated=False)',
-        f"picture = ds.caricature.sel({chosen})   # (y, x, channel) in [0, 1]",
-        f'row = pd.read_parquet("{url}/index").set_index("key").loc["{row["key"]}"]',
-    ])
+    code = "\n".join(
+        [
+            "import pandas as pd, xarray as xr",
+            "",
+            f'ds = xr.open_zarr("{url}/arrays.zarr", group="{row["experiment"]}", consolidated=False)',
+            f"picture = ds.caricature.sel({chosen})   # (y, x, channel) in [0, 1]",
+            f'row = pd.read_parquet("{url}/index").set_index("key").loc["{row["key"]}"]',
+        ]
+    )
     copy = dcc.Clipboard(content=code, title="Copy", className="copy")
     return html.Div([html.Pre(html.Code(code), tabIndex=0), copy], className="code")
 
@@ -168,13 +235,18 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
 def _provenance(catalog: Catalog, row: Mapping[str, Any]) -> Component:
     info = catalog.experiment(str(row["experiment"]))
     names = ("key", "experiment", *of_groups("provenance", "settings", "layer"))
-    lines = [html.Tr([html.Th(columns.title(n), scope="row"), html.Td(_shown(row.get(n)))], title=columns.meaning(n))
-             for n in names if row.get(n) is not None and not (n in SETTINGS and pd.isna(row[n]))]
+    lines = [
+        html.Tr([html.Th(columns.title(n), scope="row"), html.Td(_shown(row.get(n)))], title=columns.meaning(n))
+        for n in names
+        if row.get(n) is not None and not (n in SETTINGS and pd.isna(row[n]))
+    ]
     config = yaml.safe_dump(_plain(info.meta.get("config", {})), sort_keys=False, allow_unicode=True) if info else ""
-    return html.Div([
-        html.Table(html.Tbody(lines), className="figures provenance"),
-        html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config), tabIndex=0)]),
-    ])
+    return html.Div(
+        [
+            html.Table(html.Tbody(lines), className="figures provenance"),
+            html.Details([html.Summary("The experiment's config"), html.Pre(html.Code(config), tabIndex=0)]),
+        ]
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -24,25 +24,35 @@ NAME, TITLE = "compare", "Compare"
 def layout(catalog: Catalog, state: State) -> Component:
     """The tools above, the grid below."""
     tools_, body = draw(catalog, state)
-    return html.Div([
-        dmc.VisuallyHidden(html.H1("Compare")),
-        html.Div(tools_, id="compare-tools", className="tools"),
-        html.Div(body, id="compare-body"),
-        dcc.Store(id="compare-drawn", data=_token(catalog, state)),
-        html.Div(id="picks", className="picks", hidden=True),  # filled by assets/pick.js
-    ], className="compare")
+    return html.Div(
+        [
+            dmc.VisuallyHidden(html.H1("Compare")),
+            html.Div(tools_, id="compare-tools", className="tools"),
+            html.Div(body, id="compare-body"),
+            dcc.Store(id="compare-drawn", data=_token(catalog, state)),
+            html.Div(id="picks", className="picks", hidden=True),  # filled by assets/pick.js
+        ],
+        className="compare",
+    )
 
 
 def register(app: Dash, catalog: Catalog) -> None:
     """The grid follows the URL and the store; the tools are parameters of the URL by themselves."""
     app.clientside_callback(
-        ClientsideFunction("pick", "mark"), Output("picks", "title"),
-        Input("url", "search"), Input("compare-body", "children"),
+        ClientsideFunction("pick", "mark"),
+        Output("picks", "title"),
+        Input("url", "search"),
+        Input("compare-body", "children"),
     )
 
     @app.callback(
-        Output("compare-tools", "children"), Output("compare-body", "children"), Output("compare-drawn", "data"),
-        Input("url", "search"), Input("version", "data"), Before("compare-drawn", "data"), prevent_initial_call=True,
+        Output("compare-tools", "children"),
+        Output("compare-body", "children"),
+        Output("compare-drawn", "data"),
+        Input("url", "search"),
+        Input("version", "data"),
+        Before("compare-drawn", "data"),
+        prevent_initial_call=True,
     )
     def follow(search: str | None, _: int, drawn: str | None) -> Any:
         state = parse(search)
@@ -74,35 +84,53 @@ def _steps(state: State, part: Part) -> list[Component]:
     to_before = state.with_extra(**{part.name: str(max(0, part.start - part.size))}) if part.start else None
     to_after = state.with_extra(**{part.name: str(after)}) if after < part.length else None
     text = f" {part.axis} {part.start + 1}–{min(after, part.length)} of {part.length} "
-    return [html.Span([components.stepper(part.axis, -1, to_before, ""), text,
-                       components.stepper(part.axis, 1, to_after, "")])]
+    return [
+        html.Span(
+            [components.stepper(part.axis, -1, to_before, ""), text, components.stepper(part.axis, 1, to_after, "")]
+        )
+    ]
 
 
 def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Component]:
     """One line of controls, each a parameter of the URL, and how much of the grid is there."""
     axes, known = [{"value": axis, "label": axis} for axis in shown.axes], catalog.figures(shown.scope)
-    orders = [{"value": sign + f, "label": f"{columns.title(f)} {arrow}"}
-              for f in known for sign, arrow in (("-", "↓"), ("", "↑"))]
+    orders = [
+        {"value": sign + f, "label": f"{columns.title(f)} {arrow}"}
+        for f in known
+        for sign, arrow in (("-", "↓"), ("", "↑"))
+    ]
     figures = [{"value": f, "label": columns.title(f)} for f in known if f not in ("steps", "seconds")]
-    swap = components.link("⇄", state.with_(
-        rows=shown.cols, cols=shown.rows, sort_rows=state.sort_cols, sort_cols=state.sort_rows, extra={},
-    ), className="step", title="Swap rows and columns", **{"aria-label": "Swap rows and columns"})
-    order = {name: ("-" if sort[1] else "") + sort[0] if sort else None
-             for name, sort in (("sort_rows", state.sort_rows), ("sort_cols", state.sort_cols))}
+    swap = components.link(
+        "⇄",
+        state.with_(rows=shown.cols, cols=shown.rows, sort_rows=state.sort_cols, sort_cols=state.sort_rows, extra={}),
+        className="step",
+        title="Swap rows and columns",
+        **{"aria-label": "Swap rows and columns"},
+    )
+    order = {
+        name: ("-" if sort[1] else "") + sort[0] if sort else None
+        for name, sort in (("sort_rows", state.sort_rows), ("sort_cols", state.sort_cols))
+    }
     alone = [axis for axis in shown.at if len(_labels(catalog, state, shown, axis)) < 2]
     summary = [f"{axis} {shown.at[axis]}" for axis in alone]
     statuses = ("done", "running", "failed", "pending", "not planned")
     summary += [f"{seen.counts[status]} {status}" for status in statuses if seen.counts[status]]
     parts = [*_steps(state, seen.rows), *_steps(state, seen.cols)]
     return [
-        components.choice("rows", "rows", axes, shown.rows), swap,
+        components.choice("rows", "rows", axes, shown.rows),
+        swap,
         components.choice("cols", "columns", axes, shown.cols),
         *[_selector(catalog, state, shown, axis) for axis in shown.at if axis not in alone],
         components.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
         components.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
         components.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
-        html.A("Sheet", href=sheet_url(state), download="", className="button",
-               title="This view as one picture, with its settings"),
+        html.A(
+            "Sheet",
+            href=sheet_url(state),
+            download="",
+            className="button",
+            title="This view as one picture, with its settings",
+        ),
         html.Span([*parts, " · ".join(summary)], className="counts", **{"aria-live": "polite"}),
     ]
 
@@ -128,8 +156,11 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Co
     size = 160 if len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
         head = _head(catalog, shown, grid, shown.rows, i, state.sort_rows, of_row=True)
-        lines.append(html.Div([head, *(components.tile(slot, state, size, label) for slot in line)], role="row",
-                              className="line"))
+        lines.append(
+            html.Div(
+                [head, *(components.tile(slot, state, size, label) for slot in line)], role="row", className="line"
+            )
+        )
     longest = max((len(row) for row in grid.rows), default=0)
     style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
     margin = _margin(catalog, shown)
@@ -143,8 +174,16 @@ def _margin(catalog: Catalog, shown: Shown) -> list[Component]:
         return []
     image = shown.at["image"]
     url = _input(catalog, shown, image)
-    return [html.Figure([html.Img(src=url, alt=f"Input image {image}"), html.Figcaption(["input ", html.B(image)])],
-                        className="margin")] if url else []
+    return (
+        [
+            html.Figure(
+                [html.Img(src=url, alt=f"Input image {image}"), html.Figcaption(["input ", html.B(image)])],
+                className="margin",
+            )
+        ]
+        if url
+        else []
+    )
 
 
 def _input(catalog: Catalog, shown: Shown, image: str) -> str:

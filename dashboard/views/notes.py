@@ -20,32 +20,59 @@ MOST_SHOWN = 300
 
 def layout(catalog: Catalog, state: State) -> Component:
     """The list, and the dialog that edits one of them."""
-    return html.Div([
-        dmc.VisuallyHidden(html.H1(TITLE)),
-        html.Div([
-            html.Span(className="grow"),
-            html.A("Markdown", href="/notes.md", download="notes.md", className="button"),
-            html.A("CSV", href="/notes.csv", download="notes.csv", className="button"),
-        ], className="table-head"),
-        html.Div(listed(catalog, state), id="notes-list"),
-        dmc.Modal([
-            dmc.Textarea(id="notes-text", autosize=True, minRows=6, maxRows=20, value="",
-                         attributes={"input": {"aria-label": "Text of the note"}}),
-            html.P("", id="notes-why", className="note-why", role="status"),
-            html.Div([dmc.Button("Keep changes", id="notes-keep", size="xs"),
-                      dmc.Button("Delete", id="notes-delete", size="xs", color="red", variant="light")],
-                     className="notes-buttons"),
-        ], id="notes-dialog", title="Edit the note", opened=False, size="lg"),
-        dcc.Store(id="notes-changed"),
-    ], className="notes")
+    return html.Div(
+        [
+            dmc.VisuallyHidden(html.H1(TITLE)),
+            html.Div(
+                [
+                    html.Span(className="grow"),
+                    html.A("Markdown", href="/notes.md", download="notes.md", className="button"),
+                    html.A("CSV", href="/notes.csv", download="notes.csv", className="button"),
+                ],
+                className="table-head",
+            ),
+            html.Div(listed(catalog, state), id="notes-list"),
+            dmc.Modal(
+                [
+                    dmc.Textarea(
+                        id="notes-text",
+                        autosize=True,
+                        minRows=6,
+                        maxRows=20,
+                        value="",
+                        attributes={"input": {"aria-label": "Text of the note"}},
+                    ),
+                    html.P("", id="notes-why", className="note-why", role="status"),
+                    html.Div(
+                        [
+                            dmc.Button("Keep changes", id="notes-keep", size="xs"),
+                            dmc.Button("Delete", id="notes-delete", size="xs", color="red", variant="light"),
+                        ],
+                        className="notes-buttons",
+                    ),
+                ],
+                id="notes-dialog",
+                title="Edit the note",
+                opened=False,
+                size="lg",
+            ),
+            dcc.Store(id="notes-changed"),
+        ],
+        className="notes",
+    )
 
 
 def register(app: Dash, catalog: Catalog) -> None:
     """The list follows the notes; `notes.edit` in the URL opens the dialog."""
+
     @app.callback(
-        Output("notes-list", "children"), Output("notes-dialog", "opened"), Output("notes-text", "value"),
+        Output("notes-list", "children"),
+        Output("notes-dialog", "opened"),
+        Output("notes-text", "value"),
         Output("notes-why", "children"),
-        Input("url", "search"), Input("notes-changed", "data"), Input("note-changed", "data"),
+        Input("url", "search"),
+        Input("notes-changed", "data"),
+        Input("note-changed", "data"),
         Input("version", "data"),
     )
     def follow(search: str | None, *_: Any) -> Any:
@@ -58,16 +85,22 @@ def register(app: Dash, catalog: Catalog) -> None:
         return listed(catalog, state), note is not None, note.text if note else "", ""
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Output("notes-changed", "data"),
+        Output("goto", "data", allow_duplicate=True),
+        Output("notes-changed", "data"),
         Output("notes-why", "children", allow_duplicate=True),
-        Input("notes-keep", "n_clicks"), Input("notes-delete", "n_clicks"), Before("notes-text", "value"),
-        Before("url", "search"), prevent_initial_call=True,
+        Input("notes-keep", "n_clicks"),
+        Input("notes-delete", "n_clicks"),
+        Before("notes-text", "value"),
+        Before("url", "search"),
+        prevent_initial_call=True,
     )
     def act(_: int | None, __: int | None, text: str | None, search: str | None) -> Any:
         return change(catalog, parse(search), text or "", delete=ctx.triggered_id == "notes-delete")
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input("notes-dialog", "opened"), Before("url", "search"),
+        Output("goto", "data", allow_duplicate=True),
+        Input("notes-dialog", "opened"),
+        Before("url", "search"),
         prevent_initial_call=True,
     )
     def close(opened: bool | None, search: str | None) -> Any:
@@ -75,7 +108,6 @@ def register(app: Dash, catalog: Catalog) -> None:
         if opened or state.view != NAME:
             raise PreventUpdate
         return components.go(state, lambda s: s.with_extra(edit=None))
-
 
 
 def listed(catalog: Catalog, state: State) -> list[Component]:
@@ -89,10 +121,14 @@ def listed(catalog: Catalog, state: State) -> list[Component]:
         editing = state.with_(view=NAME).with_extra(edit=note.id)
         edit = None if why else components.link("Edit", editing, className="go")
         view = components.link(view_title(note.url), parse(note.url), className="go")
-        parts.append(html.Article([
-            html.Div([view, html.Small(note.stamp), edit], className="note-head"),
-            html.P(note.text, className="note-text"),
-        ]))
+        parts.append(
+            html.Article(
+                [
+                    html.Div([view, html.Small(note.stamp), edit], className="note-head"),
+                    html.P(note.text, className="note-text"),
+                ]
+            )
+        )
     if len(notes) > MOST_SHOWN:
         parts.append(html.P(f"{len(notes) - MOST_SHOWN:,} older notes are in the exports.", className="quiet"))
     return parts

@@ -28,11 +28,22 @@ MOST_SLOTS, PAGE = 4, 100
 COLOUR = sorted(of_groups("colour"), key=lambda name: name.startswith("mean_"))  # the mean colour last
 FIRST = ("finished_at", "seconds", "run_id")  # of where it comes from: what is shown before the group is opened
 GRID = {
-    "rowHeight": 60, "headerHeight": 30, "groupHeaderHeight": 26, "cacheBlockSize": PAGE, "maxBlocksInCache": 20,
-    "infiniteInitialRowCount": 20, "animateRows": False, "suppressCellFocus": False, "multiSortKey": "ctrl",
+    "rowHeight": 60,
+    "headerHeight": 30,
+    "groupHeaderHeight": 26,
+    "cacheBlockSize": PAGE,
+    "maxBlocksInCache": 20,
+    "infiniteInitialRowCount": 20,
+    "animateRows": False,
+    "suppressCellFocus": False,
+    "multiSortKey": "ctrl",
     "rowSelection": {"mode": "multiRow", "headerCheckbox": False, "enableClickSelection": False},
-    "selectionColumnDef": {"width": 38, "pinned": "left", "headerName": "✓",
-                           "headerTooltip": "Mark two to four to compare them"},
+    "selectionColumnDef": {
+        "width": 38,
+        "pinned": "left",
+        "headerName": "✓",
+        "headerTooltip": "Mark two to four to compare them",
+    },
     "suppressColumnVirtualisation": False,
 }
 
@@ -40,24 +51,45 @@ GRID = {
 def layout(catalog: Catalog, state: State) -> Component:
     """The grid with the URL's filters and order; its rows come as it asks for them."""
     sort = sort_of(state.own("sort"))
-    return html.Div([
-        dmc.VisuallyHidden(html.H1(TITLE)),
-        html.Div([
-            html.Span("", id="table-counts", **{"aria-live": "polite"}),
-            html.Span("", id="table-picks", className="table-picks"),
-            html.Span(className="grow"),
-            components.link("Clear filters", state.with_(view=NAME).with_extra(filter=None, sort=None),
-                            id="table-clear", className="button"),
-            html.A("CSV", href=index_csv_url(state), id="table-csv", className="button", download="",
-                   title="The rows shown, all columns"),
-        ], className="table-head"),
-        dag.AgGrid(
-            id="table-grid", rowModelType="infinite", columnDefs=column_groups(catalog, state, sort),
-            className="ag-theme-quartz", style={"height": "100%", "width": "100%"},
-            defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 60},
-            dashGridOptions=GRID, getRowId="params.data.key", filterModel=filters_of(state.own("filter")),
-        ),
-    ], className="table")
+    return html.Div(
+        [
+            dmc.VisuallyHidden(html.H1(TITLE)),
+            html.Div(
+                [
+                    html.Span("", id="table-counts", **{"aria-live": "polite"}),
+                    html.Span("", id="table-picks", className="table-picks"),
+                    html.Span(className="grow"),
+                    components.link(
+                        "Clear filters",
+                        state.with_(view=NAME).with_extra(filter=None, sort=None),
+                        id="table-clear",
+                        className="button",
+                    ),
+                    html.A(
+                        "CSV",
+                        href=index_csv_url(state),
+                        id="table-csv",
+                        className="button",
+                        download="",
+                        title="The rows shown, all columns",
+                    ),
+                ],
+                className="table-head",
+            ),
+            dag.AgGrid(
+                id="table-grid",
+                rowModelType="infinite",
+                columnDefs=column_groups(catalog, state, sort),
+                className="ag-theme-quartz",
+                style={"height": "100%", "width": "100%"},
+                defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 60},
+                dashGridOptions=GRID,
+                getRowId="params.data.key",
+                filterModel=filters_of(state.own("filter")),
+            ),
+        ],
+        className="table",
+    )
 
 
 def register(app: Dash, catalog: Catalog) -> None:
@@ -65,8 +97,12 @@ def register(app: Dash, catalog: Catalog) -> None:
     rows = Rows(catalog)
 
     @app.callback(
-        Output("table-grid", "getRowsResponse"), Output("table-counts", "children"), Output("table-csv", "href"),
-        Input("table-grid", "getRowsRequest"), Before("url", "search"), prevent_initial_call=True,
+        Output("table-grid", "getRowsResponse"),
+        Output("table-counts", "children"),
+        Output("table-csv", "href"),
+        Input("table-grid", "getRowsRequest"),
+        Before("url", "search"),
+        prevent_initial_call=True,
     )
     def page(asked: Mapping[str, Any] | None, search: str | None) -> Any:
         if not asked or catalog.problem():
@@ -74,8 +110,11 @@ def register(app: Dash, catalog: Catalog) -> None:
         return answer(catalog, rows, parse(search), asked)
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input("table-grid", "filterModel"),
-        Input("table-grid", "getRowsRequest"), Before("url", "search"), prevent_initial_call=True,
+        Output("goto", "data", allow_duplicate=True),
+        Input("table-grid", "filterModel"),
+        Input("table-grid", "getRowsRequest"),
+        Before("url", "search"),
+        prevent_initial_call=True,
     )
     def tell(filters: Mapping[str, Any] | None, asked: Mapping[str, Any] | None, search: str | None) -> Any:
         state = parse(search)
@@ -86,25 +125,35 @@ def register(app: Dash, catalog: Catalog) -> None:
         return components.go(state, lambda s: s.with_extra(filter=model, sort=sort))
 
     @app.callback(
-        Output("table-grid", "filterModel"), Output("table-grid", "columnState"), Input("url", "search"),
-        Before("table-grid", "filterModel"), Before("table-grid", "getRowsRequest"), prevent_initial_call=True,
+        Output("table-grid", "filterModel"),
+        Output("table-grid", "columnState"),
+        Input("url", "search"),
+        Before("table-grid", "filterModel"),
+        Before("table-grid", "getRowsRequest"),
+        prevent_initial_call=True,
     )
     def follow(search: str | None, filters: Mapping[str, Any] | None, asked: Mapping[str, Any] | None) -> Any:
         return restored(parse(search), filters, asked)
 
     @app.callback(
-        Output("table-picks", "children"), Input("table-grid", "selectedRows"), Before("url", "search"),
+        Output("table-picks", "children"),
+        Input("table-grid", "selectedRows"),
+        Before("url", "search"),
         prevent_initial_call=True,
     )
     def pick(selected: Sequence[Mapping[str, Any]] | None, search: str | None) -> Any:
         return picks(catalog, parse(search), selected or [])
 
     app.clientside_callback(
-        ClientsideFunction("table", "open"), Output("goto", "data", allow_duplicate=True),
-        Input("table-grid", "cellClicked"), prevent_initial_call=True,
+        ClientsideFunction("table", "open"),
+        Output("goto", "data", allow_duplicate=True),
+        Input("table-grid", "cellClicked"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("table", "refresh"), Output("table-counts", "title"), Input("version", "data"),
+        ClientsideFunction("table", "refresh"),
+        Output("table-counts", "title"),
+        Input("version", "data"),
         prevent_initial_call=True,
     )
 
@@ -151,27 +200,46 @@ def column_groups(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool
         number, date = name in NUMBERS or name == "seed", name in DATES
         kind = "agNumberColumnFilter" if number else "agDateColumnFilter" if date else "agTextColumnFilter"
         width = 76 if name == "seed" else 140 if name in SETTINGS else 118 if number else 160 if date else 120
-        column = {"field": name, "headerName": columns.title(name), "filter": kind, "width": width,
-                  "headerTooltip": " · ".join(part for part in (columns.meaning(name), columns.unit(name)) if part)}
+        column = {
+            "field": name,
+            "headerName": columns.title(name),
+            "filter": kind,
+            "width": width,
+            "headerTooltip": " · ".join(part for part in (columns.meaning(name), columns.unit(name)) if part),
+        }
         if number:
             column["type"] = "rightAligned"
         if name in ordered:
             column["sort"], column["sortIndex"] = ordered[name]
         return column | ({"columnGroupShow": "open"} if hidden else {})
 
-    picture = {"field": "picture", "headerName": "picture", "cellRenderer": "DistcariPicture", "width": 70,
-               "pinned": "left", "sortable": False, "filter": False, "resizable": False}
+    picture = {
+        "field": "picture",
+        "headerName": "picture",
+        "cellRenderer": "DistcariPicture",
+        "width": 70,
+        "pinned": "left",
+        "sortable": False,
+        "filter": False,
+        "resizable": False,
+    }
     origin = [name for name in of_groups("settings", "provenance") if name not in FIRST and name not in axes]
     groups = (
-        ("labels", list(axes), 99), ("measures", of_groups("match", "difference"), 4),
-        ("layer", of_groups("layer"), 99), ("colour", COLOUR, 3), ("texture", of_groups("texture"), 99),
+        ("labels", list(axes), 99),
+        ("measures", of_groups("match", "difference"), 4),
+        ("layer", of_groups("layer"), 99),
+        ("colour", COLOUR, 3),
+        ("texture", of_groups("texture"), 99),
         ("where it comes from", [*FIRST, *origin, "key"], len(FIRST)),
     )
     # In a group as the others are: ag-grid's row of group headings must not be empty, or screen readers stumble.
-    return [{"headerName": "cell", "children": [picture]}, *(
-        {"headerName": title, "children": [one(name, i >= first) for i, name in enumerate(names)]}
-        for title, names, first in groups
-    )]
+    return [
+        {"headerName": "cell", "children": [picture]},
+        *(
+            {"headerName": title, "children": [one(name, i >= first) for i, name in enumerate(names)]}
+            for title, names, first in groups
+        ),
+    ]
 
 
 def restored(state: State, filters: Mapping[str, Any] | None, asked: Mapping[str, Any] | None) -> tuple[Any, Any]:
@@ -182,8 +250,10 @@ def restored(state: State, filters: Mapping[str, Any] | None, asked: Mapping[str
     if wanted == (filters or {}) and sort == sort_of(sort_text(asked.get("sortModel")) or ""):
         raise PreventUpdate
     order = {name: ("desc" if descending else "asc", i) for i, (name, descending) in enumerate(sort)}
-    columns_ = [{"colId": name, "sort": order.get(name, (None, None))[0], "sortIndex": order.get(name, (None, None))[1]}
-                for name in COLUMNS]
+    columns_ = [
+        {"colId": name, "sort": order.get(name, (None, None))[0], "sortIndex": order.get(name, (None, None))[1]}
+        for name in COLUMNS
+    ]
     return wanted, columns_
 
 

@@ -20,5 +20,18 @@ from distcari.analysis.result import Comparison
 from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
 
-__all__ = ["Comparison", "Judge", "Metric", "Study", "agreement", "between_within", "compare", "distance_matrix",
-           "match_groups", "match_inputs", "open_judge", "open_study", "similarity"]
+__all__ = [
+    "Comparison",
+    "Judge",
+    "Metric",
+    "Study",
+    "agreement",
+    "between_within",
+    "compare",
+    "distance_matrix",
+    "match_groups",
+    "match_inputs",
+    "open_judge",
+    "open_study",
+    "similarity",
+]

@@ -23,9 +23,12 @@ def activation_metric(study: Study, layer: str, through: "str | Network | None")
     from distcari.render.augment import see
 
     if through is None:
-        raise InputError("metric activation", "needs one network through which both pictures are seen",
-                         f"Say through=…, a model of the experiment ({', '.join(study.models[:6])}) or a Network. It "
-                         "favours pictures made in it, so take one that made neither where you can.")
+        raise InputError(
+            "metric activation",
+            "needs one network through which both pictures are seen",
+            f"Say through=…, a model of the experiment ({', '.join(study.models[:6])}) or a Network. It "
+            "favours pictures made in it, so take one that made neither where you can.",
+        )
     network = load(study, through) if isinstance(through, str) else through
     forward = network.activations(layer)
 
@@ -39,8 +42,13 @@ def activation_metric(study: Study, layer: str, through: "str | Network | None")
         return np.asarray(flat / max(np.linalg.norm(flat), 1e-300))
 
     named = through if isinstance(through, str) else "the network given"
-    return Metric("activation", "1 − cosine", f"1 − cosine of the activations at {layer} of {named}", features,
-                  lambda one, others: 1 - others @ one)
+    return Metric(
+        "activation",
+        "1 − cosine",
+        f"1 − cosine of the activations at {layer} of {named}",
+        features,
+        lambda one, others: 1 - others @ one,
+    )
 
 
 def load(study: Study, model: str) -> "Network":

@@ -28,9 +28,16 @@ Part = tuple[Floats, NDArray[np.bool_], int]  # distances of A's and B's units, 
 
 
 def between_within(
-    store: Store | str | Study, metric: str | Metric = "colour", *, experiment: str | None = None,
-    groups: Mapping[str, Given] | None = None, layers: Sequence[str] | None = None, alpha: float = 0.05,
-    correction: Method = "bh", shuffle: Shuffle = "block", through: "str | Network | None" = None,
+    store: Store | str | Study,
+    metric: str | Metric = "colour",
+    *,
+    experiment: str | None = None,
+    groups: Mapping[str, Given] | None = None,
+    layers: Sequence[str] | None = None,
+    alpha: float = 0.05,
+    correction: Method = "bh",
+    shuffle: Shuffle = "block",
+    through: "str | Network | None" = None,
 ) -> pd.DataFrame:
     """Between- against within-distance of every pair of models (or of groups of trainings) at every layer.
 
@@ -60,26 +67,39 @@ def between_within(
             if parts := list(_parts(measured, a, b, unit)):
                 made.append({**named, "a": a.name, "b": b.name, **_tested(parts, shuffle)})
     if not made:
-        raise InputError(f"experiment {study.experiment}", "has no image at which two of them have what it takes",
-                         "Compute the same images, layers and at least two seeds for both.")
+        raise InputError(
+            f"experiment {study.experiment}",
+            "has no image at which two of them have what it takes",
+            "Compute the same images, layers and at least two seeds for both.",
+        )
     frame = with_correction(pd.DataFrame(made), correction, alpha)
     best = min(made, key=lambda row: row["smallest_p"])
     told = say_smallest(unit, best["smallest_p"], alpha, best["blocks"], shuffle, two_sided=False)
     name = metric if isinstance(metric, str) else metric.name
-    frame.attrs = {"metric": name, "unit": unit, "correction": correction, "alpha": alpha,
-                   "notes": [told] if told else []}
+    frame.attrs = {
+        "metric": name,
+        "unit": unit,
+        "correction": correction,
+        "alpha": alpha,
+        "notes": [told] if told else [],
+    }
     return frame
 
 
 def _check_seeds(study: Study, rows: pd.DataFrame, unit: Unit, groups: Sequence[Group]) -> None:
     if unit == "seed" and rows["seed"].nunique() < 2:
         raise InputError(
-            f"experiment {study.experiment}", "has one seed, so nothing says how far a model's pictures lie apart by "
-            "chance alone", "Add seeds to the config (seeds: [0, 1, 2]) and submit it again; only the new cells are "
-            "computed. distance_matrix and compare do with one seed.")
+            f"experiment {study.experiment}",
+            "has one seed, so nothing says how far a model's pictures lie apart by chance alone",
+            "Add seeds to the config (seeds: [0, 1, 2]) and submit it again; only the new cells are "
+            "computed. distance_matrix and compare do with one seed.",
+        )
     if unit == "training" and (alone := [one.name for one in groups if len(one.models) < 2]):
-        raise InputError(f"group {alone[0]}", "has one training, so nothing says how far trainings lie apart by chance",
-                         "Give each group at least two.")
+        raise InputError(
+            f"group {alone[0]}",
+            "has one training, so nothing says how far trainings lie apart by chance",
+            "Give each group at least two.",
+        )
 
 
 def _parts(measured: Sequence[BlockDistances], a: Group, b: Group, unit: Unit) -> Iterator[Part]:
@@ -115,9 +135,16 @@ def _tested(parts: Sequence[Part], shuffle: Shuffle) -> dict[str, Any]:
     excess = float(tested.statistic[0])
     low, high = _interval(parts, excess)
     return {
-        "between": excess + within, "within": within, "excess": excess, "low": low, "high": high,
-        "ratio": (excess + within) / within if within > 0 else np.nan, "p": float(tested.p[0]),
-        "smallest_p": tested.smallest, "blocks": len(parts), "units_a": max(n for _, _, n in parts),
+        "between": excess + within,
+        "within": within,
+        "excess": excess,
+        "low": low,
+        "high": high,
+        "ratio": (excess + within) / within if within > 0 else np.nan,
+        "p": float(tested.p[0]),
+        "smallest_p": tested.smallest,
+        "blocks": len(parts),
+        "units_a": max(n for _, _, n in parts),
         "units_b": max(len(d) - n for d, _, n in parts),
     }
 

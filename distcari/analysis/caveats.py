@@ -26,8 +26,10 @@ def say_smallest(unit: Unit, least: float, alpha: float, blocks: int, shuffle: S
         return None
     needed = units_needed(alpha, blocks, two_sided=two_sided, shuffle=shuffle)
     remedy = f"{needed} seeds (`seeds:` in the config)" if unit == "seed" else f"{needed} trainings of each"
-    return (f"No difference can be significant at {alpha:g} here: with so few {unit}s the smallest p is {least:.2g}. "
-            f"It takes {remedy}.")
+    return (
+        f"No difference can be significant at {alpha:g} here: with so few {unit}s the smallest p is {least:.2g}. "
+        f"It takes {remedy}."
+    )
 
 
 def limits(figures: pd.DataFrame, unit: Unit, alpha: float, shuffle: Shuffle, correction: Method) -> list[str]:
@@ -35,17 +37,22 @@ def limits(figures: pd.DataFrame, unit: Unit, alpha: float, shuffle: Shuffle, co
     least = float(figures["smallest_p"].min())
     if figures["units_a"].max() == figures["units_b"].max() == 1:
         remedy = _MORE if unit == "seed" else "Train each at least four times."
-        return [f"One {unit} each: the differences are seen, but nothing says how much of them is chance. So there are "
-                f"no p and no intervals, and no difference can be significant. {remedy}"]
+        return [
+            f"One {unit} each: the differences are seen, but nothing says how much of them is chance. So there are "
+            f"no p and no intervals, and no difference can be significant. {remedy}"
+        ]
     blocks = int(figures["blocks"].max()) if unit == "seed" else 1
     if told := say_smallest(unit, least, alpha, blocks, shuffle, two_sided=True):
         return [_CLAIMS[unit], told]
     if correction == "none" or least * len(figures) <= alpha:
         return [_CLAIMS[unit]]
     together = ceil(least * len(figures) / alpha)
-    return [_CLAIMS[unit], f"The smallest p here is {least:.2g}; corrected for {len(figures)} comparisons, one "
-            f"difference alone cannot be significant at {alpha:g}, {together} together can. Name fewer figures or "
-            "layers to ask less."]
+    return [
+        _CLAIMS[unit],
+        f"The smallest p here is {least:.2g}; corrected for {len(figures)} comparisons, one "
+        f"difference alone cannot be significant at {alpha:g}, {together} together can. Name fewer figures or "
+        "layers to ask less.",
+    ]
 
 
 def unmoved(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
@@ -56,7 +63,9 @@ def unmoved(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
         empty = mine[mine["colour_uniformity"] > ONE_COLOUR]
         if len(empty):
             models = ", ".join(dict.fromkeys(map(str, empty["model"])))
-            found.append(f"{len(empty)} of {len(mine)} pictures of {one.name} are nearly one colour ({models}): the "
-                         "optimisation did not leave its grey start there, and their figures tell of that alone. Look "
-                         "at them before you conclude anything about colours or textures.")
+            found.append(
+                f"{len(empty)} of {len(mine)} pictures of {one.name} are nearly one colour ({models}): the "
+                "optimisation did not leave its grey start there, and their figures tell of that alone. Look "
+                "at them before you conclude anything about colours or textures."
+            )
     return found

@@ -31,10 +31,19 @@ EVERY = (*FIGURES, *STRENGTH)  # the figures that are compared unless some are n
 
 
 def compare(
-    store: Store | str | Study, a: Given, b: Given, *, experiment: str | None = None,
-    layers: Sequence[str] | None = None, figures: Sequence[str] | None = None, over: Sequence[str] = ("image",),
-    alpha: float = 0.05, correction: Method = "bh", shuffle: Shuffle = "block",
-    metrics: Sequence[str] = ("colour", "spectrum"), through: "str | Network | None" = None,
+    store: Store | str | Study,
+    a: Given,
+    b: Given,
+    *,
+    experiment: str | None = None,
+    layers: Sequence[str] | None = None,
+    figures: Sequence[str] | None = None,
+    over: Sequence[str] = ("image",),
+    alpha: float = 0.05,
+    correction: Method = "bh",
+    shuffle: Shuffle = "block",
+    metrics: Sequence[str] = ("colour", "spectrum"),
+    through: "str | Network | None" = None,
 ) -> Comparison:
     """A against B: two models (the seed is the unit), or two lists of trainings (the training is the unit).
 
@@ -73,8 +82,9 @@ def _figures(study: Study, given: Sequence[str] | None) -> list[str]:
     for name in given or ():
         if name not in numbers:
             near = get_close_matches(name, numbers, n=4, cutoff=0.3) or list(EVERY)
-            raise InputError(f"figure {name!r}", "is not a column of numbers in the index",
-                             f"Nearest: {', '.join(near)}.")
+            raise InputError(
+                f"figure {name!r}", "is not a column of numbers in the index", f"Nearest: {', '.join(near)}."
+            )
     return list(given) if given else list(EVERY)
 
 
@@ -84,8 +94,11 @@ def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFram
     counts = rows.groupby(study.blocks, observed=True)["model"].transform("nunique")
     shared = rows[counts == wanted]
     if shared.empty:
-        raise InputError(f"{a.name} and {b.name}", "have no finished image and layer in common",
-                         "Submit their config again, or compare others.")
+        raise InputError(
+            f"{a.name} and {b.name}",
+            "have no finished image and layer in common",
+            "Submit their config again, or compare others.",
+        )
     return shared
 
 
@@ -101,7 +114,12 @@ def _known(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[st
 
 
 def _frame(
-    study: Study, rows: pd.DataFrame, by: Sequence[str], names: list[str], groups: tuple[Group, Group], unit: Unit,
+    study: Study,
+    rows: pd.DataFrame,
+    by: Sequence[str],
+    names: list[str],
+    groups: tuple[Group, Group],
+    unit: Unit,
     shuffle: Shuffle,
 ) -> pd.DataFrame:
     """A row for each label on `by` and figure."""
@@ -111,10 +129,16 @@ def _frame(
         found = _tested(blocks, shuffle)
         for i, name in enumerate(names):
             values = {column: column_values[i] for column, column_values in found.items()}
-            made.append({**dict(zip(by, at, strict=True)), "figure": name, **values,
-                         "blocks": len(part.drop_duplicates(study.blocks)),
-                         "units_a": max(len(block[0]) for block in blocks),
-                         "units_b": max(len(block[1]) for block in blocks)})
+            made.append(
+                {
+                    **dict(zip(by, at, strict=True)),
+                    "figure": name,
+                    **values,
+                    "blocks": len(part.drop_duplicates(study.blocks)),
+                    "units_a": max(len(block[0]) for block in blocks),
+                    "units_b": max(len(block[1]) for block in blocks),
+                }
+            )
     return pd.DataFrame(made)
 
 
@@ -143,15 +167,30 @@ def _tested(blocks: Sequence[Block], shuffle: Shuffle) -> dict[str, NDArray[Any]
     with np.errstate(divide="ignore", invalid="ignore"):
         effects = [np.where(deviation > 0, values / deviation, np.nan) for values in (a - b, low, high)]
     return {
-        "a_mean": a, "b_mean": b, "difference": a - b, "low": low, "high": high, "effect": effects[0],
-        "effect_low": effects[1], "effect_high": effects[2], "p": np.full(len(a), np.nan) if lone else tested.p,
+        "a_mean": a,
+        "b_mean": b,
+        "difference": a - b,
+        "low": low,
+        "high": high,
+        "effect": effects[0],
+        "effect_low": effects[1],
+        "effect_high": effects[2],
+        "p": np.full(len(a), np.nan) if lone else tested.p,
         "smallest_p": np.full(len(a), 1.0 if lone else tested.smallest),
     }
 
 
 def _distances(
-    study: Study, a: Group, b: Group, metrics: Sequence[str], layers: Sequence[str] | None, alpha: float,
-    correction: Method, shuffle: Shuffle, through: "str | Network | None", unit: Unit,
+    study: Study,
+    a: Group,
+    b: Group,
+    metrics: Sequence[str],
+    layers: Sequence[str] | None,
+    alpha: float,
+    correction: Method,
+    shuffle: Shuffle,
+    through: "str | Network | None",
+    unit: Unit,
 ) -> pd.DataFrame:
     """Between- and within-distances of the two, for each metric; empty where nothing within them can be compared."""
     rows = study.of([*a.models, *b.models])
@@ -159,8 +198,16 @@ def _distances(
     if not enough:
         return pd.DataFrame()
     made = [
-        between_within(study, metric, groups={a.name: list(a.models), b.name: list(b.models)}, layers=layers,
-                       alpha=alpha, correction="none", shuffle=shuffle, through=through).assign(metric=metric)
+        between_within(
+            study,
+            metric,
+            groups={a.name: list(a.models), b.name: list(b.models)},
+            layers=layers,
+            alpha=alpha,
+            correction="none",
+            shuffle=shuffle,
+            through=through,
+        ).assign(metric=metric)
         for metric in metrics
     ]
     if not made:

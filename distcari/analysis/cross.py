@@ -34,7 +34,10 @@ _SAME = ["key", "in_model", "in_sha256"]  # a measurement that need not be repea
 
 
 def cross(
-    store: Store, experiment: str, into: Collection[str] = (), only: Mapping[str, Collection[Label]] | None = None,
+    store: Store,
+    experiment: str,
+    into: Collection[str] = (),
+    only: Mapping[str, Collection[Label]] | None = None,
     known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Gain and cosine, plain and robust, of an experiment's pictures in its models: a row for each picture and model.
@@ -66,15 +69,21 @@ def _models(store: Store, experiment: str, into: Collection[str]) -> dict[str, M
         raise InputError(where, "was adopted: its models are not known", "Cross an experiment that distcari computed.")
     config = Experiment.model_validate(meta["config"])
     if config.render.compat == "lucent":
-        raise InputError(where, "was made with compat: lucent, whose figures are of lucent's own frame",
-                         "Cross an experiment that was made without.")
+        raise InputError(
+            where,
+            "was made with compat: lucent, whose figures are of lucent's own frame",
+            "Cross an experiment that was made without.",
+        )
     specs = {spec.name: spec for spec in expand_models(config, where)}
     if unknown := [name for name in into if name not in specs]:
         raise InputError(f"--in {unknown[0]}", "no such model", f"There are: {', '.join(specs)}.")
     for spec in specs.values():
         if spec.sha256 != meta["models"][spec.name]["sha256"]:
-            raise InputError(spec.where, f"the weights of {spec.name} are not those that its pictures were made with",
-                             "Put the checkpoint of that time back.")
+            raise InputError(
+                spec.where,
+                f"the weights of {spec.name} are not those that its pictures were made with",
+                "Put the checkpoint of that time back.",
+            )
     return {name: spec for name, spec in specs.items() if not into or name in into}
 
 
@@ -126,17 +135,19 @@ def path_of(experiment: str) -> str:
     return f"cross/{experiment}.parquet"
 
 
-
 def update(
-    store: Store, experiment: str, into: Collection[str] = (), only: Mapping[str, Collection[Label]] | None = None,
+    store: Store, experiment: str, into: Collection[str] = (), only: Mapping[str, Collection[Label]] | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure what is not yet in the store's table, and put it there; (what was asked for, the whole table).
 
     Raises InputError if the store has no such experiment.
     """
     if experiment not in store.experiments():
-        raise InputError(f"experiment {experiment}", "there is none of that name in the store",
-                         f"There are: {', '.join(store.experiments())}.")
+        raise InputError(
+            f"experiment {experiment}",
+            "there is none of that name in the store",
+            f"There are: {', '.join(store.experiments())}.",
+        )
     known = _earlier(store, experiment)
     found = cross(store, experiment, into, only, known)
     merged = pd.concat([known, found]) if known is not None else found

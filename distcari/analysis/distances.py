@@ -34,8 +34,14 @@ class BlockDistances:
 
 
 def distance_matrix(
-    store: Store | str | Study, layer: str, metric: str | Metric = "colour", *, experiment: str | None = None,
-    models: Sequence[str] | None = None, through: "str | Network | None" = None, at: str | None = None,
+    store: Store | str | Study,
+    layer: str,
+    metric: str | Metric = "colour",
+    *,
+    experiment: str | None = None,
+    models: Sequence[str] | None = None,
+    through: "str | Network | None" = None,
+    at: str | None = None,
 ) -> pd.DataFrame:
     """Mean distance between models' pictures of the same image at a layer: models × models, in the metric's unit.
 
@@ -81,6 +87,7 @@ def as_metric(study: Study, layer: str, metric: str | Metric, through: "str | Ne
     if metric == "activation":
         return activation_metric(study, layer, through)
     if metric not in METRICS:
-        raise InputError(f"metric {metric!r}", "there is none of that name",
-                         f"There are: {', '.join([*METRICS, 'activation'])}.")
+        raise InputError(
+            f"metric {metric!r}", "there is none of that name", f"There are: {', '.join([*METRICS, 'activation'])}."
+        )
     return METRICS[metric]

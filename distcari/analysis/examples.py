@@ -16,8 +16,11 @@ def show_best(study: Study, figures: pd.DataFrame, rows: pd.DataFrame, a: Group,
     one where the difference is largest, so the pictures are the best case: the interval says what is usual. Of several
     trainings or seeds the first few are shown, not picked ones.
     """
-    size = figures["effect"].abs().fillna(0) if figures["effect"].notna().any() else (
-        figures["difference"].abs() / figures[["a_mean", "b_mean"]].abs().max(axis=1).clip(lower=1e-9))
+    size = (
+        figures["effect"].abs().fillna(0)
+        if figures["effect"].notna().any()
+        else (figures["difference"].abs() / figures[["a_mean", "b_mean"]].abs().max(axis=1).clip(lower=1e-9))
+    )
     ranked = figures.assign(_size=size).sort_values(["significant", "_size"], ascending=False, kind="stable")
     seen = ranked[ranked["figure"].isin(list(FIGURES))]  # those that the eye can judge, if there is one
     ranked = seen if len(seen) else ranked
@@ -38,9 +41,17 @@ def show_best(study: Study, figures: pd.DataFrame, rows: pd.DataFrame, a: Group,
             for axis, label in best_at.items():
                 side = side[side[axis] == label]
             for cell in _first(study, side).to_dict("records"):
-                made.append({"rank": rank, "figure": row["figure"], "side": name,
-                             **{axis: cell[axis] for axis in study.axes}, "value": cell[row["figure"]],
-                             "significant": row["significant"], "key": cell["key"]})
+                made.append(
+                    {
+                        "rank": rank,
+                        "figure": row["figure"],
+                        "side": name,
+                        **{axis: cell[axis] for axis in study.axes},
+                        "value": cell[row["figure"]],
+                        "significant": row["significant"],
+                        "key": cell["key"],
+                    }
+                )
     return pd.DataFrame(made)
 
 

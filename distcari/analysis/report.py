@@ -26,16 +26,29 @@ def html(found: Comparison, study: Study, command: str = "") -> str:
     """The page. `command` is what was typed for it, and stands at its foot."""
     import jinja2
 
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("distcari.analysis", "templates"), autoescape=True,
-                                     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("distcari.analysis", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(chance=chance, interval=interval, number=_number, p=_p)
     template = environment.get_template("report.html")
     return template.render(
-        found=found, study=study, command=command, version=__version__, made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        sections=list(_sections(found)), shown=list(_shown(found, study)),
+        found=found,
+        study=study,
+        command=command,
+        version=__version__,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        sections=list(_sections(found)),
+        shown=list(_shown(found, study)),
         units={name: column.unit for name, column in COLUMNS.items()},
-        meanings={name: column.meaning for name, column in COLUMNS.items()}, columns=MEANINGS, metrics=METRICS,
-        distances=found.distances.to_dict("records"), axes=[a for a in places(found.distances) if a != "metric"],
+        meanings={name: column.meaning for name, column in COLUMNS.items()},
+        columns=MEANINGS,
+        metrics=METRICS,
+        distances=found.distances.to_dict("records"),
+        axes=[a for a in places(found.distances) if a != "metric"],
         inputs={image: _inline(study.arrays.input(image)) for image in _images_of(found)},
     )
 
@@ -49,9 +62,12 @@ def _sections(found: Comparison) -> Iterator[dict[str, Any]]:
         images = found.images
         for axis, label in here.items():
             images = images[images[axis] == label]
-        yield {"where": ", ".join(f"{axis} {label}" for axis, label in here.items()) or "All layers",
-               "headline": headline(here, part), "by_image": _by_image(images, list(ordered["figure"])),
-               "rows": [{**row, "line": _line(row)} for row in ordered.to_dict("records")]}
+        yield {
+            "where": ", ".join(f"{axis} {label}" for axis, label in here.items()) or "All layers",
+            "headline": headline(here, part),
+            "by_image": _by_image(images, list(ordered["figure"])),
+            "rows": [{**row, "line": _line(row)} for row in ordered.to_dict("records")],
+        }
 
 
 def _by_image(images: pd.DataFrame, figures: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
@@ -80,11 +96,20 @@ def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
         first = part.iloc[0]
         where = ", ".join(str(first[axis]) for axis in study.blocks if axis != "image")
         yield {
-            "figure": first["figure"], "significant": bool(first["significant"]), "image": first["image"],
+            "figure": first["figure"],
+            "significant": bool(first["significant"]),
+            "image": first["image"],
             "where": where,
-            "sides": [(name, [{**row, "src": _inline(_as_8_bit(study.picture(str(row["key"]))))}
-                              for row in part[part["side"] == side].to_dict("records")])
-                      for side, name in (("a", found.a.name), ("b", found.b.name))],
+            "sides": [
+                (
+                    name,
+                    [
+                        {**row, "src": _inline(_as_8_bit(study.picture(str(row["key"]))))}
+                        for row in part[part["side"] == side].to_dict("records")
+                    ],
+                )
+                for side, name in (("a", found.a.name), ("b", found.b.name))
+            ],
         }
 
 

@@ -13,13 +13,21 @@ from distcari.store.schema import COLUMNS
 Row = Mapping[Any, Any]
 
 MEANINGS = {
-    "a_mean": "mean of A's units", "b_mean": "mean of B's units", "difference": "A less B, in the figure's unit",
-    "low": "lower end of the difference's 95 % bootstrap interval", "high": "its upper end",
+    "a_mean": "mean of A's units",
+    "b_mean": "mean of B's units",
+    "difference": "A less B, in the figure's unit",
+    "low": "lower end of the difference's 95 % bootstrap interval",
+    "high": "its upper end",
     "effect": "difference in standard deviations of units within group and image (Cohen's d)",
-    "effect_low": "low in the same unit", "effect_high": "high in the same unit",
-    "p": "two-sided permutation p", "p_corrected": "p corrected for all rows of this frame",
-    "significant": "p_corrected is at most alpha", "smallest_p": "the least p that so many units can give",
-    "blocks": "images (and settings) averaged over", "units_a": "A's seeds, or trainings", "units_b": "B's",
+    "effect_low": "low in the same unit",
+    "effect_high": "high in the same unit",
+    "p": "two-sided permutation p",
+    "p_corrected": "p corrected for all rows of this frame",
+    "significant": "p_corrected is at most alpha",
+    "smallest_p": "the least p that so many units can give",
+    "blocks": "images (and settings) averaged over",
+    "units_a": "A's seeds, or trainings",
+    "units_b": "B's",
 }
 
 
@@ -64,12 +72,19 @@ def as_text(found: Comparison) -> str:
         for row in found.distances.to_dict("records"):
             mark = "*" if row["significant"] else " "
             place = ", ".join(str(row[axis]) for axis in places(found.distances) if axis != "metric")
-            lines.append(f"{mark} {row['metric']:9s} {place}: between {row['between']:.3g}, within {row['within']:.3g}"
-                         f" (× {row['ratio']:.2f}), {chance(row)}")
+            lines.append(
+                f"{mark} {row['metric']:9s} {place}: between {row['between']:.3g}, within {row['within']:.3g}"
+                f" (× {row['ratio']:.2f}), {chance(row)}"
+            )
     if len(found.pictures):
-        lines += ["", "Pictures that show it best: " + ", ".join(
-            f"{row['model']} / {row['image']} / {row['layer']} / {row['seed']}"
-            for row in found.pictures[found.pictures["rank"] == 0].to_dict("records"))]
+        lines += [
+            "",
+            "Pictures that show it best: "
+            + ", ".join(
+                f"{row['model']} / {row['image']} / {row['layer']} / {row['seed']}"
+                for row in found.pictures[found.pictures["rank"] == 0].to_dict("records")
+            ),
+        ]
     return "\n".join([*lines, "", *found.notes])
 
 
@@ -89,8 +104,10 @@ def headline(here: Row, part: pd.DataFrame) -> str:
 def sentence(row: Row) -> str:
     """One figure's difference: by how much, how surely."""
     unit = COLUMNS[str(row["figure"])].unit
-    return (f"{row['figure']}: {row['a_mean']:.3g} against {row['b_mean']:.3g}, difference {interval(row)}"
-            f"{f' [{unit}]' if unit else ''}, {row['effect']:+.1f} SD, {chance(row)}")
+    return (
+        f"{row['figure']}: {row['a_mean']:.3g} against {row['b_mean']:.3g}, difference {interval(row)}"
+        f"{f' [{unit}]' if unit else ''}, {row['effect']:+.1f} SD, {chance(row)}"
+    )
 
 
 def interval(row: Row) -> str:

@@ -22,8 +22,12 @@ _PERMUTATIONS = 999
 
 
 def similarity(
-    store: Store | str | Study, *, experiment: str | None = None, models: Sequence[str] | None = None,
-    layers: Sequence[str] | None = None, metric: str = "colour",
+    store: Store | str | Study,
+    *,
+    experiment: str | None = None,
+    models: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
+    metric: str = "colour",
 ) -> pd.DataFrame:
     """For each layer and pair of models: `cka`, and `distance`, the mean distance of their pictures in `unit`.
 
@@ -52,8 +56,9 @@ def similarity(
         far = distance_matrix(study, layer, metric, models=having) if len(having) > 1 else pd.DataFrame()
         for a, b in combinations(having, 2):
             apart = far.loc[a, b] if a in far.index and b in far.columns else np.nan
-            made.append({"layer": layer, "a": a, "b": b, "cka": _cka(seen[layer, a], seen[layer, b]),
-                         "distance": apart})
+            made.append(
+                {"layer": layer, "a": a, "b": b, "cka": _cka(seen[layer, a], seen[layer, b]), "distance": apart}
+            )
     frame = pd.DataFrame(made, columns=["layer", "a", "b", "cka", "distance"])
     frame.attrs = {"metric": metric, "probes": len(pictures), "agreement": agreement(frame)}
     return frame
@@ -86,8 +91,10 @@ def probes(study: Study) -> list[NDArray[np.float32]]:
             left, top = (int(draw.integers(0, length - side + 1)) for length in picture.size)
             crop = picture.crop((left, top, left + side, top + side)).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             made.append(np.asarray(crop))
-    inputs = [np.asarray(Image.fromarray(study.arrays.input(image)).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
-              for image in study.known("image")]
+    inputs = [
+        np.asarray(Image.fromarray(study.arrays.input(image)).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
+        for image in study.known("image")
+    ]
     return [(picture / np.float32(255)).astype(np.float32) for picture in [*made, *inputs]]
 
 
@@ -119,8 +126,11 @@ def _hsic(k: NDArray[Any], m: NDArray[Any]) -> float:
     """The unbiased HSIC of two Gram matrices with zero diagonals (Song et al. 2012, eq. 5)."""
     n = len(k)
     ones = np.ones(n)
-    whole = np.trace(k @ m) + (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2)) \
+    whole = (
+        np.trace(k @ m)
+        + (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
         - 2 * (ones @ k @ m @ ones) / (n - 2)
+    )
     return float(whole / (n * (n - 3)))
 
 

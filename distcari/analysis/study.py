@@ -65,8 +65,9 @@ class Study:
                 return label
         texts = [str(label) for label in known]
         near = get_close_matches(str(given), texts, n=4, cutoff=0.3) or texts[:8]
-        raise InputError(f"{axis} {given!r}", f"{self.experiment} has no finished cell of it",
-                         f"Nearest: {', '.join(near)}.")
+        raise InputError(
+            f"{axis} {given!r}", f"{self.experiment} has no finished cell of it", f"Nearest: {', '.join(near)}."
+        )
 
     def picture(self, key: str) -> NDArray[np.float32]:
         """A cell's picture, float32 (y, x, 3) in [0, 1]."""
@@ -77,8 +78,9 @@ class Study:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
-    def by_block(self, rows: pd.DataFrame, axes: Sequence[str] | None = None) -> Iterator[tuple[tuple[Any, ...],
-                                                                                             pd.DataFrame]]:
+    def by_block(
+        self, rows: pd.DataFrame, axes: Sequence[str] | None = None
+    ) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
         """Rows by their labels on some axes (default: `blocks`), in the store's order; in each by model and seed."""
         axes = self.blocks if axes is None else list(axes)
         order = {axis: {label: i for i, label in enumerate(self.arrays.labels(axis))} for axis in self.axes}
@@ -101,8 +103,11 @@ def open_study(store: Store | str | Study, experiment: str | None = None) -> Stu
     if not names:
         raise InputError(f"store {store.url}", "holds no experiment", "Compute one: distcari submit CONFIG")
     if experiment is None and len(names) > 1:
-        raise InputError(f"store {store.url}", f"holds {len(names)} experiments: {', '.join(names)}",
-                         "Say which: experiment=… or --experiment.")
+        raise InputError(
+            f"store {store.url}",
+            f"holds {len(names)} experiments: {', '.join(names)}",
+            "Say which: experiment=… or --experiment.",
+        )
     name = experiment or names[0]
     if name not in names:
         near = get_close_matches(name, names, n=4, cutoff=0.3) or names[:8]

@@ -12,12 +12,16 @@ from distcari.cli.options import StoreOptions, names, needs_store, options_of
 def adopt(
     folder: Annotated[Path, typer.Argument(help="Folder of the older results.", show_default=False)],
     store: Annotated[str, typer.Option(metavar="URL", help="Store to put them into.")] = "store",
-    experiment: Annotated[str | None, typer.Option(
-        metavar="NAME", help="Name in the store; default: the folder's name.", show_default=False)] = None,
-    layers: Annotated[str | None, typer.Option(
-        metavar="A,B", help="Layer names, if they have an unusual form.", show_default=False)] = None,
-    inputs: Annotated[Path | None, typer.Option(
-        metavar="DIR", help="Folder of the input images, by name.", show_default=False)] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name in the store; default: the folder's name.", show_default=False),
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Layer names, if they have an unusual form.", show_default=False)
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the input images, by name.", show_default=False)
+    ] = None,
     options: StoreOptions = None,
 ) -> None:
     """Read a folder of older pictures into the store.

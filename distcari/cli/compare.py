@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 def compare(
     context: typer.Context,
     store: StorePlace,
-    a: Annotated[str, typer.Argument(metavar="A", help="A model, or trainings: a,b,c or a pattern.",
-                                     show_default=False)],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A model, or trainings: a,b,c or a pattern.", show_default=False)
+    ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other.", show_default=False)],
     experiment: OneExperiment = None,
     layers: Layers = None,
-    figures: Annotated[str | None, typer.Option(
-        metavar="A,B", help="Only these figures: fewer comparisons.", show_default=False)] = None,
+    figures: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these figures: fewer comparisons.", show_default=False)
+    ] = None,
     over: Annotated[str, typer.Option(metavar="AXES", help="Axes to average over, e.g. image,layer.")] = "image",
     correction: Correction = "bh",
     shuffle: Shuffle = "block",
     alpha: Alpha = 0.05,
-    out: Annotated[Path | None, typer.Option(
-        metavar="FILE", help="Write an HTML report with pictures.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
+    ] = None,
     options: StoreOptions = None,
 ) -> None:
     """Compare two models, or groups of trainings.
@@ -56,8 +59,17 @@ def compare(
     study = study_of(store, options, experiment)
     from distcari.analysis import compare as compare_models
 
-    found = compare_models(study, _models(study, a), _models(study, b), layers=names(layers), figures=names(figures),
-                           over=names(over) or (), alpha=alpha, correction=correction, shuffle=shuffle)
+    found = compare_models(
+        study,
+        _models(study, a),
+        _models(study, b),
+        layers=names(layers),
+        figures=names(figures),
+        over=names(over) or (),
+        alpha=alpha,
+        correction=correction,
+        shuffle=shuffle,
+    )
     typer.echo(str(found))
     if out is None:
         typer.echo("\nWith pictures: --out report.html")
@@ -79,7 +91,10 @@ def _models(study: "Study", text: str) -> "Given":
     for name in names(text) or ():
         matches = [m for m in study.models if fnmatchcase(m, name)] if any(c in name for c in "*?[") else [name]
         if not matches:
-            raise InputError(f"models {name!r}", f"no model of {study.experiment} matches",
-                             f"There are: {', '.join(study.models[:12])}.")
+            raise InputError(
+                f"models {name!r}",
+                f"no model of {study.experiment} matches",
+                f"There are: {', '.join(study.models[:12])}.",
+            )
         found += matches
     return found[0] if len(found) == 1 else found

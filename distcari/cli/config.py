@@ -12,8 +12,12 @@ from distcari.errors import InputError
 if TYPE_CHECKING:
     from distcari.config.experiment import Experiment
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check, show, explain and begin config files.\n\n"
-                  "\b\nExamples:\n  distcari config init experiment.yaml\n  distcari config check experiment.yaml")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Check, show, explain and begin config files.\n\n"
+    "\b\nExamples:\n  distcari config init experiment.yaml\n  distcari config check experiment.yaml",
+)
 
 
 @app.command()
@@ -27,8 +31,10 @@ def check(config: ConfigFile, overrides: Overrides = None) -> None:
       distcari config check configs/demo.yaml
     """
     experiment = _load(config, overrides)
-    typer.echo(f"{config}: a valid experiment called {experiment.name}. Look everything up that it names: "
-               f"distcari submit {config} --dry-run")
+    typer.echo(
+        f"{config}: a valid experiment called {experiment.name}. Look everything up that it names: "
+        f"distcari submit {config} --dry-run"
+    )
 
 
 @app.command()
@@ -62,16 +68,25 @@ def schema() -> None:
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The file to write.")] = Path("experiment.yaml"),
-    name: Annotated[str | None, typer.Option(
-        help="The experiment's name in the store; default: the file's.", show_default=False)] = None,
-    models: Annotated[str | None, typer.Option(
-        metavar="A,B", show_default=False,
-        help="Models: a torchvision name, timm:NAME, or module:function; each with =CHECKPOINT, a file or a glob.")]
-    = None,
-    images: Annotated[str | None, typer.Option(
-        metavar="A,B", help="Images: files, folders, globs, URLs, sample:NAME.", show_default=False)] = None,
-    layers: Annotated[str | None, typer.Option(
-        metavar="A,B", help="Layers: module paths or patterns; blocks: every block.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The experiment's name in the store; default: the file's.", show_default=False)
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            show_default=False,
+            help="Models: a torchvision name, timm:NAME, or module:function; each with =CHECKPOINT, a file or a glob.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Images: files, folders, globs, URLs, sample:NAME.", show_default=False),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Layers: module paths or patterns; blocks: every block.", show_default=False),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a commented config to begin with. What is not given as a flag is asked for.
@@ -89,14 +104,17 @@ def init(
         name or path.stem,
         _answer(models, "--models", "Models (torchvision name, timm:NAME, module:function; =CHECKPOINT)", "resnet50"),
         _answer(images, "--images", "Images (files, globs, URLs, sample:NAME)", "sample:chelsea,sample:coffee"),
-        _answer(layers, "--layers", "Layers (module paths, patterns; blocks: every block)", "blocks"), str(path))
+        _answer(layers, "--layers", "Layers (module paths, patterns; blocks: every block)", "blocks"),
+        str(path),
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(str(path), f"cannot be written: {error.strerror}", "Give another path.") from None
-    typer.echo(f"{path} written. Next: distcari models {path}   distcari layers {path}   "
-               f"distcari submit {path} --dry-run")
+    typer.echo(
+        f"{path} written. Next: distcari models {path}   distcari layers {path}   distcari submit {path} --dry-run"
+    )
 
 
 def _answer(given: str | None, flag: str, question: str, default: str) -> list[str]:

@@ -10,8 +10,10 @@ from distcari.cli.options import Only, StoreOptions, StorePlace, needs_models, o
 def cross(
     store: StorePlace,
     experiment: Annotated[str, typer.Argument(help="Its name in the store.", show_default=False)],
-    into: Annotated[list[str] | None, typer.Option(
-        "--in", metavar="MODEL", help="Only in this model (repeatable).", show_default=False)] = None,
+    into: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="MODEL", help="Only in this model (repeatable).", show_default=False),
+    ] = None,
     only: Only = None,
     options: StoreOptions = None,
 ) -> None:

@@ -13,14 +13,19 @@ def dashboard(
     options: StoreOptions = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0: every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen at.")] = 8050,
-    allow_host: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", show_default=False,
-        help="A further name under which browsers reach it, e.g. behind a proxy (repeatable).")] = None,
-    read_only: Annotated[bool, typer.Option(
-        "--read-only", help="Write nothing to the store: no notes.")] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="A further name under which browsers reach it, e.g. behind a proxy (repeatable).",
+        ),
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing to the store: no notes.")] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
-    debug: Annotated[bool, typer.Option(
-        "--debug", help="Dash's own server with its developer tools, reloading.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Dash's own server with its developer tools, reloading.")
+    ] = False,
 ) -> None:
     """Compare caricatures in a browser.
 
@@ -39,5 +44,12 @@ def dashboard(
     from distcari.dashboard.app import serve
     from distcari.store import Store
 
-    serve(Store(store, options_of(options)), host, port, allow_hosts=allow_host or (), read_only=read_only, debug=debug,
-          open_browser=open_browser)
+    serve(
+        Store(store, options_of(options)),
+        host,
+        port,
+        allow_hosts=allow_host or (),
+        read_only=read_only,
+        debug=debug,
+        open_browser=open_browser,
+    )

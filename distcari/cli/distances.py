@@ -21,8 +21,10 @@ def distances(
     store: StorePlace,
     experiment: OneExperiment = None,
     metric: Annotated[str, typer.Option(help="colour, spectrum, or activation.")] = "colour",
-    through: Annotated[str | None, typer.Option(
-        metavar="MODEL", help="For activation: the network through which to look.", show_default=False)] = None,
+    through: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="For activation: the network through which to look.", show_default=False),
+    ] = None,
     layers: Layers = None,
     correction: Correction = "bh",
     shuffle: Shuffle = "block",
@@ -41,7 +43,8 @@ def distances(
     study = study_of(store, options, experiment)
     from distcari.analysis.between import between_within
 
-    frame = between_within(study, metric, layers=names(layers), alpha=alpha, correction=correction, shuffle=shuffle,
-                           through=through)
+    frame = between_within(
+        study, metric, layers=names(layers), alpha=alpha, correction=correction, shuffle=shuffle, through=through
+    )
     typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
     typer.echo("\n".join(["", *frame.attrs["notes"]]))

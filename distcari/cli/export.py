@@ -11,8 +11,9 @@ from distcari.cli.options import StoreOptions, StorePlace, store_of
 def export(
     store: StorePlace,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.", show_default=False)],
-    experiment: Annotated[str | None, typer.Option(
-        metavar="NAME", help="Only this experiment.", show_default=False)] = None,
+    experiment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this experiment.", show_default=False)
+    ] = None,
     options: StoreOptions = None,
 ) -> None:
     """Write finished cells as plain files.

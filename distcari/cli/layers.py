@@ -15,8 +15,9 @@ Rows = list[tuple[Any, bool]]  # a layer, and whether the config asks for it
 def layers(
     config: ConfigFile,
     model: Annotated[str | None, typer.Option(help="Only the model of this name.", show_default=False)] = None,
-    kind: Annotated[str | None, typer.Option(
-        metavar="A,B", help="Only layers of these kinds, e.g. block,conv.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only layers of these kinds, e.g. block,conv.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     overrides: Overrides = None,
 ) -> None:

@@ -39,8 +39,22 @@ UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer expor
 # Plain help: the same in a terminal, a pipe and the documentation.
 app = typer.Typer(name="distcari", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(config.app, name="config")
-for module in (submit, demo, models, layers, dashboard, compare, distances, match, similarity, cross, verify, compact,
-               export, adopt):
+for module in (
+    submit,
+    demo,
+    models,
+    layers,
+    dashboard,
+    compare,
+    distances,
+    match,
+    similarity,
+    cross,
+    verify,
+    compact,
+    export,
+    adopt,
+):
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))
 app.command("reference", hidden=True)(reference.reference)
@@ -54,8 +68,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def distcari(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")]
-    = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Caricatures of neural networks in bulk: models x images x layers x seeds, computed, kept and compared.
 

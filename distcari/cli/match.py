@@ -11,12 +11,23 @@ from distcari.errors import InputError
 def match(
     store: StorePlace,
     experiment: OneExperiment = None,
-    judge: Annotated[str, typer.Option(
-        metavar="NETWORK", help="lite0 … lite2, torchvision:NAME@WEIGHTS, timm:NAME, or a model of the experiment, "
-        "whose own pictures are then left out.")] = "lite2",
-    groups: Annotated[list[str] | None, typer.Option(
-        "--group", metavar="NAME=A,B", show_default=False,
-        help="A group of trainings, two times or more: the right group for a training that was held out.")] = None,
+    judge: Annotated[
+        str,
+        typer.Option(
+            metavar="NETWORK",
+            help="lite0 … lite2, torchvision:NAME@WEIGHTS, timm:NAME, or a model of the experiment, "
+            "whose own pictures are then left out.",
+        ),
+    ] = "lite2",
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="NAME=A,B",
+            show_default=False,
+            help="A group of trainings, two times or more: the right group for a training that was held out.",
+        ),
+    ] = None,
     by: Annotated[str, typer.Option(metavar="A,B", help="Axes that have a score each.")] = "layer",
     layers: Layers = None,
     options: StoreOptions = None,

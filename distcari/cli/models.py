@@ -48,8 +48,16 @@ def _row(spec: "ModelSpec") -> tuple[str, ...]:
 
     network = build(spec.source, spec.where, spec.num_classes)
     parameters = sum(p.numel() for p in network.parameters())
-    return (spec.name, spec.source.architecture, _weights(spec), spec.sha256[:8], _classes(spec, network),
-            f"{parameters:,}", _normalization(spec), str(spec.input_size))
+    return (
+        spec.name,
+        spec.source.architecture,
+        _weights(spec),
+        spec.sha256[:8],
+        _classes(spec, network),
+        f"{parameters:,}",
+        _normalization(spec),
+        str(spec.input_size),
+    )
 
 
 def _weights(spec: "ModelSpec") -> str:

@@ -17,26 +17,52 @@ if TYPE_CHECKING:
     from distcari.store import Store
 
 ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.", show_default=False)]
-StorePlace = Annotated[str, typer.Argument(
-    metavar="STORE", help="A store's folder or URL, e.g. store or s3://bucket/prefix.", show_default=False)]
-StoreOptions = Annotated[list[str] | None, typer.Option(
-    "--option", metavar="NAME=VALUE", show_default=False,
-    help="Option of an object store, e.g. endpoint=http://localhost:9000 (repeatable).")]
-Overrides = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="FIELD=VALUE", show_default=False,
-    help="Put a value over the config's, e.g. render.steps=64 (repeatable).")]
-Only = Annotated[list[str] | None, typer.Option(
-    "--only", metavar="AXIS=A,B", show_default=False,
-    help="Only these labels of an axis, e.g. model=lite0 (repeatable).")]
-OneExperiment = Annotated[str | None, typer.Option(
-    "--experiment", metavar="NAME", help="Its name, where the store holds several.", show_default=False)]
-Layers = Annotated[str | None, typer.Option(
-    "--layers", metavar="A,B", help="Only these layers.", show_default=False)]
+StorePlace = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORE", help="A store's folder or URL, e.g. store or s3://bucket/prefix.", show_default=False
+    ),
+]
+StoreOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        show_default=False,
+        help="Option of an object store, e.g. endpoint=http://localhost:9000 (repeatable).",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        show_default=False,
+        help="Put a value over the config's, e.g. render.steps=64 (repeatable).",
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="AXIS=A,B",
+        show_default=False,
+        help="Only these labels of an axis, e.g. model=lite0 (repeatable).",
+    ),
+]
+OneExperiment = Annotated[
+    str | None,
+    typer.Option("--experiment", metavar="NAME", help="Its name, where the store holds several.", show_default=False),
+]
+Layers = Annotated[str | None, typer.Option("--layers", metavar="A,B", help="Only these layers.", show_default=False)]
 
-Correction = Annotated[Literal["bh", "by", "none"], typer.Option(
-    help="Of p for the number of comparisons; none for a single planned one.")]
-Shuffle = Annotated[Literal["block", "seed"], typer.Option(
-    help="block: deal a block's units freely; seed: only exchange A and B at equal seed.")]
+Correction = Annotated[
+    Literal["bh", "by", "none"], typer.Option(help="Of p for the number of comparisons; none for a single planned one.")
+]
+Shuffle = Annotated[
+    Literal["block", "seed"],
+    typer.Option(help="block: deal a block's units freely; seed: only exchange A and B at equal seed."),
+]
 Alpha = Annotated[float, typer.Option(help="What is called significant.")]
 
 
@@ -49,8 +75,11 @@ def store_of(place: str, options: Sequence[str] | None = None, *, writable: bool
     try:
         store.files.read("distcari.json")
     except FileNotFoundError:
-        raise InputError(f"store {place}", "there is no distcari store",
-                         "Give the folder or URL that the config names under `store`.") from None
+        raise InputError(
+            f"store {place}",
+            "there is no distcari store",
+            "Give the folder or URL that the config names under `store`.",
+        ) from None
     return store
 
 

@@ -7,8 +7,7 @@ import typer
 
 
 def reference(
-    context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)],
+    context: typer.Context, folder: Annotated[Path, typer.Argument(help="Folder of the pages.", show_default=False)]
 ) -> None:
     """Write the generated pages of the documentation: cli.md and config.md.
 
@@ -38,15 +37,24 @@ def config_page() -> str:
     """Every config field, in Markdown."""
     from distcari.config.reference import reference as table
 
-    return "\n".join([
-        "# Configuration", "", "Every field of an experiment's YAML file, from the code that reads it "
-        "(`distcari config schema`). What they are for: [Experiments](../experiments.md).", "", table(), ""])
+    return "\n".join(
+        [
+            "# Configuration",
+            "",
+            "Every field of an experiment's YAML file, from the code that reads it "
+            "(`distcari config schema`). What they are for: [Experiments](../experiments.md).",
+            "",
+            table(),
+            "",
+        ]
+    )
 
 
 def _helps(command: object, name: str, parent: object) -> list[tuple[str, str]]:
     """(name, help) of a command and of all below it, in the order of the help, hidden ones left out."""
     context = command.make_context(  # type: ignore[attr-defined]
-        name, [], parent=parent, resilient_parsing=True, terminal_width=100, max_content_width=100)
+        name, [], parent=parent, resilient_parsing=True, terminal_width=100, max_content_width=100
+    )
     lines = command.get_help(context).splitlines()  # type: ignore[attr-defined]
     found = [(context.command_path, "\n".join(line.rstrip() for line in lines).strip())]
     for below, child in getattr(command, "commands", {}).items():

@@ -29,17 +29,32 @@ def _seconds(value: float) -> float:
     return value
 
 
-Address = Annotated[str | None, typer.Option(
-    metavar="ADDR", show_default=False,
-    help="A running Ray cluster (`auto`, or ray://HOST:10001); default: a Ray of its own on this machine, or the "
-    "cluster that `ray job submit` sets.")]
-Wait = Annotated[float, typer.Option(
-    metavar="SECONDS", callback=_seconds, show_default=False,
-    help="Wait so long for a node that can hold a worker (clusters that grow on demand).")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDR",
+        show_default=False,
+        help="A running Ray cluster (`auto`, or ray://HOST:10001); default: a Ray of its own on this machine, or the "
+        "cluster that `ray job submit` sets.",
+    ),
+]
+Wait = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        callback=_seconds,
+        show_default=False,
+        help="Wait so long for a node that can hold a worker (clusters that grow on demand).",
+    ),
+]
 
 ExecutorKind = Literal["auto", "ray", "serial"]
-Executors = Annotated[ExecutorKind, typer.Option(
-    help="ray; serial: this process alone, without Ray, for grids of a few cells; auto: ray where it is installed.")]
+Executors = Annotated[
+    ExecutorKind,
+    typer.Option(
+        help="ray; serial: this process alone, without Ray, for grids of a few cells; auto: ray where it is installed."
+    ),
+]
 
 
 def submit(
@@ -48,13 +63,15 @@ def submit(
     address: Address = None,
     wait: Wait = 0.0,
     executor: Executors = "auto",
-    dry_run: Annotated[bool, typer.Option(
-        "--dry-run", help="Show the grid, what is done, work units, size and time.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the grid, what is done, work units, size and time.")
+    ] = False,
     overrides: Overrides = None,
     only: Only = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute the selected cells anew.")] = False,
-    retry_failed: Annotated[bool, typer.Option(
-        "--retry-failed", help="Try cells again that were given up in earlier runs.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try cells again that were given up in earlier runs.")
+    ] = False,
 ) -> None:
     """Compute an experiment.
 
@@ -72,14 +89,32 @@ def submit(
     """
     typed = context.obj or ["submit", config]
     again = shlex.join(["distcari", *(word for word in typed if word not in ("--overwrite", "--retry-failed"))])
-    compute(config, again, overrides=overrides, only=only, dry_run=dry_run, address=address, wait=wait,
-            executor=executor, overwrite=overwrite, retry_failed=retry_failed)
+    compute(
+        config,
+        again,
+        overrides=overrides,
+        only=only,
+        dry_run=dry_run,
+        address=address,
+        wait=wait,
+        executor=executor,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+    )
 
 
 def compute(
-    config: str | Path, again: str, *, overrides: list[str] | None = None, only: list[str] | None = None,
-    dry_run: bool = False, address: str | None = None, wait: float = 0.0,
-    executor: ExecutorKind = "auto", overwrite: bool = False, retry_failed: bool = False,
+    config: str | Path,
+    again: str,
+    *,
+    overrides: list[str] | None = None,
+    only: list[str] | None = None,
+    dry_run: bool = False,
+    address: str | None = None,
+    wait: float = 0.0,
+    executor: ExecutorKind = "auto",
+    overwrite: bool = False,
+    retry_failed: bool = False,
 ) -> None:
     """Plan, run, sum up. `again` is the command that goes on with it. Raises typer.Exit unless all is done."""
     if executor == "serial" and address is not None:
@@ -147,9 +182,12 @@ def _ray(plan: "Plan", address: str | None, wait: float, stack: contextlib.ExitS
     stack.callback(ray.shutdown)
     stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
     if why := _wait_for_room(plan, wait):
-        raise InputError("resources", f"no node of the cluster can hold a worker: {why}",
-                         "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
-                         "themselves, wait for them with --wait 600.")
+        raise InputError(
+            "resources",
+            f"no node of the cluster can hold a worker: {why}",
+            "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
+            "themselves, wait for them with --wait 600.",
+        )
     return RayExecutor(elastic=not embedded)
 
 
@@ -166,11 +204,19 @@ def _connect(address: str | None, embedded: bool) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         if embedded:
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-                     object_store_memory=256 * 2**20)
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=256 * 2**20,
+            )
         else:
             ray.init(address=address or os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"--address {address}", f"no Ray cluster answers: {error}",
-                         "Start one with `ray start --head`, or leave --address out. Where the cluster asks for a "
-                         "token (newer Ray does by default), set RAY_AUTH_MODE=token.") from None
+        raise InputError(
+            f"--address {address}",
+            f"no Ray cluster answers: {error}",
+            "Start one with `ray start --head`, or leave --address out. Where the cluster asks for a "
+            "token (newer Ray does by default), set RAY_AUTH_MODE=token.",
+        ) from None

@@ -23,17 +23,27 @@ MOST_MODELS, WORST = 50, 3
 def show_plan(plan: "Plan", console: "Console") -> None:
     """The grid, and what of it is done."""
     shape = " × ".join(
-        f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}" if a.name in BASE_AXES
-        else f"{len(a.labels)} of {a.name}" for a in plan.grid.axes
+        f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}"
+        if a.name in BASE_AXES
+        else f"{len(a.labels)} of {a.name}"
+        for a in plan.grid.axes
     )
     gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
-    console.print(Text.assemble((plan.experiment.name, "bold"),
-                                f": {shape} = {plan.planned} cells; {plan.done} done already, {len(plan.todo)} to do"
-                                f"{gone}"))
+    console.print(
+        Text.assemble(
+            (plan.experiment.name, "bold"),
+            f": {shape} = {plan.planned} cells; {plan.done} done already, {len(plan.todo)} to do{gone}",
+        )
+    )
 
 
 def show_end(
-    plan: "Plan", store: "Store", state: str, failed: Sequence[dict[str, Any]], seconds: float, again: str,
+    plan: "Plan",
+    store: "Store",
+    state: str,
+    failed: Sequence[dict[str, Any]],
+    seconds: float,
+    again: str,
     console: "Console",
 ) -> int:
     """Say what was done, where it is and what to type next; the exit code."""
@@ -55,11 +65,14 @@ def show_end(
         console.print(f"interrupted; nothing done is lost. Go on with: {again}")
         return 130
     if failed or plan.given_up:
-        console.print(f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
-                      f"Try them again with: {again} --retry-failed")
+        console.print(
+            f"not complete. The reasons: pandas.read_parquet('{store.url}/failures'). "
+            f"Try them again with: {again} --retry-failed"
+        )
         return 1
-    console.print(f"next: distcari dashboard --store {shlex.quote(store.url)}   or   "
-                  f"pandas.read_parquet('{store.url}/index')")
+    console.print(
+        f"next: distcari dashboard --store {shlex.quote(store.url)}   or   pandas.read_parquet('{store.url}/index')"
+    )
     return 0
 
 
@@ -80,8 +93,9 @@ def show_means(frame: "pd.DataFrame", console: "Console") -> None:
 def show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -> None:
     """The cells that show least of what they were to show, by robust cosine: it has one scale at all layers."""
     for row in frame.dropna(subset=["robust_cosine"]).nsmallest(WORST, "robust_cosine").to_dict("records"):
-        console.print(f"lowest robust cosine: {row['robust_cosine']:.2f} (gain {row['robust_gain']:.2f}) at "
-                      f"{_place(row, axes)}")
+        console.print(
+            f"lowest robust cosine: {row['robust_cosine']:.2f} (gain {row['robust_gain']:.2f}) at {_place(row, axes)}"
+        )
 
 
 def _place(row: Any, axes: Sequence[str]) -> str:

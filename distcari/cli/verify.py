@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def verify(
     store: StorePlace,
-    experiment: Annotated[list[str] | None, typer.Option(
-        metavar="NAME", help="Only this experiment (repeatable).", show_default=False)] = None,
-    requeue: Annotated[bool, typer.Option(
-        "--requeue", help="Let the next run compute again what is damaged.")] = False,
+    experiment: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this experiment (repeatable).", show_default=False)
+    ] = None,
+    requeue: Annotated[bool, typer.Option("--requeue", help="Let the next run compute again what is damaged.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Cells read at once.")] = 4,
     options: StoreOptions = None,
 ) -> None:
@@ -35,14 +35,19 @@ def verify(
     """
     opened = store_of(store, options, writable=requeue)
     if unknown := set(experiment or ()) - set(opened.experiments()):
-        raise InputError(f"--experiment {sorted(unknown)[0]}", "there is none of that name in the store",
-                         f"There are: {', '.join(opened.experiments())}.")
+        raise InputError(
+            f"--experiment {sorted(unknown)[0]}",
+            "there is none of that name in the store",
+            f"There are: {', '.join(opened.experiments())}.",
+        )
     findings = _findings(opened, experiment, jobs)
     if findings and requeue:
         from distcari.store.check import requeue as take_out
 
-        typer.echo(f"{take_out(opened, findings)} cells taken out of the index; submit the config again to compute "
-                   "them and what damaged parts held")
+        typer.echo(
+            f"{take_out(opened, findings)} cells taken out of the index; submit the config again to compute "
+            "them and what damaged parts held"
+        )
     elif findings:
         typer.echo(f"Mend it with: distcari verify {opened.url} --requeue   and then submit the config again.")
         raise typer.Exit(1)

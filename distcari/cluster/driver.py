@@ -107,8 +107,13 @@ class Run:
         if plan.overwritten:
             self.store.forget(plan.overwritten)
         arrays = self.store.prepare(
-            plan.grid, plan.meta, size=experiment.render.picture_size, input_size=experiment.input_size,
-            steps=plan.most_steps, dtype=experiment.picture_dtype, shard=experiment.shard,
+            plan.grid,
+            plan.meta,
+            size=experiment.render.picture_size,
+            input_size=experiment.input_size,
+            steps=plan.most_steps,
+            dtype=experiment.picture_dtype,
+            shard=experiment.shard,
         )
         self.store.write_inputs(arrays, {name: image.pixels for name, image in plan.images.items()})
         return plan.grid.units(plan.todo, experiment.resources.batch, _shards(arrays))
@@ -144,15 +149,16 @@ class Run:
         self.ledger.flush(self.lease)
         return state
 
-
     def _compare(self) -> None:
         """Hold the store against the plan. Raises RunStopped where somebody deleted meanwhile what was computed."""
         given_up = set(self.store.failures()["key"])
         wanted = {cell.key for cell in self.plan.wanted} - given_up
         if missing := self.store.missing(self.plan.experiment.name, wanted):
-            raise RunStopped(f"{len(missing)} of {len(wanted)} cells that were computed are not in the store "
-                             f"{self.store.url} any more: parts of it were deleted during the run",
-                             "Give the same command again: it computes them.")
+            raise RunStopped(
+                f"{len(missing)} of {len(wanted)} cells that were computed are not in the store "
+                f"{self.store.url} any more: parts of it were deleted during the run",
+                "Give the same command again: it computes them.",
+            )
 
 
 def _shards(arrays: Arrays) -> dict[Any, int] | None:

@@ -70,20 +70,32 @@ class Result:
 
 
 def make_job(
-    plan: Plan, unit: WorkUnit, attempt: Callable[[Cell], int], checkpoint_ref: Callable[[ModelSpec], Any],
+    plan: Plan, unit: WorkUnit, attempt: Callable[[Cell], int], checkpoint_ref: Callable[[ModelSpec], Any]
 ) -> Job:
     """A unit of a plan as a job; `attempt` numbers a cell's try, `checkpoint_ref` says where a model's file is had."""
     (model, *others), settings = plan.networks(unit.model), plan.settings_of(unit.cells[0])
-    contrast = ContrastJob(
-        others[0], plan.counterparts[unit.model][unit.layer], plan.differences[unit.model].contrast,
-        checkpoint_ref(others[0]),
-    ) if others else None
+    contrast = (
+        ContrastJob(
+            others[0],
+            plan.counterparts[unit.model][unit.layer],
+            plan.differences[unit.model].contrast,
+            checkpoint_ref(others[0]),
+        )
+        if others
+        else None
+    )
     cells = []
     for cell in unit.cells:
         image = plan.images[str(plan.labels(cell)["image"])]
         cells.append(CellJob(cell, image.pixels, image.sha256, attempt(cell)))
     return Job(
-        label=unit.model, model=model, layer=plan.layers[unit.model][unit.layer], settings=settings,
-        settings_hash=settings_hash(settings), axes=tuple(axis.name for axis in plan.grid.axes), cells=tuple(cells),
-        checkpoint_ref=checkpoint_ref(model), contrast=contrast,
+        label=unit.model,
+        model=model,
+        layer=plan.layers[unit.model][unit.layer],
+        settings=settings,
+        settings_hash=settings_hash(settings),
+        axes=tuple(axis.name for axis in plan.grid.axes),
+        cells=tuple(cells),
+        checkpoint_ref=checkpoint_ref(model),
+        contrast=contrast,
     )

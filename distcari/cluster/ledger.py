@@ -62,7 +62,8 @@ class Ledger:
             self.tell(e.CellDone(row))
         return [
             unit._replace(cells=(cell,))
-            for cell, message, trace in result.failures if self._once_more(cell, message, trace, result.node)
+            for cell, message, trace in result.failures
+            if self._once_more(cell, message, trace, result.node)
         ]
 
     @property
@@ -96,9 +97,15 @@ class Ledger:
             self.tell(e.CellRetried(cell.key, message))
             return True
         row = {
-            "key": cell.key, "experiment": self.plan.experiment.name, **self.plan.settings_of(cell).in_force(),
-            **self.plan.labels(cell), "error": message,
-            "traceback": trace, "attempt": self._attempts[cell.key], "node": node, "run_id": self.run_id,
+            "key": cell.key,
+            "experiment": self.plan.experiment.name,
+            **self.plan.settings_of(cell).in_force(),
+            **self.plan.labels(cell),
+            "error": message,
+            "traceback": trace,
+            "attempt": self._attempts[cell.key],
+            "node": node,
+            "run_id": self.run_id,
             "time": datetime.now(UTC),
         }
         self._given_up.append(row)

@@ -19,10 +19,12 @@ class Meter:
         self._done = Counter("distcari_cells_done", "Cells stored and verified.", tags)
         self._failed = Counter("distcari_cells_failed", "Tries of cells that failed.", tags)
         self._loads = Counter("distcari_model_loads", "Models loaded.", tags)
-        self._cell = Histogram("distcari_cell_seconds", "Seconds to optimise a cell.",
-                               [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000], tags)
-        self._phase = Counter("distcari_phase_seconds", "Seconds by phase: load, render, commit.",
-                              ("experiment", "phase"))
+        self._cell = Histogram(
+            "distcari_cell_seconds", "Seconds to optimise a cell.", [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000], tags
+        )
+        self._phase = Counter(
+            "distcari_phase_seconds", "Seconds by phase: load, render, commit.", ("experiment", "phase")
+        )
         for metric in (self._done, self._failed, self._loads, self._cell, self._phase):
             metric.set_default_tags(always)
 

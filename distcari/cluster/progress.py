@@ -81,8 +81,12 @@ class Bar:
         self.console, self.tally = console, Tally(0)
         self.axes: list[str] = []
         self.bar = Progress(
-            TextColumn("caricatures"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[summary]}"),
-            TextColumn("{task.fields[now]}", style="dim", markup=False), console=console,
+            TextColumn("caricatures"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[summary]}"),
+            TextColumn("{task.fields[now]}", style="dim", markup=False),
+            console=console,
         )
 
     def __call__(self, event: e.Event) -> None:

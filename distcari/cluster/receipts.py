@@ -26,13 +26,24 @@ def index_row(job: Job, finished: Finished, pixels_sha256: str) -> dict[str, Any
     this, caricature = job.cells[finished.member], finished.caricature
     labels: dict[str, Label] = dict(zip(job.axes, this.cell.labels, strict=True))
     return {
-        "key": this.cell.key, **job.settings.in_force(), **picture_figures(caricature.picture), **caricature.figures,
-        **_whose(job), "seconds": finished.seconds, "started_at": finished.started, "finished_at": datetime.now(UTC),
-        "attempt": this.attempt, "steps_taken": len(caricature.gain_curve), "woken": caricature.woken,
+        "key": this.cell.key,
+        **job.settings.in_force(),
+        **picture_figures(caricature.picture),
+        **caricature.figures,
+        **_whose(job),
+        "seconds": finished.seconds,
+        "started_at": finished.started,
+        "finished_at": datetime.now(UTC),
+        "attempt": this.attempt,
+        "steps_taken": len(caricature.gain_curve),
+        "woken": caricature.woken,
         "arithmetic": caricature.precision,
-        "distcari_version": __version__, "settings_hash": job.settings_hash,
-        "image_sha256": this.image_sha256, "pixels_sha256": pixels_sha256,
-        "layer_depth": job.layer.depth, "layer_kind": job.layer.kind,
+        "distcari_version": __version__,
+        "settings_hash": job.settings_hash,
+        "image_sha256": this.image_sha256,
+        "pixels_sha256": pixels_sha256,
+        "layer_depth": job.layer.depth,
+        "layer_kind": job.layer.kind,
         **labels,  # last: they are the cell's place, whatever else has the name of a swept setting
     }
 

@@ -23,13 +23,17 @@ class StoreError(RuntimeError):
 
 def retried(write: Callable[[], T], log: logging.Logger) -> T:
     """What the write gives, tried again if the storage stumbles. Raises StoreError, or LeaseLost at once."""
+
     def warn(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         log.warning("the store stumbles (%s); again in %g s", typed_line(error), state.upcoming_sleep)
 
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_may_pass), before_sleep=warn, reraise=True,
-        stop=tenacity.stop_after_attempt(len(WAITS) + 1), wait=tenacity.wait_chain(*map(tenacity.wait_fixed, WAITS)),
+        retry=tenacity.retry_if_exception(_may_pass),
+        before_sleep=warn,
+        reraise=True,
+        stop=tenacity.stop_after_attempt(len(WAITS) + 1),
+        wait=tenacity.wait_chain(*map(tenacity.wait_fixed, WAITS)),
     )
     try:
         return retrying(write)

@@ -37,7 +37,8 @@ def what_is_free(need: Resources) -> str:
     free, whole = ray.available_resources(), ray.cluster_resources()
     return ", ".join(
         f"{name} {free.get(name, 0):g} of {whole.get(name, 0):g} free, {n:g} wanted"
-        for name, n in _wanted(need).items() if n
+        for name, n in _wanted(need).items()
+        if n
     )
 
 

@@ -48,16 +48,25 @@ class RunNote:
         plan = event.plan
         self.tally = Tally(len(plan.todo))
         self.note = runs.RunNote(
-            event.run_id, plan.experiment.name, started_at=datetime.now(UTC), total=len(plan.todo), skipped=plan.done,
-            actors=event.workers, models={model: runs.Share(n) for model, n in plan.by_model().items()},
+            event.run_id,
+            plan.experiment.name,
+            started_at=datetime.now(UTC),
+            total=len(plan.todo),
+            skipped=plan.done,
+            actors=event.workers,
+            models={model: runs.Share(n) for model, n in plan.by_model().items()},
         )
 
     def _write(self) -> None:
         """Put the note there; a store that refuses it is the driver's business, not the note's."""
         self.written = time.monotonic()
         now = replace(
-            self.note, updated_at=datetime.now(UTC), done=self.tally.done, failed=self.tally.failed,
-            rate=self.tally.rate or 0.0, eta=self.tally.left,
+            self.note,
+            updated_at=datetime.now(UTC),
+            done=self.tally.done,
+            failed=self.tally.failed,
+            rate=self.tally.rate or 0.0,
+            eta=self.tally.left,
             models={m: replace(s, done=self.done[m], failed=self.failed[m]) for m, s in self.note.models.items()},
             running=tuple(labels for cells in self.running.values() for labels in cells),
         )

@@ -10,7 +10,9 @@ from distcari.store import Store
 
 
 def run_plan(
-    plan: Plan, store: Store, executor: Executor | Literal["ray", "serial"] = "ray",
+    plan: Plan,
+    store: Store,
+    executor: Executor | Literal["ray", "serial"] = "ray",
     listeners: Sequence[e.Listener] = (),
 ) -> Run:
     """Compute what a plan has to do; the run, with its `state`, `done` and `failures`.

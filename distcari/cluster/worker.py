@@ -46,8 +46,16 @@ class Worker:
     """Renders units for one experiment of one store."""
 
     def __init__(
-        self, store_url: str, options: Mapping[str, Any], experiment: str, run_id: str, *, threads: int, device: str,
-        name: str = "worker", renderer: Renderer = caricatures,
+        self,
+        store_url: str,
+        options: Mapping[str, Any],
+        experiment: str,
+        run_id: str,
+        *,
+        threads: int,
+        device: str,
+        name: str = "worker",
+        renderer: Renderer = caricatures,
     ) -> None:
         self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
         self.name = name
@@ -131,8 +139,11 @@ class Worker:
         log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, job.layer.name)
         try:
             finished = render(
-                network, _batch([job.cells[i].image for i in members]), job.layer.name,
-                [_seed(job.axes, cell) for cell in cells], job.settings,
+                network,
+                _batch([job.cells[i].image for i in members]),
+                job.layer.name,
+                [_seed(job.axes, cell) for cell in cells],
+                job.settings,
             )
         except Exception as error:
             if len(members) == 1:
@@ -178,10 +189,18 @@ class Worker:
         clock = time.perf_counter()
         pictures = [f.caricature for f in finished]
         places = [self.arrays.place(job.cells[f.member].cell.labels) for f in finished]
-        hashes = retried(lambda: self.arrays.write_together(
-            places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]), log)
-        here = {"experiment": self.experiment, "device": _device_name(self.device), "node": self.node,
-                "run_id": self.run_id}
+        hashes = retried(
+            lambda: self.arrays.write_together(
+                places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]
+            ),
+            log,
+        )
+        here = {
+            "experiment": self.experiment,
+            "device": _device_name(self.device),
+            "node": self.node,
+            "run_id": self.run_id,
+        }
         for cell, sha in zip(finished, hashes, strict=True):
             result.rows.append(index_row(job, cell, sha) | here)
             self.meter.done(job.label, cell.seconds)

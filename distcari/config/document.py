@@ -83,8 +83,9 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int]], within: set[int
     within.remove(id(node))
     total, levels = 1 + sum(nodes for nodes, _ in below), 1 + max((levels for _, levels in below), default=0)
     if total > MOST_NODES or levels > DEEPEST:
-        raise ConstructorError(None, None, f"aliases that stand for more than {MOST_NODES} values or {DEEPEST} levels",
-                               node.start_mark)
+        raise ConstructorError(
+            None, None, f"aliases that stand for more than {MOST_NODES} values or {DEEPEST} levels", node.start_mark
+        )
     known[id(node)] = total, levels
     return total, levels
 
@@ -98,8 +99,9 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConstructorError(None, None, "a key that is no text", key.start_mark)
             if (earlier := first.get((key.tag, key.value))) is not None:
-                raise ConstructorError(None, None, f"the key {key.value[:80]!r} a second time (first in line "
-                                       f"{earlier})", key.start_mark)
+                raise ConstructorError(
+                    None, None, f"the key {key.value[:80]!r} a second time (first in line {earlier})", key.start_mark
+                )
             first[key.tag, key.value] = key.start_mark.line + 1
             yield value
 

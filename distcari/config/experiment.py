@@ -94,14 +94,16 @@ class ModelSource(Part):
     """
 
     name: Label | None = Field(
-        None, description="Label on the model axis. With a checkpoint glob: a template, `{stem}` is the file name "
-        "without its ending. Default: the checkpoint's stem, else the architecture's name."
+        None,
+        description="Label on the model axis. With a checkpoint glob: a template, `{stem}` is the file name "
+        "without its ending. Default: the checkpoint's stem, else the architecture's name.",
     )
     torchvision: str | None = Field(None, description="Architecture by its torchvision name, e.g. `resnet50`.")
     timm: str | None = Field(None, description="Architecture by its timm name, e.g. `vit_tiny_patch16_224`.")
     factory: str | None = Field(
-        None, description="Architecture by a function or class, `module:function` or `module:Class.method`; it "
-        "returns a `torch.nn.Module` that takes RGB batches."
+        None,
+        description="Architecture by a function or class, `module:function` or `module:Class.method`; it "
+        "returns a `torch.nn.Module` that takes RGB batches.",
     )
     options: dict[str, Plain] = Field(default_factory=dict, description="Keyword arguments for the architecture.")
     args: list[Plain] = Field(default_factory=list, description="Positional arguments for a factory.")
@@ -109,20 +111,23 @@ class ModelSource(Part):
         None, description="Published weights: a torchvision name (`IMAGENET1K_V2`, `DEFAULT`), or `true` for timm's."
     )
     checkpoint: str | list[str] | None = Field(
-        None, description="Weights from a file (`.pt`, `.pth`, `.tar`, `.ckpt`, `.safetensors`), a list of them, or a "
-        "glob; one model for each file. Nested under `state_dict` or `model`, prefixed `module.` or `model.`, or raw."
+        None,
+        description="Weights from a file (`.pt`, `.pth`, `.tar`, `.ckpt`, `.safetensors`), a list of them, or a "
+        "glob; one model for each file. Nested under `state_dict` or `model`, prefixed `module.` or `model.`, or raw.",
     )
     exclude: list[str] = Field(default_factory=list, description="Globs of checkpoints to leave out.")
     package: str | None = Field(None, description="Weights shipped in an installed Python package: its import name.")
     package_file: str = Field("*.pth", description="Glob of the weight file inside that package.")
     init_seed: Whole = Field(0, ge=0, lt=2**63, description="Seed of the weights of a model with none of its own.")
     normalization: Literal["imagenet", "half", "none"] | Normalization | None = Field(
-        None, description="What the network was trained with: `imagenet`, `half` (mean = std = 0.5), `none`, or "
-        "`{mean: […], std: […]}`. Default: that of the published weights, else `imagenet`."
+        None,
+        description="What the network was trained with: `imagenet`, `half` (mean = std = 0.5), `none`, or "
+        "`{mean: […], std: […]}`. Default: that of the published weights, else `imagenet`.",
     )
     input_size: Annotated[int, Field(ge=16, le=2048), NoTruth] | None = Field(
-        None, description="Side of the network's input in pixels. Default: that of the published "
-        "weights, else the experiment's `input_size`."
+        None,
+        description="Side of the network's input in pixels. Default: that of the published "
+        "weights, else the experiment's `input_size`.",
     )
 
     @model_validator(mode="after")
@@ -151,8 +156,11 @@ class DifferenceSource(Part):
     a: str = Field(description="Label of the model whose response is maximised.")
     b: str = Field(description="Label of the model whose response is minimised.")
     contrast: Real = Field(
-        1.0, gt=0, le=100, description="Weight of b's response, each in units of its model's own target: maximise "
-        "R_a − contrast · max(R_b, 0), R = dot / dot(t, t) · max(cos, 0.1)^cossim_pow."
+        1.0,
+        gt=0,
+        le=100,
+        description="Weight of b's response, each in units of its model's own target: maximise "
+        "R_a − contrast · max(R_b, 0), R = dot / dot(t, t) · max(cos, 0.1)^cossim_pow.",
     )
     layers: dict[str, str] = Field(
         default_factory=dict, description="b's layer for a layer of a, where they differ in name."
@@ -194,12 +202,14 @@ class Resources(Part):
     num_gpus: Real = Field(0, ge=0, le=4096, description="GPUs of an actor; fractions share one GPU.")
     custom: dict[str, Real] = Field(default_factory=dict, description="Custom Ray resources of an actor.")
     batch: Whole = Field(
-        4, ge=1, le=4096, description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises "
-        "them together, a CPU one after another (as fast, and bit for bit reproducible)."
+        4,
+        ge=1,
+        le=4096,
+        description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises "
+        "them together, a CPU one after another (as fast, and bit for bit reproducible).",
     )
     timeout: Annotated[float, Field(gt=0, le=10_000_000), NoTruth] | None = Field(
-        None, description="Seconds after which a work unit is taken from a worker that hangs. "
-        "Default: never."
+        None, description="Seconds after which a work unit is taken from a worker that hangs. Default: never."
     )
 
     @field_validator("custom")
@@ -222,13 +232,17 @@ class Experiment(Part):
     description: str = Field("", description="A line for readers, kept in the store.")
     store: str = Field("store", description="Where results go: a folder, or `s3://bucket/prefix`.")
     store_options: dict[str, Plain] = Field(
-        default_factory=dict, description="For an object store: options of obstore (`endpoint`, `region`, …) or of "
+        default_factory=dict,
+        description="For an object store: options of obstore (`endpoint`, `region`, …) or of "
         "fsspec's s3fs (`key`, `secret`, `endpoint_url`, `anon`, …). Better keep secrets in the environment; these are "
-        "never written to the store."
+        "never written to the store.",
     )
     shard: Whole = Field(
-        1, ge=1, le=1024, description="Images that share one stored object (Zarr shard), for fewer and larger objects; "
-        "then a work unit is a whole shard. Fixed once the experiment exists."
+        1,
+        ge=1,
+        le=1024,
+        description="Images that share one stored object (Zarr shard), for fewer and larger objects; "
+        "then a work unit is a whole shard. Fixed once the experiment exists.",
     )
     models: list[ModelSource] = Field(min_length=1, description="The model axis.")
     differences: list[DifferenceSource] = Field(
@@ -236,26 +250,32 @@ class Experiment(Part):
     )
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
     layers: list[Label] = Field(
-        min_length=1, description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), or "
-        "`blocks` for every block."
+        min_length=1,
+        description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), or "
+        "`blocks` for every block.",
     )
     seeds: list[Seed] = Field([0], min_length=1, description="The seed axis: start and random views of a picture.")
     input_size: Whole = Field(224, ge=32, le=1024, description="Side to which images are cropped and resized.")
     render: RenderSettings = Field(
-        RenderSettings(), description="Render settings, see below. One that is given as a list (`cossim_pow: [0, 1, "
-        "2]`) is swept: it becomes an axis of its name, behind seed."
+        RenderSettings(),
+        description="Render settings, see below. One that is given as a list (`cossim_pow: [0, 1, "
+        "2]`) is swept: it becomes an axis of its name, behind seed.",
     )
     steps_by_layer: dict[str, Whole] = Field(
-        default_factory=dict, description="Steps for layers by name or pattern, over `render.steps`; the last match "
-        "wins, e.g. `layer4_*: 1024`."
+        default_factory=dict,
+        description="Steps for layers by name or pattern, over `render.steps`; the last match "
+        "wins, e.g. `layer4_*: 1024`.",
     )
     picture_dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Pictures' type in the store.")
     resources: Resources = Field(
-        default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below.")
+        default_factory=lambda: Resources.model_validate({}), description="What an actor asks Ray for, see below."
+    )
 
     sweeps: SkipJsonSchema[dict[str, list[Any]]] = Field(
-        default_factory=dict, exclude=True, description="The values of each setting that is swept, in the order of the "
-        "axes; `render` holds the first of each. Taken from the lists in `render`, and written as those."
+        default_factory=dict,
+        exclude=True,
+        description="The values of each setting that is swept, in the order of the "
+        "axes; `render` holds the first of each. Taken from the lists in `render`, and written as those.",
     )
 
     @model_validator(mode="before")

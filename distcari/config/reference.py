@@ -11,8 +11,13 @@ from distcari.config.experiment import DifferenceSource, Experiment, ImageSource
 from distcari.settings import RenderSettings
 
 SECTIONS: dict[str, Any] = {
-    "(top level)": Experiment, "models[]": ModelSource, "models[].normalization": Normalization,
-    "differences[]": DifferenceSource, "images[]": ImageSource, "render": RenderSettings, "resources": Resources,
+    "(top level)": Experiment,
+    "models[]": ModelSource,
+    "models[].normalization": Normalization,
+    "differences[]": DifferenceSource,
+    "images[]": ImageSource,
+    "render": RenderSettings,
+    "resources": Resources,
 }
 
 

@@ -58,7 +58,10 @@ def starting_config(name: str, models: Sequence[str], images: Sequence[str], lay
     from distcari.settings import RenderSettings
 
     text = _PAGE.format(
-        path=path, name=_scalar(name), layers=_scalar(list(layers)), steps=RenderSettings().steps,
+        path=path,
+        name=_scalar(name),
+        layers=_scalar(list(layers)),
+        steps=RenderSettings().steps,
         models="\n".join(_item(model_entry(text)) for text in models),
         images="\n".join(_item(image_entry(text)) for text in images),
     )
@@ -74,8 +77,11 @@ def model_entry(text: str) -> dict[str, Any]:
     """
     architecture, equals, checkpoint = text.strip().partition("=")
     if not architecture or (equals and not checkpoint):
-        raise InputError(f"model {text!r}", "is not of the form ARCHITECTURE or ARCHITECTURE=CHECKPOINT",
-                         "Examples: resnet50, timm:vit_tiny_patch16_224, my_code.nets:build=checkpoints/*.pth")
+        raise InputError(
+            f"model {text!r}",
+            "is not of the form ARCHITECTURE or ARCHITECTURE=CHECKPOINT",
+            "Examples: resnet50, timm:vit_tiny_patch16_224, my_code.nets:build=checkpoints/*.pth",
+        )
     if architecture.startswith("timm:"):
         entry: dict[str, Any] = {"timm": architecture.removeprefix("timm:"), "weights": True}
     elif ":" in architecture:

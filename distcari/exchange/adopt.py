@@ -54,8 +54,11 @@ def find_results(folder: Path, layers: Sequence[str] = ()) -> list[Found]:
     for stem, path in sorted(files.items()):
         match = pattern.match(stem)
         if match is None:
-            raise InputError(str(path), "has no name of the form <model>_<layer>_<image>",
-                             "Name the layers with --layers layer3_3,layer4_2, or move the file away.")
+            raise InputError(
+                str(path),
+                "has no name of the form <model>_<layer>_<image>",
+                "Name the layers with --layers layer3_3,layer4_2, or move the file away.",
+            )
         found.append(Found(path, match["model"], match["layer"], match["image"]))
     return found
 
@@ -75,8 +78,13 @@ def adopt(store: Store, folder: Path, experiment: str, layers: Sequence[str] = (
 
 
 def _put(
-    store: Store, experiment: str, grid: Grid, meta: Mapping[str, Any], pictures: Mapping[Found, NDArray[np.float32]],
-    size: int, inputs: Path | None,
+    store: Store,
+    experiment: str,
+    grid: Grid,
+    meta: Mapping[str, Any],
+    pictures: Mapping[Found, NDArray[np.float32]],
+    size: int,
+    inputs: Path | None,
 ) -> int:
     arrays = store.prepare(grid, meta, size=size, input_size=224, steps=1, dtype="float32")
     store.write_inputs(arrays, _inputs(grid, inputs))
@@ -86,16 +94,30 @@ def _put(
         labels = (item.model, item.image, item.layer, 0)
         if keys[labels] in committed:
             continue
-        sha = arrays.write(arrays.place(labels), picture, np.full(1, np.nan, np.float32),
-                           np.full((56, 56), np.nan, np.float32))
+        sha = arrays.write(
+            arrays.place(labels), picture, np.full(1, np.nan, np.float32), np.full((56, 56), np.nan, np.float32)
+        )
         made = datetime.fromtimestamp(item.path.stat().st_mtime, UTC)
-        rows.append({
-            "key": keys[labels], "experiment": experiment, "model": item.model, "image": item.image,
-            "layer": item.layer, "seed": 0, "started_at": made, "finished_at": made, "attempt": 1,
-            "node": socket.gethostname(), "run_id": run_id, "distcari_version": __version__,
-            "settings_hash": grid.settings_hash, "pixels_sha256": sha, "layer_kind": "adopted",
-            **picture_figures(picture),
-        })
+        rows.append(
+            {
+                "key": keys[labels],
+                "experiment": experiment,
+                "model": item.model,
+                "image": item.image,
+                "layer": item.layer,
+                "seed": 0,
+                "started_at": made,
+                "finished_at": made,
+                "attempt": 1,
+                "node": socket.gethostname(),
+                "run_id": run_id,
+                "distcari_version": __version__,
+                "settings_hash": grid.settings_hash,
+                "pixels_sha256": sha,
+                "layer_kind": "adopted",
+                **picture_figures(picture),
+            }
+        )
     store.commit(rows)
     return len(rows)
 
@@ -107,17 +129,25 @@ def _grid(experiment: str, found: Sequence[Found]) -> Grid:
     have: dict[str, list[str]] = {}
     for item in found:
         have.setdefault(item.model, []).append(item.layer)
-    return Grid(experiment, digest("adopted"), (axis("model"), axis("image"), axis("layer"), Axis("seed", {0: "0"})),
-                {model: sorted(set(layers)) for model, layers in have.items()})
+    return Grid(
+        experiment,
+        digest("adopted"),
+        (axis("model"), axis("image"), axis("layer"), Axis("seed", {0: "0"})),
+        {model: sorted(set(layers)) for model, layers in have.items()},
+    )
 
 
 def _meta(grid: Grid, folder: Path) -> dict[str, Any]:
     return {
-        "description": f"adopted from {folder.name}", "settings": {"cossim_pow": 0.0, "compat": "adopted"},
-        "settings_hash": grid.settings_hash, "steps": {str(label): 0 for label in grid.axis("layer").labels},
+        "description": f"adopted from {folder.name}",
+        "settings": {"cossim_pow": 0.0, "compat": "adopted"},
+        "settings_hash": grid.settings_hash,
+        "steps": {str(label): 0 for label in grid.axis("layer").labels},
         "models": {str(m): {"digest": "adopted"} for m in grid.axis("model").labels},
         "images": {str(i): {"sha256": "", "origin": str(folder)} for i in grid.axis("image").labels},
-        "layers_of": {m: list(v) for m, v in grid.layers_of.items()}, "config": {}, "distcari_version": __version__,
+        "layers_of": {m: list(v) for m, v in grid.layers_of.items()},
+        "config": {},
+        "distcari_version": __version__,
     }
 
 

@@ -43,14 +43,24 @@ def contact_sheet(store: Store, experiment: str, seed: Label | None = None) -> I
                     pictures[model, layer] = arrays.picture(arrays.place(cell))
         name = " · ".join([str(image), *(f"{axis} {label_text(value)}" for axis, value in held.items())])
         sections.append(_section(name, arrays.input(str(image)), models, layers, pictures))
-    cut = [f"{len(labels[a])} {a}s, the first {n} shown" for a, n in
-           (("model", MOST_MODELS), ("layer", MOST_LAYERS), ("image", MOST_IMAGES)) if len(labels[a]) > n]
+    cut = [
+        f"{len(labels[a])} {a}s, the first {n} shown"
+        for a, n in (("model", MOST_MODELS), ("layer", MOST_LAYERS), ("image", MOST_IMAGES))
+        if len(labels[a]) > n
+    ]
     total = len(images) * math.prod(len(labels[axis]) for axis in swept)
     cut += [f"{total} images and settings, the first {MOST_SECTIONS} shown"] if total > MOST_SECTIONS else []
     about = arrays.description
     power = about.settings.get("cossim_pow")
-    title = " · ".join([experiment, f"seed {chosen}", *([f"cossim_pow {power:g}"] if power is not None else []),
-                        f"distcari {about.distcari_version}", *cut])
+    title = " · ".join(
+        [
+            experiment,
+            f"seed {chosen}",
+            *([f"cossim_pow {power:g}"] if power is not None else []),
+            f"distcari {about.distcari_version}",
+            *cut,
+        ]
+    )
     return _stack(title, sections)
 
 
@@ -69,7 +79,10 @@ def sheet_path(experiment: str) -> str:
 
 
 def _section(
-    image: str, pixels: NDArray[np.uint8], models: Sequence[Label], layers: Sequence[Label],
+    image: str,
+    pixels: NDArray[np.uint8],
+    models: Sequence[Label],
+    layers: Sequence[Label],
     pictures: Mapping[tuple[Label, Label], NDArray[np.float32]],
 ) -> Image.Image:
     left = TILE + 2 * GAP + 90

@@ -30,8 +30,11 @@ def export(store: Store, out: Path, experiment: str | None = None) -> int:
     if experiment is not None:
         frame = frame[frame["experiment"] == experiment]
     if frame.empty:
-        raise InputError(f"store {store.url}", f"holds no finished cell{f' of {experiment}' if experiment else ''}",
-                         f"Experiments there: {', '.join(store.experiments()) or 'none'}.")
+        raise InputError(
+            f"store {store.url}",
+            f"holds no finished cell{f' of {experiment}' if experiment else ''}",
+            f"Experiments there: {', '.join(store.experiments()) or 'none'}.",
+        )
     groups = [(str(name), rows) for name, rows in frame.groupby("experiment")]
     folders = file_names([(name,) for name, _ in groups]) if len(groups) > 1 else ["."]
     listed: list[dict[str, Any]] = []
@@ -50,8 +53,17 @@ def _write(store: Store, experiment: str, rows: pd.DataFrame, out: Path, folder:
     (out / folder).mkdir(parents=True, exist_ok=True)
     further = [a for a in arrays.axes if a not in ("model", "image", "layer") and rows[a].nunique() > 1]
     cells = rows.to_dict("records")
-    names = file_names([(str(cell["model"]), str(cell["layer"]), str(cell["image"]),
-                         *(f"{axis}{label_text(cell[axis])}" for axis in further)) for cell in cells])
+    names = file_names(
+        [
+            (
+                str(cell["model"]),
+                str(cell["layer"]),
+                str(cell["image"]),
+                *(f"{axis}{label_text(cell[axis])}" for axis in further),
+            )
+            for cell in cells
+        ]
+    )
     listed = []
     for cell, name in zip(cells, names, strict=True):
         at = Path(folder) / name
@@ -59,6 +71,13 @@ def _write(store: Store, experiment: str, rows: pd.DataFrame, out: Path, folder:
         picture = arrays.picture(arrays.place(labels))
         np.save(out / f"{at}.npy", picture)
         Image.fromarray(np.round(picture * 255).astype(np.uint8)).save(out / f"{at}.png")
-        listed.append({"npy": f"{at.as_posix()}.npy", "png": f"{at.as_posix()}.png", "experiment": experiment,
-                       **dict(zip(arrays.axes, labels, strict=True)), "key": str(cell["key"])})
+        listed.append(
+            {
+                "npy": f"{at.as_posix()}.npy",
+                "png": f"{at.as_posix()}.png",
+                "experiment": experiment,
+                **dict(zip(arrays.axes, labels, strict=True)),
+                "key": str(cell["key"]),
+            }
+        )
     return listed

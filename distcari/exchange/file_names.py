@@ -21,8 +21,7 @@ def file_names(labels: Sequence[Sequence[str]]) -> list[str]:
     alike = Counter(_folded(name) for name in safe)
     good = [name == text and alike[_folded(name)] == 1 for name, text in zip(safe, plain, strict=True)]
     taken = {_folded(name) for name, kept in zip(safe, good, strict=True) if kept}
-    return [name if kept else _marked(name, group, taken)
-            for name, kept, group in zip(safe, good, labels, strict=True)]
+    return [name if kept else _marked(name, group, taken) for name, kept, group in zip(safe, good, labels, strict=True)]
 
 
 def _safe(text: str) -> str:

@@ -17,20 +17,28 @@ from distcari.sources.models import ModelSpec
 
 
 def axes_of(
-    experiment: Experiment, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
-    images: Mapping[str, LoadedImage], labels: Sequence[str],
+    experiment: Experiment,
+    models: Mapping[str, ModelSpec],
+    differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage],
+    labels: Sequence[str],
 ) -> tuple[Axis, ...]:
     """The grid's axes: each label with a digest of what it stands for; `labels` are those of layers."""
     return (
-        Axis("model", {
-            **{name: _model_digest(spec) for name, spec in models.items()},
-            **{name: _difference_digest(pair) for name, pair in differences.items()},
-        }),
+        Axis(
+            "model",
+            {
+                **{name: _model_digest(spec) for name, spec in models.items()},
+                **{name: _difference_digest(pair) for name, pair in differences.items()},
+            },
+        ),
         Axis("image", {name: image.sha256 for name, image in images.items()}),
         Axis("layer", {label: f"{label}:{own_steps(experiment, label)}" for label in labels}),
         Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
-        *(Axis(name, {value: f"{name}={label_text(value)}" for value in values})
-          for name, values in experiment.sweeps.items()),
+        *(
+            Axis(name, {value: f"{name}={label_text(value)}" for value in values})
+            for name, values in experiment.sweeps.items()
+        ),
     )
 
 
@@ -55,13 +63,19 @@ def steps_at(experiment: Experiment, label: str) -> int:
 
 
 def describe(
-    experiment: Experiment, grid: Grid, models: Mapping[str, ModelSpec], differences: Mapping[str, Difference],
-    images: Mapping[str, LoadedImage], settings: Mapping[str, RenderSettings],
+    experiment: Experiment,
+    grid: Grid,
+    models: Mapping[str, ModelSpec],
+    differences: Mapping[str, Difference],
+    images: Mapping[str, LoadedImage],
+    settings: Mapping[str, RenderSettings],
 ) -> dict[str, Any]:
     """What the store keeps about the experiment, for readers and for the next run."""
     fixed = {
-        **experiment.render.identity(), "input_size": experiment.input_size,
-        "picture_dtype": experiment.picture_dtype, "shard": experiment.shard,
+        **experiment.render.identity(),
+        "input_size": experiment.input_size,
+        "picture_dtype": experiment.picture_dtype,
+        "shard": experiment.shard,
     }
     for name in {"steps", *experiment.sweeps}:
         del fixed[name]
@@ -74,14 +88,20 @@ def describe(
         "steps": {label: own_steps(experiment, label) for label in settings},
         "models": {
             name: {
-                "digest": grid.axis("model").digests[name], "sha256": spec.sha256, "mean": list(spec.mean),
-                "std": list(spec.std), "input_size": spec.input_size, "num_classes": spec.num_classes,
+                "digest": grid.axis("model").digests[name],
+                "sha256": spec.sha256,
+                "mean": list(spec.mean),
+                "std": list(spec.std),
+                "input_size": spec.input_size,
+                "num_classes": spec.num_classes,
                 "source": spec.source.model_dump(mode="json", exclude_defaults=True),
             }
             for name, spec in models.items()
-        } | {
+        }
+        | {
             name: {
-                "digest": grid.axis("model").digests[name], "sha256": pair.sha256,
+                "digest": grid.axis("model").digests[name],
+                "sha256": pair.sha256,
                 "difference": {"a": pair.a.name, "b": pair.b.name, "contrast": pair.contrast, "layers": pair.layers},
             }
             for name, pair in differences.items()

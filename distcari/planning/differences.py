@@ -45,15 +45,20 @@ def expand_differences(experiment: Experiment, models: Mapping[str, ModelSpec], 
         except ValueError as error:
             raise InputError(here, str(error), "Give it a name of its own with `name`.") from None
         if pair := alike([*models, *found, name]):
-            raise InputError(here, f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
-                             "Give it a name of its own with `name`.")
+            raise InputError(
+                here,
+                f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+                "Give it a name of its own with `name`.",
+            )
         layers = {key.replace(".", "_"): value for key, value in source.layers.items()}
         found[name] = Difference(name, a, b, source.contrast, layers, here)
     return found
 
 
 def counterpart_layers(
-    experiment: Experiment, differences: Mapping[str, Difference], layers: Mapping[str, Mapping[str, LayerInfo]],
+    experiment: Experiment,
+    differences: Mapping[str, Difference],
+    layers: Mapping[str, Mapping[str, LayerInfo]],
     infos: Mapping[str, Sequence[LayerInfo]],
 ) -> dict[str, dict[str, LayerInfo]]:
     """For each difference the layers of its b, by the labels of its a."""
@@ -65,8 +70,11 @@ def counterpart_layers(
 
 
 def _counterparts(
-    difference: Difference, layers: Mapping[str, LayerInfo], infos_a: Sequence[LayerInfo],
-    infos_b: Sequence[LayerInfo], named: Sequence[str],
+    difference: Difference,
+    layers: Mapping[str, LayerInfo],
+    infos_a: Sequence[LayerInfo],
+    infos_b: Sequence[LayerInfo],
+    named: Sequence[str],
 ) -> dict[str, LayerInfo]:
     """For the layers of a, by label, those of b: of the same name, or as the mapping says.
 
@@ -74,8 +82,11 @@ def _counterparts(
     """
     here = f"{difference.where}.layers"
     if strange := [name for name in difference.layers if not find_layers(infos_a, name)]:
-        raise InputError(here, f"model {difference.a.name} has no layer {strange[0]!r}",
-                         f"Nearest: {', '.join(nearest_layers(infos_a, strange[0]))}.")
+        raise InputError(
+            here,
+            f"model {difference.a.name} has no layer {strange[0]!r}",
+            f"Nearest: {', '.join(nearest_layers(infos_a, strange[0]))}.",
+        )
     found = {}
     for label in layers:
         wanted = difference.layers.get(label, label)
@@ -87,13 +98,16 @@ def _counterparts(
             found[label] = matches[0]
         elif label in named or label in difference.layers:
             raise InputError(
-                here, f"model {difference.b.name} has no layer {wanted!r}, the counterpart of {label} in "
-                f"{difference.a.name}", f"Say which it is: `layers: {{{label}: …}}`. Nearest: "
-                f"{', '.join(nearest_layers(infos_b, wanted))}.",
+                here,
+                f"model {difference.b.name} has no layer {wanted!r}, the counterpart of {label} in {difference.a.name}",
+                f"Say which it is: `layers: {{{label}: …}}`. Nearest: {', '.join(nearest_layers(infos_b, wanted))}.",
             )
     if not found:
-        raise InputError(here, f"{difference.a.name} and {difference.b.name} share no layer of the config",
-                         "Say which belong together: `layers: {layer of a: layer of b}`.")
+        raise InputError(
+            here,
+            f"{difference.a.name} and {difference.b.name} share no layer of the config",
+            "Say which belong together: `layers: {layer of a: layer of b}`.",
+        )
     return found
 
 

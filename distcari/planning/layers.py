@@ -21,8 +21,15 @@ def describe_models(models: Mapping[str, ModelSpec]) -> dict[str, list[LayerInfo
     described: dict[str, list[LayerInfo]] = {}
     found = {}
     for name, spec in models.items():
-        same = digest(spec.source.torchvision, spec.source.timm, spec.source.factory, spec.source.options,
-                      spec.source.args, spec.num_classes, spec.input_size)
+        same = digest(
+            spec.source.torchvision,
+            spec.source.timm,
+            spec.source.factory,
+            spec.source.options,
+            spec.source.args,
+            spec.num_classes,
+            spec.input_size,
+        )
         if same not in described:
             described[same] = _described(spec)
         found[name] = described[same]
@@ -59,9 +66,9 @@ def chosen_layers(
             matches = find_layers(described, pattern)
             if not matches and not is_pattern(pattern):
                 raise InputError(
-                    here, f"model {name} has no layer {pattern!r}",
-                    f"Nearest: {', '.join(nearest_layers(described, pattern))}. "
-                    f"All layers: distcari layers {where}",
+                    here,
+                    f"model {name} has no layer {pattern!r}",
+                    f"Nearest: {', '.join(nearest_layers(described, pattern))}. All layers: distcari layers {where}",
                 )
             unfit = [info for info in matches if isinstance(info, UnfitLayer)]
             if unfit and not is_pattern(pattern):
@@ -70,7 +77,8 @@ def chosen_layers(
     for i, pattern in enumerate(experiment.layers):
         if is_pattern(pattern) and not any(find_layers(_fit(described), pattern) for described in infos.values()):
             raise InputError(
-                f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}",
+                f"{where}: layers[{i}]",
+                f"no model has a layer that matches {pattern!r}",
                 f"All layers: distcari layers {where}",
             )
     return found
@@ -85,8 +93,11 @@ def _add(found: dict[str, LayerInfo], infos: Sequence[LayerInfo], model: str, wh
             raise InputError(where, f"a layer of model {model}: {error}", "Rename the module.") from None
         other = found.setdefault(info.name, info)
         if other.path != info.path:
-            raise InputError(where, f"model {model} has two layers for the label {info.name!r}: {other.path!r} and "
-                             f"{info.path!r}", "Rename one of the modules; in labels dots are underscores.")
+            raise InputError(
+                where,
+                f"model {model} has two layers for the label {info.name!r}: {other.path!r} and {info.path!r}",
+                "Rename one of the modules; in labels dots are underscores.",
+            )
 
 
 def _fit(infos: Sequence[LayerInfo]) -> list[LayerInfo]:

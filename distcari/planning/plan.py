@@ -90,8 +90,13 @@ class Plan:
 
 
 def make_plan(
-    experiment: Experiment, store: Store, where: str, *, only: Mapping[str, Collection[Label]] | None = None,
-    overwrite: bool = False, retry_failed: bool = False,
+    experiment: Experiment,
+    store: Store,
+    where: str,
+    *,
+    only: Mapping[str, Collection[Label]] | None = None,
+    overwrite: bool = False,
+    retry_failed: bool = False,
 ) -> Plan:
     """Look everything up and find what is left to do. Raises InputError for whatever is wrong with the input."""
     store.check_writable()
@@ -124,9 +129,22 @@ def make_plan(
         lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
         todo, given_up = (wanted, 0) if overwrite else _left(store, experiment.name, wanted, retry_failed, lost)
     return Plan(
-        experiment=experiment, grid=grid, models=models, differences=differences, images=images, layers=layers,
-        counterparts=counterparts, settings=settings, meta=meta, wanted=wanted, todo=todo, given_up=given_up,
-        overwritten=stale, lost=lost, retry_failed=retry_failed, overwrite=overwrite,
+        experiment=experiment,
+        grid=grid,
+        models=models,
+        differences=differences,
+        images=images,
+        layers=layers,
+        counterparts=counterparts,
+        settings=settings,
+        meta=meta,
+        wanted=wanted,
+        todo=todo,
+        given_up=given_up,
+        overwritten=stale,
+        lost=lost,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
     )
 
 
@@ -182,6 +200,7 @@ def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:
     table = store.index.table(["key", "experiment", *names]).to_pylist()
     places = {cell.labels for cell in cells}
     return tuple(
-        row["key"] for row in table
+        row["key"]
+        for row in table
         if row["experiment"] == grid.experiment and tuple(row[name] for name in names) in places
     )

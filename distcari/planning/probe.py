@@ -25,13 +25,18 @@ def check_network(model: nn.Module, name: str, where: str) -> None:
         raise InputError(where, f"model {name} has no parameters", "Let its weights be torch.nn.Parameter.")
     for parameter in parameters:
         if parameter.is_meta:
-            raise InputError(where, f"model {name} has weights without values (on the meta device)",
-                             "Let the factory give them values, or give a `checkpoint`.")
+            raise InputError(
+                where,
+                f"model {name} has weights without values (on the meta device)",
+                "Let the factory give them values, or give a `checkpoint`.",
+            )
     for path, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_var is None:
             raise InputError(
-                where, f"model {name} has a batch norm without running statistics ({path}): a picture would depend on "
-                "others in its batch", "Use track_running_stats=True, or InstanceNorm2d or GroupNorm.",
+                where,
+                f"model {name} has a batch norm without running statistics ({path}): a picture would depend on "
+                "others in its batch",
+                "Use track_running_stats=True, or InstanceNorm2d or GroupNorm.",
             )
 
 

@@ -1,5 +1,7 @@
 """The engine, usable alone: needs torch, numpy and pillow, and of distcari only its ground.
 
+One picture:
+
     from distcari import caricature
     caricature(model, image, "layer3.3").save("picture.png")
 """
@@ -11,13 +13,13 @@ from distcari.render.layers import LayerInfo, describe_layers, find_layers
 from distcari.render.network import Network
 
 __all__ = [
-           "Caricature",
-           "Contrast",
-           "LayerInfo",
-           "Network",
-           "caricature",
-           "caricatures",
-           "describe_layers",
-           "difference",
-           "find_layers",
+    "Caricature",
+    "Contrast",
+    "LayerInfo",
+    "Network",
+    "caricature",
+    "caricatures",
+    "describe_layers",
+    "difference",
+    "find_layers",
 ]

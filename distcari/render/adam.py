@@ -21,9 +21,24 @@ class Adam:
         """One step down the gradient of a scalar, at a learning rate."""
         (gradient,) = torch.autograd.grad(loss, self.parameter)
         with torch.no_grad():
-            adam([self.parameter], [gradient], *self._moments, [], self._steps, foreach=False, capturable=False,
-                 differentiable=False, fused=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0,
-                 eps=1e-8, maximize=False)
+            adam(
+                [self.parameter],
+                [gradient],
+                *self._moments,
+                [],
+                self._steps,
+                foreach=False,
+                capturable=False,
+                differentiable=False,
+                fused=False,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=rate,
+                weight_decay=0.0,
+                eps=1e-8,
+                maximize=False,
+            )
 
 
 class Nadam:

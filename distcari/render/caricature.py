@@ -87,9 +87,18 @@ class Caricature:
 
 
 def caricature(
-    model: nn.Module | Network, image: Any, layer: str, *, seed: int = 0, settings: RenderSettings | None = None,
-    preprocessing: Any = None, mean: Sequence[float] | None = None, std: Sequence[float] | None = None,
-    input_size: int | None = None, device: str | None = None, **render_settings: Any,
+    model: nn.Module | Network,
+    image: Any,
+    layer: str,
+    *,
+    seed: int = 0,
+    settings: RenderSettings | None = None,
+    preprocessing: Any = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_size: int | None = None,
+    device: str | None = None,
+    **render_settings: Any,
 ) -> Caricature:
     """The caricature of one image at one layer.
 
@@ -110,8 +119,12 @@ def caricature(
 
 
 def network_of(
-    model: nn.Module | Network, preprocessing: Any, mean: Sequence[float] | None, std: Sequence[float] | None,
-    input_size: int | None, device: str | None,
+    model: nn.Module | Network,
+    preprocessing: Any,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    input_size: int | None,
+    device: str | None,
 ) -> Network:
     """The model made ready, with what it wants as `caricature` finds it; a Network is taken as it is."""
     if isinstance(model, Network):
@@ -127,8 +140,14 @@ def network_of(
 @torch.inference_mode(False)
 @torch.enable_grad()
 def caricatures(
-    network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings | None = None, *,
-    against: Contrast | None = None, on_step: Callable[[int], None] | None = None,
+    network: Network,
+    images: Tensor,
+    layer: str,
+    seeds: Sequence[int],
+    settings: RenderSettings | None = None,
+    *,
+    against: Contrast | None = None,
+    on_step: Callable[[int], None] | None = None,
 ) -> list[Caricature]:
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
@@ -184,9 +203,16 @@ def caricatures(
     finished = plateau.finished(_finished(spectra, scale, chosen.size, colour, veil))
     done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term)
     failures = _failures(t, optimizer.asleep(), layer)
-    return [replace(c, precision=precision, gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
-                    woken=int(woken[i]), failure=failures[i])
-            for i, c in enumerate(done)]
+    return [
+        replace(
+            c,
+            precision=precision,
+            gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
+            woken=int(woken[i]),
+            failure=failures[i],
+        )
+        for i, c in enumerate(done)
+    ]
 
 
 @torch.no_grad()
@@ -210,8 +236,11 @@ def _failures(target: Tensor, asleep: Tensor, layer: str) -> list[str]:
     """Why each cell's optimisation never started, "" where it did: targets (N, values), asleep (N,)."""
     blank = (target.amax(1) == target.amin(1)) & (target[:, 0] == 0)
     return [
-        f"layer {layer} does not respond to the image: its target is zero everywhere" if nothing
-        else f"no gradient reached the picture, even from a start {2**WAKING} times as strong" if never else ""
+        f"layer {layer} does not respond to the image: its target is zero everywhere"
+        if nothing
+        else f"no gradient reached the picture, even from a start {2**WAKING} times as strong"
+        if never
+        else ""
         for nothing, never in zip(blank.tolist(), asleep.tolist(), strict=True)
     ]
 
@@ -224,8 +253,13 @@ def _to(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def _measured(
-    forward: Callable[[Tensor], Tensor], finished: Tensor, target: Tensor, size: int, gains: Tensor,
-    settings: RenderSettings, term: ContrastTerm | None = None,
+    forward: Callable[[Tensor], Tensor],
+    finished: Tensor,
+    target: Tensor,
+    size: int,
+    gains: Tensor,
+    settings: RenderSettings,
+    term: ContrastTerm | None = None,
 ) -> list[Caricature]:
     figures = measure(forward, finished, target, size)
     figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
@@ -238,7 +272,9 @@ def _measured(
     values = {name: value.cpu().numpy() for name, value in figures.items()}
     return [
         Caricature(
-            picture=np.ascontiguousarray(shown[i]), gain_curve=curves[i], match=match[i],
+            picture=np.ascontiguousarray(shown[i]),
+            gain_curve=curves[i],
+            match=match[i],
             figures={name: float(v[i]) for name, v in values.items()}
             | {"high_frequency_share": high_frequency_share(shown[i])},
         )

@@ -26,7 +26,11 @@ _SCALES = [1 + (i - 5) / 50 for i in range(11)]
 
 
 def lucent_optimise(
-    network: Network, images: Tensor, layer: str, seeds: Sequence[int], settings: RenderSettings,
+    network: Network,
+    images: Tensor,
+    layer: str,
+    seeds: Sequence[int],
+    settings: RenderSettings,
     on_step: Callable[[int], None] | None,
 ) -> tuple[Callable[[Tensor], Tensor], Tensor, Tensor, Tensor]:
     """The optimisation alone: (forward, finished pictures (N, 3, 128, 128), target, gains (N, steps))."""

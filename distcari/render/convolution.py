@@ -39,7 +39,10 @@ class FrozenConvolutions(TorchFunctionMode):
             self._lasting |= {t.untyped_storage().data_ptr() for t in tensors}
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (),
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run the operation, convolutions our way."""
@@ -84,11 +87,23 @@ def _hangs(x: Tensor, weight: Tensor, groups: int) -> bool:
 
 
 def _arguments(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Tensor, Tensor, Tensor | None, _Pair, Any, _Pair, int]:
-    return (input, weight, bias, _pair(stride), padding if isinstance(padding, str) else _pair(padding),
-            _pair(dilation), groups)
+    return (
+        input,
+        weight,
+        bias,
+        _pair(stride),
+        padding if isinstance(padding, str) else _pair(padding),
+        _pair(dilation),
+        groups,
+    )
 
 
 def _pair(value: Any) -> _Pair:
@@ -138,8 +153,7 @@ class Frozen:
 
 def _after(shape: Sequence[int], weight: Tensor, padding: _Pair, stride: _Pair = (1, 1)) -> list[int]:
     """Shape of the output for an input of that shape."""
-    sides = [(n + 2 * p - k) // s + 1
-             for n, p, k, s in zip(shape[2:], padding, weight.shape[2:], stride, strict=True)]
+    sides = [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(shape[2:], padding, weight.shape[2:], stride, strict=True)]
     return [shape[0], weight.shape[0], *sides]
 
 
@@ -165,9 +179,7 @@ def _sparse(shape: Sequence[int], weight: Tensor, stride: _Pair, groups: int) ->
     return lambda g: _apart(back(g), shape[2:], stride)
 
 
-def _spread(
-    shape: Sequence[int], weight: Tensor, stride: _Pair, padding: _Pair, inner: _Pair, groups: int
-) -> _Map:
+def _spread(shape: Sequence[int], weight: Tensor, stride: _Pair, padding: _Pair, inner: _Pair, groups: int) -> _Map:
     """Of a strided depthwise convolution: the gradient set apart with zeros, then as without a stride."""
     full = _after(shape, weight, padding)
     back = _packed(full, _turned(weight, groups), None, (1, 1), inner, groups)
@@ -203,10 +215,21 @@ def _phases(shape: Sequence[int], weight: Tensor, stride: int, padding: _Pair) -
 
 def _torchs(shape: Sequence[int], weight: Tensor, stride: _Pair, padding: _Pair, groups: int) -> _Map:
     """torch's own gradient, which reads only the input's shape."""
+
     def gradient(g: Tensor) -> Tensor:
         found: Tensor = torch.ops.aten.convolution_backward(
-            g, g.new_empty(1).expand(*shape), weight, None, stride, padding, (1, 1), False, (0, 0), groups,
-            (True, False, False))[0]
+            g,
+            g.new_empty(1).expand(*shape),
+            weight,
+            None,
+            stride,
+            padding,
+            (1, 1),
+            False,
+            (0, 0),
+            groups,
+            (True, False, False),
+        )[0]
         return found
 
     return gradient

@@ -14,11 +14,23 @@ Statistics = tuple[Sequence[float] | None, Sequence[float] | None]  # a network'
 
 
 def difference(
-    model_a: nn.Module | Network, model_b: nn.Module | Network, image: Any, layer: str, *, layer_b: str | None = None,
-    contrast: float = 1.0, seed: int = 0, settings: RenderSettings | None = None,
-    preprocessing_a: Any = None, preprocessing_b: Any = None,
-    normalization_a: Statistics = (None, None), normalization_b: Statistics = (None, None),
-    input_size_a: int | None = None, input_size_b: int | None = None, device: str | None = None, **render_settings: Any,
+    model_a: nn.Module | Network,
+    model_b: nn.Module | Network,
+    image: Any,
+    layer: str,
+    *,
+    layer_b: str | None = None,
+    contrast: float = 1.0,
+    seed: int = 0,
+    settings: RenderSettings | None = None,
+    preprocessing_a: Any = None,
+    preprocessing_b: Any = None,
+    normalization_a: Statistics = (None, None),
+    normalization_b: Statistics = (None, None),
+    input_size_a: int | None = None,
+    input_size_b: int | None = None,
+    device: str | None = None,
+    **render_settings: Any,
 ) -> Caricature:
     """The picture that drives a's layer as the image does, and b's as little as can be (formula: contrast.py).
 

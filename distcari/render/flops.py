@@ -19,7 +19,10 @@ class FlopCounter(TorchFunctionMode):
     total = 0
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (),
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run the operation and count it."""
@@ -53,8 +56,9 @@ def _attention(result: Tensor, query: Tensor, key: Tensor) -> int:
 _COUNTS: dict[Any, Callable[..., int]] = {
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
     **dict.fromkeys((F.conv_transpose2d, torch.conv_transpose2d), _transposed),
-    **dict.fromkeys((F.linear, torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.__matmul__, Tensor.mm,
-                     Tensor.bmm), _product),
+    **dict.fromkeys(
+        (F.linear, torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.__matmul__, Tensor.mm, Tensor.bmm), _product
+    ),
     **dict.fromkeys((torch.addmm, torch.baddbmm), _addmm),
     F.scaled_dot_product_attention: _attention,
 }

@@ -111,8 +111,13 @@ def _foldable(norm: nn.Module) -> bool:
     """A batch norm with statistics of its own: torch's, or timm's, which drops and activates too."""
     names = [name for name, _ in norm.named_children()]
     kind = type(norm) is nn.BatchNorm2d or (type(norm).__name__ == "BatchNormAct2d" and names == ["drop", "act"])
-    return (kind and isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None
-            and norm.running_var is not None and not norm.training)
+    return (
+        kind
+        and isinstance(norm, nn.BatchNorm2d)
+        and norm.running_mean is not None
+        and norm.running_var is not None
+        and not norm.training
+    )
 
 
 def _pairs(model: nn.Module, x: Tensor) -> tuple[list[Pair], Prints]:

@@ -16,8 +16,12 @@ from distcari.render.passes import out_of_memory, watch
 from distcari.render.replica import replica
 
 _KINDS = (
-    ("conv", ("conv",)), ("norm", ("norm",)), ("linear", ("linear",)), ("attention", ("attention", "attn")),
-    ("pool", ("pool",)), ("activation", ("relu", "gelu", "silu", "swish", "sigmoid", "tanh", "hardswish", "elu")),
+    ("conv", ("conv",)),
+    ("norm", ("norm",)),
+    ("linear", ("linear",)),
+    ("attention", ("attention", "attn")),
+    ("pool", ("pool",)),
+    ("activation", ("relu", "gelu", "silu", "swish", "sigmoid", "tanh", "hardswish", "elu")),
 )
 
 
@@ -73,17 +77,26 @@ def describe(model: nn.Module, input_size: int) -> Description:
             continue
         if not found.layers:
             reasons = "; ".join(f"{layer}: {why}" for layer, why in list(found.unusable.items())[:3])
-            raise InputError(name, "none of its layers can be rendered" + (f" ({reasons})" if reasons else ""),
-                             "A layer is a submodule whose output is one floating-point tensor of 2 to 4 dims.")
+            raise InputError(
+                name,
+                "none of its layers can be rendered" + (f" ({reasons})" if reasons else ""),
+                "A layer is a submodule whose output is one floating-point tensor of 2 to 4 dims.",
+            )
         return found
     takes = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
     if takes not in failed:
-        raise InputError(name, f"takes pictures of {takes} channels",
-                         "Pictures are RGB, or grey for models of one channel. Put a layer before the model that makes "
-                         f"its {takes} channels of an RGB picture.")
+        raise InputError(
+            name,
+            f"takes pictures of {takes} channels",
+            "Pictures are RGB, or grey for models of one channel. Put a layer before the model that makes "
+            f"its {takes} channels of an RGB picture.",
+        )
     line = f"{type(failed[takes]).__name__}: {' '.join(str(failed[takes]).split())[:200]}"
-    raise InputError(name, f"does not run on a picture {takes} × {input_size} × {input_size}: {line}",
-                     "Give the input_size that it takes, and a model whose forward takes one tensor (N, C, y, x).")
+    raise InputError(
+        name,
+        f"does not run on a picture {takes} × {input_size} × {input_size}: {line}",
+        "Give the input_size that it takes, and a model whose forward takes one tensor (N, C, y, x).",
+    )
 
 
 def _described(model: nn.Module, input_size: int, channels: int) -> Description:

@@ -34,8 +34,12 @@ def measure(forward: Callable[[Tensor], Tensor], pictures: Tensor, target: Tenso
     robust_gain, robust_cosine = _robust(forward, pictures, t, size)
     norm = torch.stack([row.square().sum().sqrt() for row in t])
     return {
-        "gain": gain, "cosine": cosine, "robust_gain": robust_gain, "robust_cosine": robust_cosine,
-        "target_norm": norm, "match": match_map(straight, target),
+        "gain": gain,
+        "cosine": cosine,
+        "robust_gain": robust_gain,
+        "robust_cosine": robust_cosine,
+        "target_norm": norm,
+        "match": match_map(straight, target),
     }
 
 

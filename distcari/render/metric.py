@@ -50,8 +50,11 @@ def measured(network: Network, layer: str, precision: str, settings: RenderSetti
     if key not in known:
         found = statistics(forward, network.input_size, network.device)
         if not bool(found[1].any()):
-            raise InputError(f"layer {layer!r}", "is silent: the same for all reference photographs, so it has no "
-                             "spread to measure in", "Set render.metric to plain, or choose another layer.")
+            raise InputError(
+                f"layer {layer!r}",
+                "is silent: the same for all reference photographs, so it has no spread to measure in",
+                "Set render.metric to plain, or choose another layer.",
+            )
         known[key] = found
     mean, weight = known[key]
     return lambda pictures: (forward(pictures) - mean) * weight
@@ -97,8 +100,11 @@ def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) 
     shape, first = info.shape, info.prefix_tokens
     if len(shape) != 2:
         if tokens == "class":
-            raise InputError(f"layer {layer!r}", f"has no tokens (its shape is {shape}), so it has no class token",
-                             "Leave render.tokens out, or choose a layer of a transformer.")
+            raise InputError(
+                f"layer {layer!r}",
+                f"has no tokens (its shape is {shape}), so it has no class token",
+                "Leave render.tokens out, or choose a layer of a transformer.",
+            )
         return forward
     if tokens == "all" or (tokens == "patch" and not first):
         return forward

@@ -36,8 +36,14 @@ class Network:
     """
 
     def __init__(
-        self, model: nn.Module, *, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD,
-        input_size: int = 224, device: str | torch.device = "cpu", fold: bool = True,
+        self,
+        model: nn.Module,
+        *,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        input_size: int = 224,
+        device: str | torch.device = "cpu",
+        fold: bool = True,
     ) -> None:
         self.device, self.input_size, self._fold = torch.device(device), input_size, fold
         with torch.inference_mode(False):
@@ -64,8 +70,11 @@ class Network:
         for info in find_layers(self.layers, name):
             if info.name == label:
                 return info
-        raise InputError(f"layer {name!r}", self._unusable.get(label, "the model has no such layer"),
-                         f"Nearest: {', '.join(nearest_layers(self.layers, name))}.")
+        raise InputError(
+            f"layer {name!r}",
+            self._unusable.get(label, "the model has no such layer"),
+            f"Nearest: {', '.join(nearest_layers(self.layers, name))}.",
+        )
 
     def precision(self, layer: str, wanted: str) -> str:
         """The precision that a layer is computed in, `float32` or `bfloat16`; decided once, see precision.decide."""
@@ -78,9 +87,7 @@ class Network:
         """Take over what was decided elsewhere, in the driver: nothing is tried here."""
         self._decided |= {(self.layer(layer).name, wanted): precision for wanted in ("auto", precision)}
 
-    def activations(
-        self, layer: str, normalize: bool = True, precision: str = "float32"
-    ) -> Callable[[Tensor], Tensor]:
+    def activations(self, layer: str, normalize: bool = True, precision: str = "float32") -> Callable[[Tensor], Tensor]:
         """A function from pictures (N, 3, y, x) in [0, 1], at the input size, to the layer's output (N, …), float32.
 
         With `normalize=False` it expects pictures that are normalised already. `precision` is as for `precision`.

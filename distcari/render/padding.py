@@ -26,7 +26,8 @@ def fold_paddings(
     uses = Counter(id(child) for module in model.modules() for child in module.children())
     found = {
         f"{path}.{name}" if path else name: child.padding
-        for path, module in model.named_modules() if isinstance(module, nn.Conv2d) and set(module.padding) == {0}
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and set(module.padding) == {0}
         for name, child in module.named_children()
         if isinstance(child, nn.ZeroPad2d) and _even(child) and uses[id(child)] == 1
     }

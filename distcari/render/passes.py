@@ -38,6 +38,7 @@ def run_to(model: nn.Module, target: nn.Module, calls: int, x: Tensor) -> Tensor
 
 def watch(model: nn.Module, x: Tensor, look: Look) -> Any:
     """Run the whole model; `look` sees every submodule's call as it ends, before anything can change its output."""
+
     def seeing(path: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             look(path, module, inputs, output)

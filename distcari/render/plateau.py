@@ -25,8 +25,11 @@ class Plateau:
             return False
         last = torch.stack(tuple(gains[-2 * WINDOW :])).float().cpu()
         before, now = last[:WINDOW].mean(0), last[WINDOW:].mean(0)
-        new = [i for i in torch.nonzero(now - before < self._share * before.abs()).flatten().tolist()
-               if i not in self.stopped]
+        new = [
+            i
+            for i in torch.nonzero(now - before < self._share * before.abs()).flatten().tolist()
+            if i not in self.stopped
+        ]
         if new:
             pictures = shown()
             self.stopped |= {i: (steps, pictures[i]) for i in new}

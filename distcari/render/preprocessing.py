@@ -33,12 +33,23 @@ def told_by(model: nn.Module) -> Preprocessing:
     model = bare(model)
     config = getattr(model, "config", None)
     found = Preprocessing()
-    for source in (getattr(model, "pretrained_cfg", None), getattr(config, "pretrained_cfg", None), config,
-                   getattr(config, "vision_config", None)):
+    for source in (
+        getattr(model, "pretrained_cfg", None),
+        getattr(config, "pretrained_cfg", None),
+        config,
+        getattr(config, "vision_config", None),
+    ):
         if source is not None:
             found = found.over(read(source))
-    own = next((size for holder in (getattr(model, "patch_embed", None), model)
-                for size in (_side(getattr(holder, name, None)) for name in ("img_size", "image_size")) if size), None)
+    own = next(
+        (
+            size
+            for holder in (getattr(model, "patch_embed", None), model)
+            for size in (_side(getattr(holder, name, None)) for name in ("img_size", "image_size"))
+            if size
+        ),
+        None,
+    )
     return Preprocessing(input_size=own).over(found)  # a transformer takes the size it was built for, and no other
 
 
@@ -60,7 +71,10 @@ def read(source: Any) -> Preprocessing:
 
 
 def chosen(
-    model: nn.Module, preprocessing: Any, mean: Sequence[float] | None, std: Sequence[float] | None,
+    model: nn.Module,
+    preprocessing: Any,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
     input_size: int | None,
 ) -> Preprocessing:
     """What the caller says, else what `preprocessing` does, else the model, else ImageNet at 224 pixels."""
@@ -68,9 +82,12 @@ def chosen(
     if preprocessing is not None:
         given = read(preprocessing)
         if given == Preprocessing():
-            raise InputError("preprocessing", f"a {type(preprocessing).__name__} tells no mean, std or size",
-                             "Give torchvision weights, a Hugging Face image processor or timm's pretrained_cfg, or "
-                             "mean, std and input_size themselves.")
+            raise InputError(
+                "preprocessing",
+                f"a {type(preprocessing).__name__} tells no mean, std or size",
+                "Give torchvision weights, a Hugging Face image processor or timm's pretrained_cfg, or "
+                "mean, std and input_size themselves.",
+            )
         told = told.over(given)
     found = told.over(told_by(model))
     return found.over(Preprocessing((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224))

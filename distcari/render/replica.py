@@ -51,8 +51,11 @@ def replica(model: nn.Module, device: str | torch.device | None = None) -> nn.Mo
             copied = copy.deepcopy(model, memo)
         except Exception as error:
             line = " ".join(str(error).split())[:200]
-            raise InputError(name, f"cannot be copied: {type(error).__name__}: {line}",
-                             "Let copy.deepcopy work on it: keep open files, locks and the like elsewhere.") from None
+            raise InputError(
+                name,
+                f"cannot be copied: {type(error).__name__}: {line}",
+                "Let copy.deepcopy work on it: keep open files, locks and the like elsewhere.",
+            ) from None
         _unwrap_inside(copied)
         return copied.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

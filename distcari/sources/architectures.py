@@ -35,8 +35,11 @@ def check_name(source: ModelSource, where: str) -> None:
     if source.factory is None and source.args:
         raise InputError(f"{where}.args", "go with a factory only", "Give named `options` instead.")
     if source.factory is not None and wants_published(source):
-        raise InputError(f"{where}.weights", "published weights go with torchvision or timm, not with a factory",
-                         "Give `checkpoint` or `package`, or let the factory load them.")
+        raise InputError(
+            f"{where}.weights",
+            "published weights go with torchvision or timm, not with a factory",
+            "Give `checkpoint` or `package`, or let the factory load them.",
+        )
 
 
 def build(source: ModelSource, where: str, num_classes: int | None = None, device: str = "cpu") -> nn.Module:
@@ -48,11 +51,13 @@ def build(source: ModelSource, where: str, num_classes: int | None = None, devic
         except InputError:
             raise
         except (Exception, SystemExit) as error:
-            raise InputError(where, f"{source.architecture} cannot be built: {typed_line(error)}",
-                             "Check its options.") from error
+            raise InputError(
+                where, f"{source.architecture} cannot be built: {typed_line(error)}", "Check its options."
+            ) from error
     if not isinstance(model, nn.Module):
-        raise InputError(f"{where}.factory", f"gave a {type(model).__name__}, not a torch.nn.Module",
-                         "Let it return the network.")
+        raise InputError(
+            f"{where}.factory", f"gave a {type(model).__name__}, not a torch.nn.Module", "Let it return the network."
+        )
     return model.eval()
 
 
@@ -91,16 +96,22 @@ def _factory(source: ModelSource, where: str) -> Any:
         remedy = f"pip install it, or run where {module_name} lies."
         raise InputError(where, f"no module {error.name!r}", remedy) from None
     except (Exception, SystemExit) as error:
-        raise InputError(where, f"{module_name} cannot be imported: {typed_line(error)}",
-                         f"Make `python -c 'import {module_name}'` work here.") from error
+        raise InputError(
+            where,
+            f"{module_name} cannot be imported: {typed_line(error)}",
+            f"Make `python -c 'import {module_name}'` work here.",
+        ) from error
     for part in path.split("."):
         if not hasattr(found, part):
             near = get_close_matches(part, dir(found), n=3)
             raise InputError(where, f"{module_name} has no {path!r}", f"Nearest: {', '.join(near) or 'none'}.")
         found = getattr(found, part)
     if not callable(found):
-        raise InputError(where, f"{path} in {module_name} is a {type(found).__name__}, not a function",
-                         "Name a function or class that returns the network.")
+        raise InputError(
+            where,
+            f"{path} in {module_name} is a {type(found).__name__}, not a function",
+            "Name a function or class that returns the network.",
+        )
     return found
 
 

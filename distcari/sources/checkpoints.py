@@ -15,8 +15,18 @@ from distcari.sources.validation import check_unpacked
 
 SUFFIXES = (".safetensors", ".pth.tar", ".pt.tar", ".pt", ".pth", ".tar", ".ckpt", ".bin")
 # Where trainers nest the weights; averaged ones only where there are no others.
-_NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "module",
-          "ema", "model_ema", "state_dict_ema", "ema_state_dict")
+_NESTS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "ema",
+    "model_ema",
+    "state_dict_ema",
+    "ema_state_dict",
+)
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 State = dict[str, Tensor]
 
@@ -110,15 +120,20 @@ def check_fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path
     extra = [k for k in state if k not in expected and not k.endswith(buffers)]
     shapes = [
         f"{k}: {tuple(state[k].shape)} in the file, {tuple(expected[k].shape)} in the architecture"
-        for k in expected if k in state and state[k].shape != expected[k].shape
+        for k in expected
+        if k in state and state[k].shape != expected[k].shape
     ]
     problems = [
         f"{len(keys)} {what}: {', '.join(key[:200] for key in keys[:3])}{' …' if len(keys) > 3 else ''}"
-        for keys, what in ((missing, "keys missing"), (extra, "keys unexpected"), (shapes, "shapes differ")) if keys
+        for keys, what in ((missing, "keys missing"), (extra, "keys unexpected"), (shapes, "shapes differ"))
+        if keys
     ]
     if problems:
-        raise InputError(where, f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(problems),
-                         "Name the architecture that it was trained with, and its options.")
+        raise InputError(
+            where,
+            f"{path} is a checkpoint of another architecture\n    " + "\n    ".join(problems),
+            "Name the architecture that it was trained with, and its options.",
+        )
 
 
 def _read_safetensors(path: Path, where: str) -> State:
@@ -142,16 +157,19 @@ def _unpickling_error(path: Path, where: str, error: Exception) -> InputError:
         is_pickle = file.read(1) == b"\x80" or _is_zip(path)
     if "Unsupported global" in text or "Unsupported class" in text or is_pickle:
         return InputError(
-            where, f"{path} holds pickled code, which distcari never executes",
-            "If you trust it, save its weights alone, where it was made: "
-            "torch.save(model.state_dict(), 'weights.pt').",
+            where,
+            f"{path} holds pickled code, which distcari never executes",
+            "If you trust it, save its weights alone, where it was made: torch.save(model.state_dict(), 'weights.pt').",
         )
     return _broken(path, where, error)
 
 
 def _broken(path: Path, where: str, error: Exception) -> InputError:
     if "TorchScript" in str(error):
-        return InputError(where, f"{path} is a TorchScript archive, which holds code",
-                          "Save its weights alone: torch.save(torch.jit.load(path).state_dict(), 'weights.pt').")
+        return InputError(
+            where,
+            f"{path} is a TorchScript archive, which holds code",
+            "Save its weights alone: torch.save(torch.jit.load(path).state_dict(), 'weights.pt').",
+        )
     line = " ".join(str(error).split())[:160] or ("the file is empty" if not path.stat().st_size else repr(error))
     return InputError(where, f"{path} cannot be read as a checkpoint: {line}", "Copy or download it again.")

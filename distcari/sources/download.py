@@ -60,8 +60,11 @@ def download(url: str, sha256: str | None, where: str, read: Callable[[bytes], T
     content = _fetch(url, where)
     if not _is(content, sha256):
         found = hashlib.sha256(content).hexdigest()
-        raise InputError(where, f"{url} has SHA-256 {found}, not {str(sha256).lower()}",
-                         "The file has changed there; check it and correct `sha256`.")
+        raise InputError(
+            where,
+            f"{url} has SHA-256 {found}, not {str(sha256).lower()}",
+            "The file has changed there; check it and correct `sha256`.",
+        )
     result = read(content)
     _keep(kept, content)
     return result
@@ -72,8 +75,11 @@ def _check_url(url: str, where: str) -> None:
         raise InputError(where, f"{url[:200]!r} is not an http(s) address", "Give `file:` for files.")
     strange = next((c for c in url if not "!" <= c <= "~"), None)
     if strange is not None:
-        raise InputError(where, f"{url[:200]!a} holds {strange!a}, which no address may",
-                         "Percent-encode it, as browsers do in their address bar: %20 for a space.")
+        raise InputError(
+            where,
+            f"{url[:200]!a} holds {strange!a}, which no address may",
+            "Percent-encode it, as browsers do in their address bar: %20 for a space.",
+        )
     try:
         parts = urlsplit(url)
         if not parts.hostname or parts.port == 0 or len(url) > 8000:

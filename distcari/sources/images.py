@@ -25,8 +25,17 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
 MOST_PIXELS = 178_956_970  # where pillow itself speaks of a decompression bomb
 # Photographs that scikit-image's wheel holds (the others it would download).
-SAMPLES = {"astronaut": "astronaut.png", "camera": "camera.png", "chelsea": "chelsea.png", "cat": "chelsea.png",
-           "coffee": "coffee.png", "coins": "coins.png", "moon": "moon.png", "page": "page.png", "rocket": "rocket.jpg"}
+SAMPLES = {
+    "astronaut": "astronaut.png",
+    "camera": "camera.png",
+    "chelsea": "chelsea.png",
+    "cat": "chelsea.png",
+    "coffee": "coffee.png",
+    "coins": "coins.png",
+    "moon": "moon.png",
+    "page": "page.png",
+    "rocket": "rocket.jpg",
+}
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,16 @@ def load_images(experiment: Experiment, where: str = "config") -> list[LoadedIma
     seen: set[str] = set()
     for image in images:
         if image.name in seen:
-            raise InputError(f"{where}: images", f"duplicate image name {image.name!r}",
-                             "Give each image a `name` of its own.")
+            raise InputError(
+                f"{where}: images", f"duplicate image name {image.name!r}", "Give each image a `name` of its own."
+            )
         seen.add(image.name)
     if pair := alike(seen):
-        raise InputError(f"{where}: images", f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
-                         "Give one of the images another `name`.")
+        raise InputError(
+            f"{where}: images",
+            f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+            "Give one of the images another `name`.",
+        )
     return images
 
 
@@ -89,15 +102,23 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def _load(source: ImageSource, where: str, size: int) -> Iterator[LoadedImage]:
     if source.sample is not None:
-        yield _file(_sample(source.sample, f"{where}.sample"), source.name or source.sample, f"{where}.sample", size,
-                    f"scikit-image {source.sample}")
+        yield _file(
+            _sample(source.sample, f"{where}.sample"),
+            source.name or source.sample,
+            f"{where}.sample",
+            size,
+            f"scikit-image {source.sample}",
+        )
     elif source.url is not None:
         yield _from_web(source, source.url, f"{where}.url", size)
     else:
         files = _files(str(source.file), f"{where}.file")
         if source.name and len(files) > 1 and "{stem}" not in source.name:
-            raise InputError(f"{where}.name", f"{len(files)} images would all be called {source.name!r}",
-                             "Use {stem} in the name, or leave it out.")
+            raise InputError(
+                f"{where}.name",
+                f"{len(files)} images would all be called {source.name!r}",
+                "Use {stem} in the name, or leave it out.",
+            )
         for path in files:
             name = (source.name or "{stem}").replace("{stem}", path.stem)
             yield _file(path, name, f"{where}.file", size, str(path))
@@ -160,8 +181,11 @@ def _files(text: str, where: str) -> list[Path]:
     else:
         there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, n=3, cutoff=0.4) or there[:5]
-        raise InputError(where, f"no image at {path}",
-                         f"Put it there, or correct the path. There now: {', '.join(near) or 'nothing'}.")
+        raise InputError(
+            where,
+            f"no image at {path}",
+            f"Put it there, or correct the path. There now: {', '.join(near) or 'nothing'}.",
+        )
     for one in found:
         check_file(one, where)
     return found
@@ -172,6 +196,7 @@ def _sample(name: str, where: str) -> Path:
 
     if name not in SAMPLES:
         near = get_close_matches(name, SAMPLES, n=3, cutoff=0.3) or sorted(SAMPLES)
-        raise InputError(where, f"no sample {name!r}",
-                         f"Nearest: {', '.join(near)}. All: {', '.join(sorted(SAMPLES))}.")
+        raise InputError(
+            where, f"no sample {name!r}", f"Nearest: {', '.join(near)}. All: {', '.join(sorted(SAMPLES))}."
+        )
     return Path(skimage.data.__file__).parent / SAMPLES[name]

@@ -55,6 +55,9 @@ def model_name(source: ModelSource, file: Path, where: str, count: int) -> str:
     if source.name is None:
         return stem(file)
     if count > 1 and "{stem}" not in source.name:
-        raise InputError(f"{where}.name", f"{count} checkpoints would all be called {source.name!r}",
-                         "Use {stem} in the name, or leave it out.")
+        raise InputError(
+            f"{where}.name",
+            f"{count} checkpoints would all be called {source.name!r}",
+            "Use {stem} in the name, or leave it out.",
+        )
     return source.name.replace("{stem}", stem(file))

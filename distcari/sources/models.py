@@ -50,8 +50,11 @@ def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSp
     seen: dict[str, ModelSpec] = {}
     for spec in found:
         if spec.name in seen:
-            raise InputError(spec.where, f"duplicate model name {spec.name!r} (also {seen[spec.name].where})",
-                             "Give each model a name of its own; in a group use {stem}.")
+            raise InputError(
+                spec.where,
+                f"duplicate model name {spec.name!r} (also {seen[spec.name].where})",
+                "Give each model a name of its own; in a group use {stem}.",
+            )
         seen[spec.name] = spec
     inspected = inspect_models(found)
     _check_names({spec.name: spec for spec in inspected}, where)
@@ -67,8 +70,9 @@ class Outlines:
     def of(self, spec: ModelSpec, num_classes: int | None = None) -> nn.Module:
         """The architecture of a model with so many classes; None: with its own."""
         source = spec.source
-        same = digest(source.torchvision, source.timm, source.factory, source.options, source.args, source.weights,
-                      num_classes)
+        same = digest(
+            source.torchvision, source.timm, source.factory, source.options, source.args, source.weights, num_classes
+        )
         if same not in self._built:
             try:
                 self._built[same] = architectures.build(source, spec.where, num_classes, device="meta")
@@ -122,8 +126,11 @@ def _check_names(models: Mapping[str, ModelSpec], where: str) -> None:
         except ValueError as error:
             raise InputError(spec.where, str(error), "Give the model a `name` of its own.") from None
     if pair := alike(models):
-        raise InputError(f"{where}: models", f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
-                         "Give one of the models another `name`.")
+        raise InputError(
+            f"{where}: models",
+            f"the names {pair[0]!r} and {pair[1]!r} cannot be told apart",
+            "Give one of the models another `name`.",
+        )
 
 
 def load_model(spec: ModelSpec) -> nn.Module:

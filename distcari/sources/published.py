@@ -35,8 +35,9 @@ def torchvision_weights(source: ModelSource, where: str) -> Any:
     if name not in choices.__members__:
         known = list(choices.__members__)
         near = get_close_matches(name, known, n=3, cutoff=0.3) or known
-        raise InputError(f"{where}.weights", f"{source.torchvision} has no weights {name!r}",
-                         f"Nearest: {', '.join(near)}.")
+        raise InputError(
+            f"{where}.weights", f"{source.torchvision} has no weights {name!r}", f"Nearest: {', '.join(near)}."
+        )
     return choices[name]
 
 
@@ -65,8 +66,11 @@ def timm_name(source: ModelSource, where: str) -> str:
     tag = tag if source.weights is True else str(source.weights)
     if not tags or (tag and tag not in tags):
         near = get_close_matches(tag, tags, n=5, cutoff=0.3) or tags[:5]
-        raise InputError(f"{where}.weights", f"timm publishes no weights {tag!r} for {architecture}",
-                         f"Nearest: {', '.join(near)}." if near else "Give a `checkpoint`.")
+        raise InputError(
+            f"{where}.weights",
+            f"timm publishes no weights {tag!r} for {architecture}",
+            f"Nearest: {', '.join(near)}." if near else "Give a `checkpoint`.",
+        )
     return f"{architecture}.{tag}" if tag else architecture
 
 
@@ -103,7 +107,8 @@ def timm_state(source: ModelSource, where: str) -> dict[str, torch.Tensor]:
     except Exception as error:
         line = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{where}.weights", f"timm's weights for {name} cannot be had here: {type(error).__name__}: {line}",
+            f"{where}.weights",
+            f"timm's weights for {name} cannot be had here: {type(error).__name__}: {line}",
             f"Offline: get model.safetensors of {full} elsewhere and save it as checkpoints/{full}.safetensors.",
         ) from None
 
@@ -122,16 +127,25 @@ def package_file(source: ModelSource, where: str) -> Path:
     except (ImportError, ValueError):  # the parent of a dotted name is missing
         found = None
     if found is None or not found.submodule_search_locations:
-        raise InputError(f"{where}.package", f"no package {source.package!r} is installed",
-                         f"pip install {str(source.package).replace('_', '-')}")
+        raise InputError(
+            f"{where}.package",
+            f"no package {source.package!r} is installed",
+            f"pip install {str(source.package).replace('_', '-')}",
+        )
     folder = Path(next(iter(found.submodule_search_locations)))
     files = sorted(folder.rglob(source.package_file))
     if not files:
-        raise InputError(f"{where}.package_file", f"nothing matches {source.package_file!r} in {folder}",
-                         "Give a glob of the weight file, such as '*.safetensors'.")
+        raise InputError(
+            f"{where}.package_file",
+            f"nothing matches {source.package_file!r} in {folder}",
+            "Give a glob of the weight file, such as '*.safetensors'.",
+        )
     if len(files) > 1:
-        raise InputError(f"{where}.package_file", f"{source.package_file!r} matches {len(files)} files in {folder}",
-                         f"Name one of {', '.join(file.name for file in files[:5])}.")
+        raise InputError(
+            f"{where}.package_file",
+            f"{source.package_file!r} matches {len(files)} files in {folder}",
+            f"Name one of {', '.join(file.name for file in files[:5])}.",
+        )
     return files[0]
 
 
@@ -148,7 +162,8 @@ def _file_of(url: str, where: str) -> Path:
             torch.hub.download_url_to_file(url, str(cache / name), prefix and prefix.group(1), progress=False)
     except Exception as error:
         raise InputError(
-            f"{where}.weights", f"{name} is not on this machine and cannot be downloaded: {error}",
+            f"{where}.weights",
+            f"{name} is not on this machine and cannot be downloaded: {error}",
             f"Offline: get the file {name} elsewhere and put it into checkpoints/ or {cache}/.",
         ) from None
     return cache / name

@@ -11,8 +11,13 @@ from torch import Tensor
 
 from distcari.errors import InputError
 
-_KINDS = ((S_ISDIR, "a folder"), (S_ISFIFO, "a pipe (FIFO)"), (S_ISSOCK, "a socket"), (S_ISCHR, "a device"),
-          (S_ISBLK, "a device"))
+_KINDS = (
+    (S_ISDIR, "a folder"),
+    (S_ISFIFO, "a pipe (FIFO)"),
+    (S_ISSOCK, "a socket"),
+    (S_ISCHR, "a device"),
+    (S_ISBLK, "a device"),
+)
 
 
 def user_path(text: str, where: str) -> Path:
@@ -72,8 +77,11 @@ def check_plain(state: Mapping[str, Tensor], owner: str, where: str) -> None:
         if kind := _unusual(value):
             raise InputError(where, f"{owner} holds {kind}: {name[:100]}", _PLAIN)
         if _numbers(value) and not _finite(value) and not (_is_mask(name) and not value.isnan().any()):
-            raise InputError(where, f"{owner} holds weights that are not finite (NaN or inf): {name[:100]}",
-                             "The training diverged, or the file is damaged: give an earlier checkpoint.")
+            raise InputError(
+                where,
+                f"{owner} holds weights that are not finite (NaN or inf): {name[:100]}",
+                "The training diverged, or the file is damaged: give an earlier checkpoint.",
+            )
 
 
 _PLAIN = "Save plain weights where it was made: torch.save(model.float().state_dict(), 'weights.pt')."
@@ -114,6 +122,9 @@ def check_kinds(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], pat
     for name, own in expected.items():
         if name in state and own.is_floating_point() and not state[name].is_floating_point():
             kind = str(state[name].dtype).removeprefix("torch.")
-            what = "an imaginary part, which the architecture cannot hold" if state[name].is_complex() else \
-                "scales that are lost when it is read as it stands"
+            what = (
+                "an imaginary part, which the architecture cannot hold"
+                if state[name].is_complex()
+                else "scales that are lost when it is read as it stands"
+            )
             raise InputError(where, f"{path} holds {name[:100]} as {kind}: it has {what}", _PLAIN)

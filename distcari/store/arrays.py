@@ -113,7 +113,10 @@ class Arrays:
         return self.write_together([place], [picture], [curve], [match])[0]
 
     def write_together(
-        self, places: Sequence[Place], pictures: Sequence[NDArray[Any]], curves: Sequence[NDArray[Any]],
+        self,
+        places: Sequence[Place],
+        pictures: Sequence[NDArray[Any]],
+        curves: Sequence[NDArray[Any]],
         matches: Sequence[NDArray[Any]],
     ) -> list[str]:
         """As `write`, for cells of one stored object, which differ in their image alone."""
@@ -122,7 +125,8 @@ class Arrays:
             whole[: len(curve)] = curve
         stored = [as_stored(picture, self._array("caricature").dtype) for picture in pictures]
         for name, values in (
-            ("match", np.stack(matches).astype(np.float32)), ("gain_curve", whole_curves),
+            ("match", np.stack(matches).astype(np.float32)),
+            ("gain_curve", whole_curves),
             ("caricature", np.stack(stored)),
         ):
             array = self._writable(name)
@@ -190,8 +194,11 @@ class Arrays:
         if self._find("input") is None:
             return list(images)
         array, at = self._array("input"), {label: i for i, label in enumerate(self.labels("image"))}
-        chunks = {image: f"{store.root}/{array.path}/{array.metadata.encode_chunk_key((at[image], 0, 0, 0))}"
-                  for image in images if image in at}
+        chunks = {
+            image: f"{store.root}/{array.path}/{array.metadata.encode_chunk_key((at[image], 0, 0, 0))}"
+            for image in images
+            if image in at
+        }
         gone = [image for image in images if image not in chunks or not Path(chunks[image]).is_file()]
         for image in set(gone) & chunks.keys():
             self._refuse_folder(chunks[image])
@@ -206,8 +213,12 @@ class Arrays:
                 _sweep(str(folder))
         if self._array("caricature").metadata.chunk_key_encoding.separator == ".":
             return  # flat: all chunks lie in the folders just seen
-        for folder in {chunk.rpartition("/")[0] for name in PER_CELL for place in places
-                       if (chunk := self._chunk(name, place)) is not None}:
+        for folder in {
+            chunk.rpartition("/")[0]
+            for name in PER_CELL
+            for place in places
+            if (chunk := self._chunk(name, place)) is not None
+        }:
             _sweep(folder)
 
     def read(self, name: str, place: Place) -> NDArray[Any]:

@@ -113,10 +113,14 @@ class Description(_Said):
                 + (" (not with a changed size or type: those need another name)." if fixed else ".")
                 + (" To go on as before: --set render.compat=v2." if self._can_stay_old(now) else ""),
             )
-        return now.model_copy(update={
-            "steps": {**self.steps, **now.steps}, "models": {**self.models, **now.models},
-            "images": {**self.images, **now.images}, "layers_of": self._layers_with(now),
-        })
+        return now.model_copy(
+            update={
+                "steps": {**self.steps, **now.steps},
+                "models": {**self.models, **now.models},
+                "images": {**self.images, **now.images},
+                "layers_of": self._layers_with(now),
+            }
+        )
 
     def _can_stay_old(self, now: "Description") -> bool:
         """Whether `compat: v2` would continue these pictures, which an older engine made."""
@@ -124,24 +128,44 @@ class Description(_Said):
 
     def _differences(self, before: Mapping[str, Any], now: "Description") -> list[str]:
         """What the two say differently of the same thing, a line each."""
-        lines = [f"its pictures are of version {self.render_version} of the engine, now it is {now.render_version}"
-                 ] if self.render_version != now.render_version and not self.adopted else []
-        lines += [f"render.{name}: {old!r} in the store, {now.settings.get(name)!r} now"
-                 for name, old in before.items() if now.settings.get(name) != old]
-        lines += [f"steps at {label}: {old} in the store, {now.steps[label]} now"
-                  for label, old in self.steps.items() if now.steps.get(label, old) != old]
-        contents = [("model", label, old.digest, now.models[label].digest)
-                    for label, old in self.models.items() if label in now.models]
-        contents += [("image", label, image.sha256, now.images[label].sha256)
-                     for label, image in self.images.items() if label in now.images]
-        return lines + [f"{kind} {label}: its content has changed ({old[:12]}… in the store, {new[:12]}… now)"
-                        for kind, label, old, new in contents if old != new]
+        lines = (
+            [f"its pictures are of version {self.render_version} of the engine, now it is {now.render_version}"]
+            if self.render_version != now.render_version and not self.adopted
+            else []
+        )
+        lines += [
+            f"render.{name}: {old!r} in the store, {now.settings.get(name)!r} now"
+            for name, old in before.items()
+            if now.settings.get(name) != old
+        ]
+        lines += [
+            f"steps at {label}: {old} in the store, {now.steps[label]} now"
+            for label, old in self.steps.items()
+            if now.steps.get(label, old) != old
+        ]
+        contents = [
+            ("model", label, old.digest, now.models[label].digest)
+            for label, old in self.models.items()
+            if label in now.models
+        ]
+        contents += [
+            ("image", label, image.sha256, now.images[label].sha256)
+            for label, image in self.images.items()
+            if label in now.images
+        ]
+        return lines + [
+            f"{kind} {label}: its content has changed ({old[:12]}… in the store, {new[:12]}… now)"
+            for kind, label, old, new in contents
+            if old != new
+        ]
 
     def _layers_with(self, now: "Description") -> dict[str, tuple[str, ...]]:
         """`layers_of` of both runs together."""
         labels = {**self.steps, **now.steps}
-        both = {model: tuple(dict.fromkeys([*self.layers(model), *now.layers(model)]))
-                for model in {**self.models, **now.models}}
+        both = {
+            model: tuple(dict.fromkeys([*self.layers(model), *now.layers(model)]))
+            for model in {**self.models, **now.models}
+        }
         return {model: layers for model, layers in both.items() if len(layers) < len(labels)}
 
 
@@ -150,6 +174,9 @@ def _same_axes(earlier: Sequence[str], now: Sequence[str], where: str) -> None:
     if list(earlier) == list(now):
         return
     old, new = (", ".join(name for name in axes if name not in BASE_AXES) or "nothing" for axes in (earlier, now))
-    raise InputError(f"{where}: render", f"the store has this experiment with other axes: it sweeps {old}, now {new}",
-                     "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
-                     "another name (--set name=…).")
+    raise InputError(
+        f"{where}: render",
+        f"the store has this experiment with other axes: it sweeps {old}, now {new}",
+        "Values can be added to a sweep, but a sweep cannot be added or taken away: give the experiment "
+        "another name (--set name=…).",
+    )

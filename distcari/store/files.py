@@ -23,8 +23,16 @@ from distcari.store.object_files import PATIENCE, ObjectFiles, object_store
 _HOST = re.sub(r"[^A-Za-z0-9.]", ".", socket.gethostname()) or "host"
 _TEMPORARY = re.compile(r"_tmp-(?P<host>[A-Za-z0-9.]+)-(?P<pid>\d+)-")
 LOCKED = 10.0  # seconds to wait for a folder's lock
-_NO_STORE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES,
-             errno.EPERM)
+_NO_STORE = (
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTEMPTY,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EACCES,
+    errno.EPERM,
+)
 _OLD = 3600.0  # seconds after which another machine's temporary file is nobody's
 _writing: set[Path] = set()  # this process's temporaries
 
@@ -184,9 +192,12 @@ def _misplaced(path: Path, error: Exception) -> InputError:
     problem = {
         errno.ENOTDIR: "is a file where a folder should be, or lies below one",
         errno.EEXIST: "is a file where a folder should be",
-        errno.EISDIR: "is a folder where a file should be", errno.ENOTEMPTY: "is a folder where a file should be",
-        errno.ELOOP: "is a loop of symbolic links", errno.ENAMETOOLONG: "has a name that is too long",
-        errno.EACCES: "may not be read or written by this user", errno.EPERM: "may not be read or written by this user",
+        errno.EISDIR: "is a folder where a file should be",
+        errno.ENOTEMPTY: "is a folder where a file should be",
+        errno.ELOOP: "is a loop of symbolic links",
+        errno.ENAMETOOLONG: "has a name that is too long",
+        errno.EACCES: "may not be read or written by this user",
+        errno.EPERM: "may not be read or written by this user",
     }.get(getattr(error, "errno", 0), f"is no path of a file: {one_line(error)}")
     shown = str(path).replace("\0", "\\0")
     return InputError(f"store {shown[:300]}", problem, "Move it away or mend it, or give another place for the store.")

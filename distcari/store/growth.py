@@ -12,8 +12,17 @@ from distcari.store.arrays import Arrays
 from distcari.store.layout import MATCH_SIZE, PER_CELL, coordinate_kind, dims_of
 
 
-def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int, input_size: int, steps: int,
-           dtype: str, shard: int = 1) -> Arrays:
+def create(
+    root: zarr.Group,
+    experiment: str,
+    axes: Sequence[str],
+    *,
+    size: int,
+    input_size: int,
+    steps: int,
+    dtype: str,
+    shard: int = 1,
+) -> Arrays:
     """A new experiment's group with empty axes; `shard` images that differ in nothing else share one stored object."""
     group = root.create_group(experiment, overwrite=True)
     _create_array(group, "caricature", axes, (size, size, 3), dtype, shard)
@@ -22,8 +31,15 @@ def create(root: zarr.Group, experiment: str, axes: Sequence[str], *, size: int,
     create_input(group, axes, input_size)
     for axis in axes:
         kind, unwritten = coordinate_kind(axis)
-        group.create_array(axis, shape=(0,), chunks=(1024,), dtype=kind, dimension_names=[axis],
-                           fill_value=unwritten, compressors=[ZstdCodec(level=3), Crc32cCodec()])
+        group.create_array(
+            axis,
+            shape=(0,),
+            chunks=(1024,),
+            dtype=kind,
+            dimension_names=[axis],
+            fill_value=unwritten,
+            compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        )
     return Arrays(group)
 
 
@@ -32,16 +48,22 @@ def create_input(group: zarr.Group, axes: Sequence[str], input_size: int) -> Non
     _create_array(group, "input", axes, (input_size, input_size, 3), "uint8")
 
 
-def _create_array(group: zarr.Group, name: str, axes: Sequence[str], inner: tuple[int, ...], dtype: str,
-                  shard: int = 1) -> None:
+def _create_array(
+    group: zarr.Group, name: str, axes: Sequence[str], inner: tuple[int, ...], dtype: str, shard: int = 1
+) -> None:
     """An array of cells (or of images) of the shape `inner`, none so far."""
     dims = dims_of(name, axes)
     outer = len(dims) - len(inner)
     group.create_array(
-        name, shape=(0,) * outer + inner, chunks=(1,) * outer + inner, dtype=dtype, dimension_names=dims,
+        name,
+        shape=(0,) * outer + inner,
+        chunks=(1,) * outer + inner,
+        dtype=dtype,
+        dimension_names=dims,
         shards=tuple(shard if dim == "image" else 1 for dim in axes) + inner if shard > 1 else None,
         fill_value=np.nan if dtype.startswith("float") else 0,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()], config={"write_empty_chunks": True},
+        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        config={"write_empty_chunks": True},
         # One flat folder of chunks: with the usual "/" a cell takes nine folders, and a million cells nine million.
         chunk_key_encoding={"name": "default", "separator": "."},
     )

@@ -189,8 +189,10 @@ class Index:
         except (pa.ArrowException, OSError, ValueError) as error:
             warnings.warn(f"{path} is unreadable and left out: {error}", stacklevel=3)
             return None
-        return pa.table({c: _column(table, c, self.schema.field(c)) for c in wanted},
-                        schema=pa.schema([self.schema.field(c) for c in wanted]))
+        return pa.table(
+            {c: _column(table, c, self.schema.field(c)) for c in wanted},
+            schema=pa.schema([self.schema.field(c) for c in wanted]),
+        )
 
     def _seen(self, name: str) -> io.BytesIO:
         """A part's bytes, held against the hash in its name: Parquet would read some changed ones as other values."""

@@ -16,11 +16,17 @@ PER_CELL = ("match", "gain_curve", "caricature")  # in the order of writing
 Place = tuple[int, ...]
 # Types of the axes' coordinates, and what stands in one that is not yet written; it is no label.
 _KINDS: dict[type, tuple[str, Label]] = {
-    str: ("string", ""), int: ("int64", -(2**63)), float: ("float64", float("-inf"))
+    str: ("string", ""),
+    int: ("int64", -(2**63)),
+    float: ("float64", float("-inf")),
 }
 
-_TYPES = {"caricature": ("float32", "float16", "uint8"), "gain_curve": ("float32",), "match": ("float32",),
-          "input": ("uint8",)}
+_TYPES = {
+    "caricature": ("float32", "float16", "uint8"),
+    "gain_curve": ("float32",),
+    "match": ("float32",),
+    "input": ("uint8",),
+}
 
 
 class Damaged(InputError):
@@ -28,8 +34,11 @@ class Damaged(InputError):
 
     def __init__(self, root: str, file: str, problem: str) -> None:
         super().__init__(
-            f"store {root}/{file}", problem, "Put it back from a copy of the store. Or give `distcari verify STORE "
-            "--requeue`: it puts it aside, and the next run computes again what depended on it.")
+            f"store {root}/{file}",
+            problem,
+            "Put it back from a copy of the store. Or give `distcari verify STORE "
+            "--requeue`: it puts it aside, and the next run computes again what depended on it.",
+        )
         self.root, self.file = root, file
 
     def __reduce__(self) -> tuple[type["Damaged"], tuple[str, str, str]]:

@@ -25,8 +25,16 @@ from distcari.store.object_files import summary
 
 log = logging.getLogger("distcari.lease")
 BEAT, TTL = 5.0, 30.0
-_FIELDS = {"owner": str, "host": str, "machine": str, "pid": int, "user": str, "taken_at": str, "beat_at": str,
-           "beat": int}
+_FIELDS = {
+    "owner": str,
+    "host": str,
+    "machine": str,
+    "pid": int,
+    "user": str,
+    "taken_at": str,
+    "beat_at": str,
+    "beat": int,
+}
 _AGAIN = "See that nobody else works on it, then give the same command again."
 
 
@@ -117,8 +125,10 @@ class Lease:
             except Exception as error:
                 log.warning("the lease of %s could not be renewed: %s", self.name, error)
                 if time.monotonic() - self._renewed > self.ttl:
-                    self._lost = LeaseLost(f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}",
-                                           "Mend the store, then give the same command again.")
+                    self._lost = LeaseLost(
+                        f"the lease of {self.name} could not be renewed for {self.ttl:g} s: {error}",
+                        "Mend the store, then give the same command again.",
+                    )
 
     def _renew(self) -> None:
         self._put({"beat": self._record["beat"] + 1, "beat_at": _now()})
@@ -136,10 +146,14 @@ def take(files: Files, name: str, *, beat: float = BEAT, ttl: float = TTL) -> Le
         raise
     except Exception as error:  # an object store's errors are no OSError
         if is_full(error):
-            raise InputError(f"store lease {name!r}", f"there is no room in the store: {summary(error)}",
-                             "Make room, then give the same command again.") from error
-        raise InputError(f"store lease {name!r}", f"cannot be taken: {summary(error)}",
-                         "See that the store may be written.") from error
+            raise InputError(
+                f"store lease {name!r}",
+                f"there is no room in the store: {summary(error)}",
+                "Make room, then give the same command again.",
+            ) from error
+        raise InputError(
+            f"store lease {name!r}", f"cannot be taken: {summary(error)}", "See that the store may be written."
+        ) from error
 
 
 def _take(files: Files, name: str, beat: float, ttl: float) -> Lease:
@@ -152,17 +166,29 @@ def _take(files: Files, name: str, beat: float, ttl: float) -> Lease:
             f"Wait for it to end, or stop it; if it is dead, its lease lapses {ttl:.0f} s after that sign.",
         )
     record = {
-        "owner": uuid.uuid4().hex, "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(),
-        "user": _user(), "taken_at": _now(), "beat_at": _now(), "beat": 0,
+        "owner": uuid.uuid4().hex,
+        "host": socket.gethostname(),
+        "machine": _machine(),
+        "pid": os.getpid(),
+        "user": _user(),
+        "taken_at": _now(),
+        "beat_at": _now(),
+        "beat": 0,
     }
     try:
         won = files.swap(_path(name), found, _encoded(record))
     except TimeoutError:
-        raise InputError(f"store lease {name!r}", f"is in the hands of {_holder(_record(found or b''))}, which was "
-                         "stopped in the middle of a commit", "Let that process go on, or kill it.") from None
+        raise InputError(
+            f"store lease {name!r}",
+            f"is in the hands of {_holder(_record(found or b''))}, which was stopped in the middle of a commit",
+            "Let that process go on, or kill it.",
+        ) from None
     if not won:
-        raise InputError(f"store lease {name!r}", f"was taken at this moment by {_who(files, _path(name))}",
-                         "Wait for it to end, or stop it.")
+        raise InputError(
+            f"store lease {name!r}",
+            f"was taken at this moment by {_who(files, _path(name))}",
+            "Wait for it to end, or stop it.",
+        )
     return Lease(files, name, record, beat, ttl)
 
 
@@ -175,8 +201,12 @@ def _free(files: Files, name: str, found: bytes, ttl: float) -> bool:
     if abs(_age(record)) < ttl:
         return False
     # Clocks of two machines may differ by more than that: see whether it still beats.
-    log.warning("the lease of %s was last renewed at %s by %s; looking whether it is still alive", name,
-                record["beat_at"], _holder(record))
+    log.warning(
+        "the lease of %s was last renewed at %s by %s; looking whether it is still alive",
+        name,
+        record["beat_at"],
+        _holder(record),
+    )
     time.sleep(2 * BEAT if record["machine"] != _machine() else 0.0)
     return _read(files, _path(name)) == found
 

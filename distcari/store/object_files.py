@@ -13,8 +13,14 @@ import tenacity
 from distcari.errors import InputError, one_line
 
 log = logging.getLogger("distcari.store")
-_FSSPEC = {"key": "access_key_id", "secret": "secret_access_key", "token": "session_token", "region_name": "region",
-           "endpoint_url": "endpoint", "anon": "skip_signature"}
+_FSSPEC = {
+    "key": "access_key_id",
+    "secret": "secret_access_key",
+    "token": "session_token",
+    "region_name": "region",
+    "endpoint_url": "endpoint",
+    "anon": "skip_signature",
+}
 PATIENCE, HASTE = 180.0, 5.0  # seconds for which a request to an object store is tried again; at the first contact
 _TRIES = 5
 T = TypeVar("T")
@@ -112,6 +118,7 @@ def _again(action: Callable[[], T], patience: float) -> T:
 
 async def again_async(action: Callable[[], Awaitable[T]]) -> T:
     """As `_again`."""
+
     async def attempt() -> T:  # tenacity awaits what is a coroutine function alone, no lambda
         return await action()
 
@@ -130,7 +137,8 @@ def _line_broke(error: BaseException) -> bool:
 
 
 _RETRY: dict[str, Any] = {
-    "retry": tenacity.retry_if_exception(_line_broke), "reraise": True,
+    "retry": tenacity.retry_if_exception(_line_broke),
+    "reraise": True,
     "wait": tenacity.wait_exponential(multiplier=0.1, exp_base=4, max=6.4) + tenacity.wait_random(0, 0.1),
     "before_sleep": tenacity.before_sleep_log(log, logging.DEBUG),
 }
@@ -154,7 +162,8 @@ def object_store(url: str, options: Mapping[str, Any], patience: float = PATIENC
         return from_url(url, **_obstore_options(options, patience))
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be opened: {summary(error)}",
+            f"store {url}",
+            f"cannot be opened: {summary(error)}",
             "Give a folder, or s3://bucket/prefix with credentials in the environment or in `store_options`.",
         ) from None
 

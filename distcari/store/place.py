@@ -21,8 +21,11 @@ def check_note(url: str, files: Files, create: bool = False) -> None:
             files.write(_NOTE, json.dumps({"format": FORMAT, "distcari": __version__}).encode())
         return
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        raise InputError(f"store {url}", f"its {_NOTE} is damaged",
-                         f"If it is a store of distcari, delete {_NOTE}: the next run writes it again.") from None
+        raise InputError(
+            f"store {url}",
+            f"its {_NOTE} is damaged",
+            f"If it is a store of distcari, delete {_NOTE}: the next run writes it again.",
+        ) from None
     if not known:
         raise InputError(
             f"store {url}",
@@ -49,8 +52,9 @@ def check_place(url: str, files: Files) -> None:
         raise
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be written: {one_line(error)}",
+            f"store {url}",
+            f"cannot be written: {one_line(error)}",
             "Give another place with `store:` in the config or --set store=DIR, or mend its permissions."
-            if is_local(url) else
-            "See that the bucket exists and that the credentials (environment or `store_options`) may write to it.",
+            if is_local(url)
+            else "See that the bucket exists and that the credentials (environment, `store_options`) may write to it.",
         ) from None

@@ -56,14 +56,26 @@ class RunNote:
 
     def encoded(self) -> bytes:
         """As it lies in the store."""
-        return json.dumps({
-            "run_id": self.run_id, "experiment": self.experiment, "state": self.state,
-            "started_at": _iso(self.started_at), "updated_at": _iso(self.updated_at), "total": self.total,
-            "skipped": self.skipped, "actors": self.actors, "done": self.done, "failed": self.failed,
-            "rate": self.rate, "eta": self.eta,
-            "models": {name: {"total": s.total, "done": s.done, "failed": s.failed} for name, s in self.models.items()},
-            "running": [list(labels) for labels in self.running],
-        }).encode()
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "experiment": self.experiment,
+                "state": self.state,
+                "started_at": _iso(self.started_at),
+                "updated_at": _iso(self.updated_at),
+                "total": self.total,
+                "skipped": self.skipped,
+                "actors": self.actors,
+                "done": self.done,
+                "failed": self.failed,
+                "rate": self.rate,
+                "eta": self.eta,
+                "models": {
+                    name: {"total": s.total, "done": s.done, "failed": s.failed} for name, s in self.models.items()
+                },
+                "running": [list(labels) for labels in self.running],
+            }
+        ).encode()
 
 
 def parse(content: bytes | str | Mapping[str, Any]) -> RunNote | None:
@@ -77,16 +89,28 @@ def parse(content: bytes | str | Mapping[str, Any]) -> RunNote | None:
     state = note.get("state")
     at_work = _if(list, note.get("running"))
     return RunNote(
-        run_id=note["run_id"], experiment=str(note.get("experiment", "")),
+        run_id=note["run_id"],
+        experiment=str(note.get("experiment", "")),
         state=cast(RunState, state) if state in get_args(RunState) else "crashed",
-        started_at=_time(note.get("started_at")), updated_at=_time(note.get("updated_at")),
-        total=_whole(note.get("total")), skipped=_whole(note.get("skipped")), actors=_whole(note.get("actors")),
-        done=_whole(note.get("done")), failed=_whole(note.get("failed")),
-        rate=_positive(note.get("rate")) or 0.0, eta=_positive(note.get("eta")),
-        models={str(name): Share(*(_whole(share.get(part)) for part in ("total", "done", "failed")))
-                for name, share in _if(dict, note.get("models")).items() if isinstance(share, dict)},
-        running=tuple(tuple(label for label in labels if isinstance(label, str | int | float))
-                      for labels in at_work if isinstance(labels, list)),
+        started_at=_time(note.get("started_at")),
+        updated_at=_time(note.get("updated_at")),
+        total=_whole(note.get("total")),
+        skipped=_whole(note.get("skipped")),
+        actors=_whole(note.get("actors")),
+        done=_whole(note.get("done")),
+        failed=_whole(note.get("failed")),
+        rate=_positive(note.get("rate")) or 0.0,
+        eta=_positive(note.get("eta")),
+        models={
+            str(name): Share(*(_whole(share.get(part)) for part in ("total", "done", "failed")))
+            for name, share in _if(dict, note.get("models")).items()
+            if isinstance(share, dict)
+        },
+        running=tuple(
+            tuple(label for label in labels if isinstance(label, str | int | float))
+            for labels in at_work
+            if isinstance(labels, list)
+        ),
     )
 
 

@@ -48,24 +48,29 @@ _BEFORE: dict[str, Column] = {
     "image": Column(_TEXT, "", "label on the image axis", "axes"),
     "layer": Column(_TEXT, "", "label on the layer axis: module path with underscores", "axes"),
     "seed": Column(_INT, "", "label on the seed axis", "axes"),
-    "gain": Column(_FLOAT, "1 = as strong as the input",
-                   "dot(f(z), t) / dot(t, t) of the finished picture, unaugmented", "match"),
+    "gain": Column(
+        _FLOAT, "1 = as strong as the input", "dot(f(z), t) / dot(t, t) of the finished picture, unaugmented", "match"
+    ),
     "cosine": Column(_FLOAT, "-1 … 1", "cosine of f(z) and t over all positions and channels, unaugmented", "match"),
     "robust_gain": Column(_FLOAT, "1 = as strong as the input", "gain, mean over 32 fixed random views", "match"),
     "robust_cosine": Column(_FLOAT, "-1 … 1", "cosine, mean over 32 fixed random views", "match"),
-    "gain_in_b": Column(_FLOAT, "1 = as strong as the input", "of a difference a − b: gain of its picture in model b",
-                        "difference"),
+    "gain_in_b": Column(
+        _FLOAT, "1 = as strong as the input", "of a difference a − b: gain of its picture in model b", "difference"
+    ),
     "cosine_in_b": Column(_FLOAT, "-1 … 1", "of a difference: cosine of its picture in model b", "difference"),
-    "robust_gain_in_b": Column(_FLOAT, "1 = as strong as the input", "gain_in_b, mean over 32 fixed random views",
-                               "difference"),
+    "robust_gain_in_b": Column(
+        _FLOAT, "1 = as strong as the input", "gain_in_b, mean over 32 fixed random views", "difference"
+    ),
     "robust_cosine_in_b": Column(_FLOAT, "-1 … 1", "cosine_in_b, mean over 32 fixed random views", "difference"),
     "contrast": Column(_FLOAT, "", "of a difference: weight of model b's response", "difference"),
-    "objective": Column(_FLOAT, "dot / dot(t, t)", "Lucid's objective on the finished picture (lucid #116, #121)",
-                        "match"),
+    "objective": Column(
+        _FLOAT, "dot / dot(t, t)", "Lucid's objective on the finished picture (lucid #116, #121)", "match"
+    ),
     "target_norm": Column(_FLOAT, "activation", "Euclidean norm of the target t = f(input)", "match"),
     **SETTINGS,
-    "steps_taken": Column(_INT, "", "steps until the picture was finished; fewer than `steps` only with `plateau`",
-                          "provenance"),
+    "steps_taken": Column(
+        _INT, "", "steps until the picture was finished; fewer than `steps` only with `plateau`", "provenance"
+    ),
     "seconds": Column(_FLOAT, "s", "this cell's share of its batch", "provenance"),
     "started_at": Column(_TIME, "UTC", "start of its batch", "provenance"),
     "finished_at": Column(_TIME, "UTC", "end of its batch", "provenance"),
@@ -77,8 +82,9 @@ _BEFORE: dict[str, Column] = {
     "run_id": Column(_TEXT, "", "the run that computed it", "provenance"),
     "distcari_version": Column(_TEXT, "", "the version that computed it", "provenance"),
     "settings_hash": Column(_TEXT, "hex", "hash of the cell's render settings", "provenance"),
-    "model_sha256": Column(_TEXT, "hex", "of the model's weights; of a difference both, with a dash between",
-                           "provenance"),
+    "model_sha256": Column(
+        _TEXT, "hex", "of the model's weights; of a difference both, with a dash between", "provenance"
+    ),
     "image_sha256": Column(_TEXT, "hex", "of the input's pixels", "provenance"),
     "pixels_sha256": Column(_TEXT, "hex", "of the stored picture's bytes", "provenance"),
     "layer_depth": Column(_FLOAT, "0 … 1", "share of the model's compute that lies before the layer's output", "layer"),
@@ -87,8 +93,10 @@ _BEFORE: dict[str, Column] = {
 
 COLUMNS: dict[str, Column] = {
     **_BEFORE,
-    **{name: Column(_FLOAT, figure.unit, f"{figure.meaning} ({figure.source})", figure.group)
-       for name, figure in FIGURES.items()},
+    **{
+        name: Column(_FLOAT, figure.unit, f"{figure.meaning} ({figure.source})", figure.group)
+        for name, figure in FIGURES.items()
+    },
 }
 
 
@@ -98,23 +106,27 @@ def of_group(*groups: Group) -> tuple[str, ...]:
 
 
 def _schema(columns: dict[str, Column]) -> pa.Schema:
-    return pa.schema([
-        pa.field(name, column.kind, metadata={"unit": column.unit, "meaning": column.meaning})
-        for name, column in columns.items()
-    ])
+    return pa.schema(
+        [
+            pa.field(name, column.kind, metadata={"unit": column.unit, "meaning": column.meaning})
+            for name, column in columns.items()
+        ]
+    )
 
 
 INDEX = _schema(COLUMNS)
 
-FAILURES = _schema({
-    **{name: _BEFORE[name] for name in ("key", "experiment", "model", "image", "layer", "seed", *SETTINGS)},
-    "error": Column(_TEXT, "", "the error's type and message, one line", "provenance"),
-    "traceback": Column(_TEXT, "", "where it was raised", "provenance"),
-    "attempt": Column(_INT, "from 1", "how many tries failed", "provenance"),
-    "node": Column(_TEXT, "", "host name of the worker, if known", "provenance"),
-    "run_id": Column(_TEXT, "", "the run that gave up on it", "provenance"),
-    "time": Column(_TIME, "UTC", "when it was given up", "provenance"),
-})
+FAILURES = _schema(
+    {
+        **{name: _BEFORE[name] for name in ("key", "experiment", "model", "image", "layer", "seed", *SETTINGS)},
+        "error": Column(_TEXT, "", "the error's type and message, one line", "provenance"),
+        "traceback": Column(_TEXT, "", "where it was raised", "provenance"),
+        "attempt": Column(_INT, "from 1", "how many tries failed", "provenance"),
+        "node": Column(_TEXT, "", "host name of the worker, if known", "provenance"),
+        "run_id": Column(_TEXT, "", "the run that gave up on it", "provenance"),
+        "time": Column(_TIME, "UTC", "when it was given up", "provenance"),
+    }
+)
 
 
 def column_reference() -> str:

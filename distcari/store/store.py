@@ -1,5 +1,7 @@
 """One facade over arrays and index that knows the commit order: chunks first, verified; the row last.
 
+For readers:
+
     store = open_store("store")
     store.table()            # pandas: one row per finished cell
     store.xarray("demo")     # xarray: labelled pictures
@@ -117,8 +119,15 @@ class Store:
     # writing: the driver alone
 
     def prepare(
-        self, grid: Grid, description: Description | Mapping[str, Any], *, size: int, input_size: int, steps: int,
-        dtype: str, shard: int = 1,
+        self,
+        grid: Grid,
+        description: Description | Mapping[str, Any],
+        *,
+        size: int,
+        input_size: int,
+        steps: int,
+        dtype: str,
+        shard: int = 1,
     ) -> Arrays:
         """Make or grow the experiment's arrays for a grid; any number of times, only new labels are added."""
         check_note(self.url, self.files, create=True)
@@ -134,8 +143,9 @@ class Store:
                 arrays = None
             if arrays is None:  # none yet, or somebody deleted them, or a crash left them without their description
                 self._forget_all(name)
-                arrays = growth.create(root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype,
-                                       shard=shard)
+                arrays = growth.create(
+                    root, name, axes, size=size, input_size=input_size, steps=steps, dtype=dtype, shard=shard
+                )
             elif not arrays.has("input"):
                 growth.create_input(arrays.group, axes, input_size)
             if arrays.group.attrs.get("distcari") != meta:
@@ -146,8 +156,10 @@ class Store:
     def _forget_all(self, experiment: str) -> None:
         """Take rows out whose arrays are gone, before others get their places."""
         if gone := self.committed(experiment):
-            warnings.warn(f"{len(gone)} cells of {experiment} are in the index without their arrays; they are queued",
-                          stacklevel=3)
+            warnings.warn(
+                f"{len(gone)} cells of {experiment} are in the index without their arrays; they are queued",
+                stacklevel=3,
+            )
             self.forget(gone)
 
     def write_inputs(self, arrays: Arrays, pixels: Mapping[str, NDArray[np.uint8]]) -> None:
@@ -176,8 +188,10 @@ class Store:
         if arrays is None or arrays.gaps():
             return self.committed(experiment)
         rows = self._rows(experiment, arrays.axes)
-        at = [pc.fill_null(pc.index_in(rows[axis], pa.array(arrays.labels(axis), rows[axis].type)), -1)
-              for axis in arrays.axes]
+        at = [
+            pc.fill_null(pc.index_in(rows[axis], pa.array(arrays.labels(axis), rows[axis].type)), -1)
+            for axis in arrays.axes
+        ]
         places = list(zip(*(column.to_pylist() for column in at), strict=True))
         return {key for key, gone in zip(rows["key"].to_pylist(), arrays.absent(places), strict=True) if gone}
 
@@ -236,7 +250,9 @@ class Store:
             raise InputError(f"index of {self.url}", str(error), "Give the same command again.") from None
 
     def recover(
-        self, experiment: str | None = None, cells: Sequence[Sequence[Label]] | None = None,
+        self,
+        experiment: str | None = None,
+        cells: Sequence[Sequence[Label]] | None = None,
         lost: Collection[str] | None = None,
     ) -> None:
         """Sweep what a crash left: temporaries, zarr's `.partial` files, damaged parts, rows without their chunks.
@@ -262,8 +278,9 @@ class Store:
                 warnings.warn(str(error), stacklevel=2)
                 continue
             if gone:
-                warnings.warn(f"{len(gone)} cells of {name} are in the index without their pixels; they are queued",
-                              stacklevel=2)
+                warnings.warn(
+                    f"{len(gone)} cells of {name} are in the index without their pixels; they are queued", stacklevel=2
+                )
                 self.forget(gone)
         if not is_local(self.url):
             return
@@ -344,7 +361,8 @@ def open_store(url: str = "store", *, options: Mapping[str, Any] | None = None, 
         raise
     except Exception as error:
         raise InputError(
-            f"store {url}", f"cannot be read: {summary(error)}",
+            f"store {url}",
+            f"cannot be read: {summary(error)}",
             "See that the endpoint answers and that the credentials (environment or `store_options`) are right.",
         ) from None
     return store

@@ -10,8 +10,19 @@ from distcari.store.object_files import again_async, object_store
 
 FOLDER = "arrays.zarr"
 # What zarr says of documents and chunks that are not as they were written; an object store's own errors are others.
-DAMAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, NotImplementedError, MemoryError,
-          OverflowError, RecursionError, zarr.errors.BaseZarrError)
+DAMAGE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    zarr.errors.BaseZarrError,
+)
 
 
 def zarr_store(url: str, options: Mapping[str, Any], read_only: bool) -> Any:
@@ -42,6 +53,7 @@ class RetryingStore(zarr.storage.ObjectStore):  # type: ignore[misc]
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Names directly below a prefix."""
+
         async def names() -> list[str]:
             return [name async for name in super(RetryingStore, self).list_dir(prefix)]
 

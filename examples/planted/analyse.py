@@ -17,8 +17,10 @@ from distcari.analysis import Study, compare, distance_matrix, open_study
 TRAININGS = 6
 GROUPS = {variant: [f"{variant}_{i}" for i in range(TRAININGS)] for variant in VARIANTS}
 PLANNED = (  # the predecessor's sentences, and the control: (A, B, figure)
-    ("one_texture", "all_vary", "colour_uniformity"), ("one_texture", "all_vary", "small_circles"),
-    ("one_texture", "one_camera", "small_circles"), ("grey", "all_vary", "colourfulness"),
+    ("one_texture", "all_vary", "colour_uniformity"),
+    ("one_texture", "all_vary", "small_circles"),
+    ("one_texture", "one_camera", "small_circles"),
+    ("grey", "all_vary", "colourfulness"),
 )
 
 
@@ -41,11 +43,14 @@ def planned(study: Study) -> None:
     """The sentences, averaged over layers and images; four comparisons."""
     print("planned: A, B, figure; A and B's mean, difference with interval, SD, p (uncorrected; four comparisons)")
     for a, b, figure in PLANNED:
-        found = compare(study, GROUPS[a], GROUPS[b], figures=[figure], over=("image", "layer"), correction="none",
-                        metrics=())
+        found = compare(
+            study, GROUPS[a], GROUPS[b], figures=[figure], over=("image", "layer"), correction="none", metrics=()
+        )
         row = found.figures.iloc[0]
-        print(f"  {a:12s} {b:10s} {figure:18s} {row['a_mean']:.3g} {row['b_mean']:.3g}  {row['difference']:+.3g} "
-              f"({row['low']:+.3g} … {row['high']:+.3g})  {row['effect']:+.1f} SD  p {row['p']:.2g}")
+        print(
+            f"  {a:12s} {b:10s} {figure:18s} {row['a_mean']:.3g} {row['b_mean']:.3g}  {row['difference']:+.3g} "
+            f"({row['low']:+.3g} … {row['high']:+.3g})  {row['effect']:+.1f} SD  p {row['p']:.2g}"
+        )
 
 
 def everything(study: Study) -> None:
@@ -58,8 +63,12 @@ def everything(study: Study) -> None:
             told = [f"{r['figure']} {r['difference']:+.2g} ({r['effect']:+.1f} SD)" for r in part.to_dict("records")]
             print(f"  {layer}: {', '.join(told)}")
         apart = found.distances[found.distances["metric"] == "colour"]
-        print("  colour, between / within: " + ", ".join(
-            f"{r['layer']} {r['ratio']:.2f}{'*' if r['significant'] else ''}" for r in apart.to_dict("records")))
+        print(
+            "  colour, between / within: "
+            + ", ".join(
+                f"{r['layer']} {r['ratio']:.2f}{'*' if r['significant'] else ''}" for r in apart.to_dict("records")
+            )
+        )
         for note in found.notes:
             if "one colour" in note:
                 print("  " + note)
@@ -71,8 +80,10 @@ def nothing(study: Study) -> None:
     found = [compare(study, h, [m for m in GROUPS["all_vary"] if m not in h], metrics=()).figures for h in halves]
     share = np.mean([(frame["p"] <= 0.1).mean() for frame in found])
     sure = sum(frame["significant"].sum() for frame in found)
-    print(f"\nall_vary, three trainings against the other three, {len(halves)} ways: p ≤ 0.1, the smallest that these "
-          f"can give, in {share:.1%} of {sum(map(len, found))} comparisons; significant: {sure}")
+    print(
+        f"\nall_vary, three trainings against the other three, {len(halves)} ways: p ≤ 0.1, the smallest that these "
+        f"can give, in {share:.1%} of {sum(map(len, found))} comparisons; significant: {sure}"
+    )
     one = compare(study, "all_vary_0", "all_vary_1")
     print(f"all_vary_0 against all_vary_1, by seeds: {one.figures['significant'].sum()} of {len(one.figures)} differ")
     matrix = distance_matrix(study, "block3", models=[g[i] for g in GROUPS.values() for i in (0, 1)])
@@ -88,8 +99,11 @@ def draw(study: Study, folder: Path) -> None:
     rows = []
     for models in GROUPS.values():
         for layer in ("block3",):
-            cells = [study.of([m], layer=layer, image=image, seed=0)["key"].iloc[0] for image in ("star", "chelsea")
-                     for m in models]
+            cells = [
+                study.of([m], layer=layer, image=image, seed=0)["key"].iloc[0]
+                for image in ("star", "chelsea")
+                for m in models
+            ]
             rows.append(np.concatenate([study.picture(str(key)) for key in cells], axis=1))
     sheet = np.round(np.concatenate(rows) * 255).astype(np.uint8)
     Image.fromarray(sheet).save(folder / "planted.jpg", quality=90)

@@ -13,9 +13,14 @@ class SmallNet(nn.Module):
     def __init__(self, widths: Sequence[int] = WIDTHS, classes: int = 6) -> None:
         super().__init__()
         for i, (before, width) in enumerate(zip((3, *widths), widths, strict=False), start=1):
-            self.add_module(f"block{i}", nn.Sequential(
-                nn.Conv2d(before, width, 3, stride=2 if 1 < i < 5 else 1, padding=1, bias=False), nn.BatchNorm2d(width),
-                nn.ReLU()))
+            self.add_module(
+                f"block{i}",
+                nn.Sequential(
+                    nn.Conv2d(before, width, 3, stride=2 if 1 < i < 5 else 1, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                ),
+            )
         self.depth = len(widths)
         self.head = nn.Linear(widths[-1], classes)
 

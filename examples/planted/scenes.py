@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 SIDE = 32
 CLASSES = ("disc", "square", "triangle", "star", "ring", "cross")
 VARIANTS = {  # variant: what it holds fixed
-    "all_vary": "", "one_camera": "camera", "one_texture": "texture", "one_environment": "environment",
-    "one_model": "model", "grey": "colour",
+    "all_vary": "",
+    "one_camera": "camera",
+    "one_texture": "texture",
+    "one_environment": "environment",
+    "one_model": "model",
+    "grey": "colour",
 }
 
 

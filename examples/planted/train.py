@@ -23,7 +23,12 @@ BATCH, RATE = 64, 1e-2
 
 
 def train(
-    variant: str, training: int, *, scenes: int = 3000, epochs: int = 8, batch: int = BATCH,
+    variant: str,
+    training: int,
+    *,
+    scenes: int = 3000,
+    epochs: int = 8,
+    batch: int = BATCH,
     widths: Sequence[int] = WIDTHS,
 ) -> SmallNet:
     """A network trained on a variant; the same bits for the same arguments on the same machine."""

@@ -160,18 +160,25 @@ def test_pictures_that_never_left_their_start_are_warned_of(tmp_path):
     store.forget({row["key"] for row in rows})
     store.commit([row | ({"colour_uniformity": 0.97} if row["model"] == "b" and row["seed"] else {}) for row in rows])
     assert any("8 of 12 pictures of b are nearly one colour" in note for note in compare(store, "a", "b").notes)
-    assert not any("one colour" in note for note in compare(store, "a", "b", figures=["mean_r"], layers=["l1"]).notes
-                   if "of a" in note)
+    assert not any(
+        "one colour" in note
+        for note in compare(store, "a", "b", figures=["mean_r"], layers=["l1"]).notes
+        if "of a" in note
+    )
 
 
-@pytest.mark.parametrize(("call", "says"), [
-    (lambda s: compare(s, "aa", "c"), "Nearest: a"), (lambda s: compare(s, "a", "a"), "share the model a"),
-    (lambda s: compare(s, "a", "c", layers=["l3"]), "Nearest: l2, l1"),
-    (lambda s: compare(s, "a", "c", figures=["mean_red"]), "Nearest: mean_r"),
-    (lambda s: distance_matrix(s, "l1", "color"), "colour, spectrum, activation"),
-    (lambda s: distance_matrix(s, "l1", "activation"), "Say through="),
-    (lambda s: compare(s, "a", "c", experiment="f"), "Nearest: e"),
-])
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda s: compare(s, "aa", "c"), "Nearest: a"),
+        (lambda s: compare(s, "a", "a"), "share the model a"),
+        (lambda s: compare(s, "a", "c", layers=["l3"]), "Nearest: l2, l1"),
+        (lambda s: compare(s, "a", "c", figures=["mean_red"]), "Nearest: mean_r"),
+        (lambda s: distance_matrix(s, "l1", "color"), "colour, spectrum, activation"),
+        (lambda s: distance_matrix(s, "l1", "activation"), "Say through="),
+        (lambda s: compare(s, "a", "c", experiment="f"), "Nearest: e"),
+    ],
+)
 def test_bad_input_names_the_place_and_the_remedy(store, call, says):
     with pytest.raises(InputError, match=re.escape(says)):
         call(store)
@@ -213,8 +220,10 @@ def test_frames_survive_parquet(store, tmp_path):
 
 
 def test_no_torch_is_loaded():
-    code = "import sys, distcari.analysis, distcari.analysis.report, distcari.cli.compare; " \
+    code = (
+        "import sys, distcari.analysis, distcari.analysis.report, distcari.cli.compare; "
         "print([m for m in ('torch', 'ray') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -230,8 +239,10 @@ def test_activation_distance_sees_through_one_network(work):
     from distcari.store import Store
 
     torch.save(tiny.net().state_dict(), work / "a.pt")
-    models = [{"name": n, "factory": "tiny:net", **more} for n, more in
-              (("a", {"checkpoint": "a.pt"}), ("b", {"init_seed": 5}))]
+    models = [
+        {"name": n, "factory": "tiny:net", **more}
+        for n, more in (("a", {"checkpoint": "a.pt"}), ("b", {"init_seed": 5}))
+    ]
     experiment = Experiment.model_validate(config(models=models, layers=["conv2"], seeds=[0, 1]))
     store = Store("store", writable=True)
     plan = make_plan(experiment, store, "c.yaml")

@@ -19,8 +19,16 @@ MODELS = [*config()["models"], {"name": "r", "torchvision": "resnet18", "input_s
 def store(work):
     """Two tiny networks, their difference, a sweep, and a third model that has but one of the layers."""
     render = {"size": 32, "steps": 3, "cossim_pow": [0, 1]}
-    return compute(work, config(models=MODELS, layers=["conv[12]"], render=render, images=["photos/one.png"],
-                                differences=[{"a": "a", "b": "b"}])).store
+    return compute(
+        work,
+        config(
+            models=MODELS,
+            layers=["conv[12]"],
+            render=render,
+            images=["photos/one.png"],
+            differences=[{"a": "a", "b": "b"}],
+        ),
+    ).store
 
 
 def test_pictures_are_in_another_model_what_they_are(store):
@@ -49,8 +57,12 @@ def test_the_command_writes_a_table_adds_to_it_and_measures_nothing_twice(store,
 
 
 def test_what_cannot_be_measured_is_refused(store, work, capsys):
-    for given, said in ((["other"], "There are: small"), (["small", "--in", "z"], "no such model"),
-                        (["small", "--only", "colour=z"], "no such axis"), (["small", "--only", "x"], "axis=label")):
+    for given, said in (
+        (["other"], "There are: small"),
+        (["small", "--in", "z"], "no such model"),
+        (["small", "--only", "colour=z"], "no such axis"),
+        (["small", "--only", "x"], "axis=label"),
+    ):
         assert main(["cross", "store", *given]) == 2 and said in capsys.readouterr().err
     torch.save(torch.nn.Linear(1, 1).state_dict(), work / "w.pt")
     meta = store.arrays("small").meta

@@ -28,8 +28,14 @@ def photographs(url, shown):
     labels = {"model": ("m",), "image": tuple(PHOTOGRAPHS), "layer": ("l",), "seed": (0, 1)}
     grid = Grid("e", "s", tuple(Axis(axis, {label: str(label) for label in of}) for axis, of in labels.items()))
     store = Store(str(url), writable=True)
-    arrays = store.prepare(grid, {"settings": {}, "steps": {}, "models": {}, "config": {"name": "e"}}, size=SIDE,
-                           input_size=SIDE, steps=2, dtype="float32")
+    arrays = store.prepare(
+        grid,
+        {"settings": {}, "steps": {}, "models": {}, "config": {"name": "e"}},
+        size=SIDE,
+        input_size=SIDE,
+        steps=2,
+        dtype="float32",
+    )
     store.write_inputs(arrays, {name: photograph(name) for name in PHOTOGRAPHS})
     rows = []
     for cell in grid.cells():
@@ -70,8 +76,10 @@ def test_an_unseen_training_is_told_by_what_its_group_shares_and_equal_groups_ar
     assert (alike["score"] < apart.loc["l2", "score"]).all() and (alike["low"] < 60).all()
 
 
-@pytest.mark.parametrize(("groups", "says"), [({"a": ["a"], "c": ["c"]}, "one training only"),
-                                              ({"a": ["a", "b"], "c": ["b", "c"]}, "share the model b")])
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [({"a": ["a"], "c": ["c"]}, "one training only"), ({"a": ["a", "b"], "c": ["b", "c"]}, "share the model b")],
+)
 def test_groups_that_cannot_be_told_are_refused(tmp_path, judge, groups, says):
     with pytest.raises(InputError, match=says):
         match_groups(make(tmp_path), groups, judge=judge)

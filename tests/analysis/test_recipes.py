@@ -12,8 +12,13 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/analysis.md").read_t
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
-    make(folder / "store", models=("lite0", "lite1"), images=("chelsea", "astronaut", "coffee"),
-         layers=("_blocks_4", "_blocks_10"), name="demo")
+    make(
+        folder / "store",
+        models=("lite0", "lite1"),
+        images=("chelsea", "astronaut", "coffee"),
+        layers=("_blocks_4", "_blocks_10"),
+        name="demo",
+    )
     return folder
 
 

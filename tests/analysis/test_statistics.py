@@ -8,14 +8,7 @@ from scipy import stats
 
 from distcari.analysis.correction import corrected
 from distcari.analysis.intervals import difference_interval, spread
-from distcari.analysis.permutation import (
-    DRAWS,
-    blockwise,
-    deals,
-    excess_distance,
-    mean_difference,
-    units_needed,
-)
+from distcari.analysis.permutation import DRAWS, blockwise, deals, excess_distance, mean_difference, units_needed
 from distcari.errors import InputError
 
 
@@ -44,15 +37,27 @@ def test_one_block_is_scipys_exact_permutation_test(seed, n_a, n_b):
 def test_many_blocks_are_exchanged_as_scipy_exchanges_pairs():
     rng = np.random.default_rng(1)
     a, b = rng.normal(0.4, size=(4, 3, 1)), rng.normal(size=(4, 3, 1))
-    scipys = stats.permutation_test((a.ravel(), b.ravel()), lambda x, y: abs(x.mean() - y.mean()),
-                                    permutation_type="samples", alternative="greater", n_resamples=10**6)
+    scipys = stats.permutation_test(
+        (a.ravel(), b.ravel()),
+        lambda x, y: abs(x.mean() - y.mean()),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=10**6,
+    )
     assert p_of(list(zip(a, b, strict=True)), "seed").p[0] == pytest.approx(scipys.pvalue)
 
 
-@pytest.mark.parametrize(("sizes", "shuffle"), [
-    ([(3, 3)], "block"), ([(3, 3)] * 3, "block"), ([(2, 4)], "block"), ([(3, 3)] * 2, "seed"), ([(1, 1)] * 4, "block"),
-    ([(2, 3)] * 2, "block"),
-])
+@pytest.mark.parametrize(
+    ("sizes", "shuffle"),
+    [
+        ([(3, 3)], "block"),
+        ([(3, 3)] * 3, "block"),
+        ([(2, 4)], "block"),
+        ([(3, 3)] * 2, "seed"),
+        ([(1, 1)] * 4, "block"),
+        ([(2, 3)] * 2, "block"),
+    ],
+)
 def test_the_smallest_p_is_what_a_clear_difference_gives(sizes, shuffle):
     rng = np.random.default_rng(0)
     blocks = [(100 + rng.random((a, 1)), rng.random((b, 1))) for a, b in sizes]

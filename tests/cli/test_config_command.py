@@ -14,8 +14,14 @@ from distcari.config.load import load_experiment, parse_experiment
 from distcari.config.starter import image_entry, model_entry, starting_config
 from distcari.errors import InputError
 
-FLAGS = ["--models", "resnet50=checkpoints/*.pth,timm:vit_tiny_patch16_224,my.nets:build", "--images",
-         "images/*.png,sample:chelsea,https://example.org/x.png", "--layers", "layer3,layer4_*"]
+FLAGS = [
+    "--models",
+    "resnet50=checkpoints/*.pth,timm:vit_tiny_patch16_224,my.nets:build",
+    "--images",
+    "images/*.png,sample:chelsea,https://example.org/x.png",
+    "--layers",
+    "layer3,layer4_*",
+]
 
 
 def test_init_writes_what_the_flags_say(work, capsys):
@@ -23,9 +29,15 @@ def test_init_writes_what_the_flags_say(work, capsys):
     experiment = load_experiment("lab.yaml")
     assert experiment.name == "lab" and experiment.layers == ["layer3", "layer4_*"]
     assert [(m.architecture, m.checkpoint, m.weights) for m in experiment.models] == [
-        ("resnet50", "checkpoints/*.pth", None), ("vit_tiny_patch16_224", None, True), ("build", None, None)]
+        ("resnet50", "checkpoints/*.pth", None),
+        ("vit_tiny_patch16_224", None, True),
+        ("build", None, None),
+    ]
     assert [(i.file, i.sample, i.url) for i in experiment.images] == [
-        ("images/*.png", None, None), (None, "chelsea", None), (None, None, "https://example.org/x.png")]
+        ("images/*.png", None, None),
+        (None, "chelsea", None),
+        (None, None, "https://example.org/x.png"),
+    ]
     text = Path("lab.yaml").read_text()
     for field in yaml.safe_load(text):
         at = text.splitlines().index(next(line for line in text.splitlines() if line.startswith(f"{field}:")))
@@ -37,8 +49,11 @@ def test_init_asks_for_what_is_not_given(work):
     said = CliRunner().invoke(app, ["config", "init", "--name", "mine"], input="resnet18\n\nlayer1,layer2\n")
     assert said.exit_code == 0, said.output
     experiment = load_experiment("experiment.yaml")
-    assert (experiment.name, experiment.models[0].torchvision, experiment.layers) == \
-        ("mine", "resnet18", ["layer1", "layer2"])
+    assert (experiment.name, experiment.models[0].torchvision, experiment.layers) == (
+        "mine",
+        "resnet18",
+        ["layer1", "layer2"],
+    )
     assert [image.sample for image in experiment.images] == ["chelsea", "coffee"], "an empty answer takes the default"
 
 
@@ -49,10 +64,15 @@ def test_init_writes_over_nothing_unasked(work, capsys):
     assert main(["config", "init", "lab.yaml", *FLAGS, "--force"]) == 0 and load_experiment("lab.yaml").name == "lab"
 
 
-@pytest.mark.parametrize(("flags", "says"), [
-    ([*FLAGS, "--name", "no/name"], "name"), ([*FLAGS[:-1], ","], "layers: is empty"),
-    (["--models", "=x", *FLAGS[2:]], "ARCHITECTURE=CHECKPOINT"), (["--models", "a:b:c", *FLAGS[2:]], "factory"),
-])
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ([*FLAGS, "--name", "no/name"], "name"),
+        ([*FLAGS[:-1], ","], "layers: is empty"),
+        (["--models", "=x", *FLAGS[2:]], "ARCHITECTURE=CHECKPOINT"),
+        (["--models", "a:b:c", *FLAGS[2:]], "factory"),
+    ],
+)
 def test_init_writes_nothing_that_is_not_valid(flags, says, work, capsys):
     assert main(["config", "init", "lab.yaml", *flags]) == 2
     assert says in capsys.readouterr().err and not Path("lab.yaml").exists()
@@ -82,8 +102,12 @@ def test_any_layer_and_file_comes_back_as_it_was_given(layers, files):
 
 
 def document(files, layers):
-    return {"name": "x", "models": [model_entry("resnet50")], "images": [image_entry(f) for f in files],
-            "layers": layers}
+    return {
+        "name": "x",
+        "models": [model_entry("resnet50")],
+        "images": [image_entry(f) for f in files],
+        "layers": layers,
+    }
 
 
 def test_show_prints_every_default_and_check_prints_none(work, capsys):

@@ -6,8 +6,18 @@ from support.commands import run
 
 from distcari.cli.main import main
 
-SMALL = ["--set", "render.steps=1", "--set", "render.size=32", "--set", "layers=[_blocks_2]", "--set",
-         "images=[{sample: chelsea}]", "--set", "seeds=[0]"]
+SMALL = [
+    "--set",
+    "render.steps=1",
+    "--set",
+    "render.size=32",
+    "--set",
+    "layers=[_blocks_2]",
+    "--set",
+    "images=[{sample: chelsea}]",
+    "--set",
+    "seeds=[0]",
+]
 
 
 @pytest.mark.timeout(600)

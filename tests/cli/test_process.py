@@ -59,8 +59,9 @@ def test_sigterm_interrupts_where_sigint_is_ignored_and_is_as_before_afterwards(
 
 def test_a_run_goes_on_when_its_reader_leaves(work):
     path = write("c.yaml", config(layers=["conv2"]))
-    with subprocess.Popen([sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert "4 cells" in run.stdout.readline()
         run.stdout.close()
         said = run.stderr.read()
@@ -70,8 +71,12 @@ def test_a_run_goes_on_when_its_reader_leaves(work):
 
 def test_a_command_that_only_reads_ends_quietly_when_its_reader_leaves(work):
     path = write("c.yaml", config())
-    with subprocess.Popen([sys.executable, "-m", "distcari", "config", "show", path], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as shown:
+    with subprocess.Popen(
+        [sys.executable, "-m", "distcari", "config", "show", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as shown:
         shown.stdout.close()
         said = shown.stderr.read()
     assert shown.returncode == 1 and said == ""
@@ -79,8 +84,16 @@ def test_a_command_that_only_reads_ends_quietly_when_its_reader_leaves(work):
 
 def test_sigterm_ends_a_run_that_a_script_put_in_the_background(work):
     models = [{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}]
-    path = write("c.yaml", config(models=models, layers=["conv1"], seeds=list(range(8)), resources={"batch": 2},
-                                  render={"size": 32, "steps": 12}))
+    path = write(
+        "c.yaml",
+        config(
+            models=models,
+            layers=["conv1"],
+            seeds=list(range(8)),
+            resources={"batch": 2},
+            render={"size": 32, "steps": 12},
+        ),
+    )
     script = f"{sys.executable} -m distcari.submit {path} & echo $!; wait $!; exit $?"  # SIGINT is ignored in it
     with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as shell:
         number = int(shell.stdout.readline())

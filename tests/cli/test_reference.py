@@ -11,8 +11,9 @@ PAGES = pages(typer.main.get_command(app))
 
 def test_the_pages_are_as_the_code_says():
     for name, text in PAGES.items():
-        assert (ROOT / "docs/reference" / name).read_text(encoding="utf-8") == text, \
+        assert (ROOT / "docs/reference" / name).read_text(encoding="utf-8") == text, (
             f"docs/reference/{name} is old; renew it: distcari reference docs/reference"
+        )
 
 
 def test_the_command_writes_them_where_it_is_told(tmp_path):

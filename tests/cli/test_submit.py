@@ -142,8 +142,12 @@ def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     assert code == 0, said
     assert "4 models × 3 images × 7 layers × 1 seed = 84 cells" in said and "84 cells computed" in said
     frame = pd.read_parquet("store/index")
-    assert set(frame["model"]) == {"resnet_50_imagenet_200k", "resnet_50_single_camera", "resnet_50_single_texture",
-                                   "pretrained"}
+    assert set(frame["model"]) == {
+        "resnet_50_imagenet_200k",
+        "resnet_50_single_camera",
+        "resnet_50_single_texture",
+        "pretrained",
+    }
     assert frame["steps"].eq(1).all() and frame["robust_gain"].notna().all()
 
 

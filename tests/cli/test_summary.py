@@ -9,10 +9,20 @@ LONG = [f"lite0_noise_of_a_rather_long_recipe_[bold]{number:02d}" for number in 
 
 
 def frame(models):
-    return pd.DataFrame([
-        {"model": model, "image": image, "layer": "l", "seed": 0, "robust_gain": 2.0 + i,
-         "robust_cosine": 0.1 if (model, image) == (models[3], "b") else 0.9}
-        for i, model in enumerate(models) for image in "ab"])
+    return pd.DataFrame(
+        [
+            {
+                "model": model,
+                "image": image,
+                "layer": "l",
+                "seed": 0,
+                "robust_gain": 2.0 + i,
+                "robust_cosine": 0.1 if (model, image) == (models[3], "b") else 0.9,
+            }
+            for i, model in enumerate(models)
+            for image in "ab"
+        ]
+    )
 
 
 def test_every_model_has_its_line_with_its_whole_name(capsys, monkeypatch):

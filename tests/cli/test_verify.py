@@ -26,19 +26,33 @@ def built(folder, shard):
     g = grid(models="mno", images="ijkl")
     rng = np.random.default_rng(0)
     inputs = {image: rng.integers(0, 255, (8, 8, 3), np.uint8) for image in "ijkl"}
-    shas = {image: {"sha256": hashlib.sha256(repr(x.shape).encode() + x.tobytes()).hexdigest()}
-            for image, x in inputs.items()}
+    shas = {
+        image: {"sha256": hashlib.sha256(repr(x.shape).encode() + x.tobytes()).hexdigest()}
+        for image, x in inputs.items()
+    }
     arrays = store.prepare(g, META | {"images": shas}, size=16, input_size=8, steps=4, dtype="float32", shard=shard)
     store.write_inputs(arrays, inputs)
     cells = list(g.cells())
     for at in range(0, 12, 4):
         some = cells[at : at + 4]
         written = arrays.write_together(
-            [arrays.place(cell.labels) for cell in some], [rng.random((16, 16, 3), np.float32) for _ in some],
-            [np.arange(4.0)] * 4, [rng.random((56, 56), np.float32) for _ in some])
-        store.commit([{"key": cell.key, "experiment": "e", "steps": 4, "pixels_sha256": sha,
-                       **dict(zip(arrays.axes, cell.labels, strict=True))}
-                      for cell, sha in zip(some, written, strict=True)])
+            [arrays.place(cell.labels) for cell in some],
+            [rng.random((16, 16, 3), np.float32) for _ in some],
+            [np.arange(4.0)] * 4,
+            [rng.random((56, 56), np.float32) for _ in some],
+        )
+        store.commit(
+            [
+                {
+                    "key": cell.key,
+                    "experiment": "e",
+                    "steps": 4,
+                    "pixels_sha256": sha,
+                    **dict(zip(arrays.axes, cell.labels, strict=True)),
+                }
+                for cell, sha in zip(some, written, strict=True)
+            ]
+        )
     store.failed.append([{"key": "f" * 32, "experiment": "e", "error": "boom"}])
     return store, {cell.key: cell.labels for cell in cells}
 
@@ -84,8 +98,9 @@ def test_two_hundred_damages_are_all_found(tmp_path, shard):
     assert findings(store) == []
     chance = random.Random(shard)
     chunks = {name: sorted(p for p in (root / "arrays.zarr/e" / name).glob("c.*")) for name in ARRAYS}
-    assert {name: len(found) for name, found in chunks.items()} == \
-        {name: 4 if name == "input" else 12 // shard for name in ARRAYS}
+    assert {name: len(found) for name, found in chunks.items()} == {
+        name: 4 if name == "input" else 12 // shard for name in ARRAYS
+    }
     parts = sorted(root.glob("index/part-*")) + sorted(root.glob("failures/part-*"))
     for number in range(110):
         name = chance.choice([*ARRAYS, "parts"])

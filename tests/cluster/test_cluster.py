@@ -110,8 +110,13 @@ def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
 
 
 def test_metrics_reach_prometheus(work):
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _metrics_export_port=(port := free_port()),
-             _system_config={"metrics_report_interval_ms": 300})
+    ray.init(
+        num_cpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        _metrics_export_port=(port := free_port()),
+        _system_config={"metrics_report_interval_ms": 300},
+    )
     plan, store = planned(work, layers=["conv2"])
     seen = []
 

@@ -12,8 +12,9 @@ from distcari.grid import Cell, WorkUnit
 def units(sizes, shards=False):
     """A unit of so many cells for each (model, size)."""
     return [
-        WorkUnit(model, "layer", tuple(Cell(f"{i}-{j}", (model, i, j)) for j in range(size)),
-                 (model, i) if shards else None)
+        WorkUnit(
+            model, "layer", tuple(Cell(f"{i}-{j}", (model, i, j)) for j in range(size)), (model, i) if shards else None
+        )
         for i, (model, size) in enumerate(sizes)
     ]
 

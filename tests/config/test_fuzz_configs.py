@@ -15,28 +15,71 @@ pytestmark = pytest.mark.timeout(300)
 
 def attempts(number):
     """So many, the same in every run."""
-    return settings(max_examples=number, deadline=None, derandomize=True, database=None,
-                    suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=number, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
 
 
-FIELDS = ["name", "models", "images", "layers", "seeds", "render", "resources", "steps", "store", "sweeps", "mean",
-          "std", "options", "args", "checkpoint", "factory", "timm", "url", "file", "a", "b", "contrast", "custom",
-          "shard", "differences", "normalization", "input_size", "steps_by_layer", "num_cpus", "compat",
-          "rotate", "", "x\ny"]
+FIELDS = [
+    "name",
+    "models",
+    "images",
+    "layers",
+    "seeds",
+    "render",
+    "resources",
+    "steps",
+    "store",
+    "sweeps",
+    "mean",
+    "std",
+    "options",
+    "args",
+    "checkpoint",
+    "factory",
+    "timm",
+    "url",
+    "file",
+    "a",
+    "b",
+    "contrast",
+    "custom",
+    "shard",
+    "differences",
+    "normalization",
+    "input_size",
+    "steps_by_layer",
+    "num_cpus",
+    "compat",
+    "rotate",
+    "",
+    "x\ny",
+]
 STRANGE = ["tiny:net", "*", "[", "~root", "lucent", "../up", "\ud800", "nan"]
 texts = st.text(max_size=20) | st.sampled_from([*FIELDS, *STRANGE])
 numbers = st.integers() | st.floats() | st.sampled_from([2**63, 2**64, -(2**63) - 1, 10**400, 1e308, True, -0.0])
 leaves = st.none() | st.booleans() | numbers | texts | st.dates() | st.binary(max_size=5)
-values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4)
-                      | st.dictionaries(texts | st.sampled_from(FIELDS), inner, max_size=4), max_leaves=8)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts | st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=8,
+)
 FULL = config(
-    description="all of it", seeds=[0, 3], shard=2, store_options={"endpoint": "x"}, steps_by_layer={"conv*": 5},
+    description="all of it",
+    seeds=[0, 3],
+    shard=2,
+    store_options={"endpoint": "x"},
+    steps_by_layer={"conv*": 5},
     differences=[{"a": "a", "b": "b", "contrast": 0.5, "layers": {"conv2": "conv1"}}],
-    render={"size": 32, "steps": 3, "rotate": [1, 2.5], "views": "both"}, picture_dtype="float16",
-    resources={"num_cpus": 2, "batch": 3}, store="store",
+    render={"size": 32, "steps": 3, "rotate": [1, 2.5], "views": "both"},
+    picture_dtype="float16",
+    resources={"num_cpus": 2, "batch": 3},
+    store="store",
     images=["photos/*.png", {"url": "http://127.0.0.1/x", "sha256": "0" * 64}, {"sample": "chelsea", "name": "cat"}],
-    models=[{"name": "a", "factory": "tiny:net", "options": {"width": 8}, "normalization": "half"},
-            {"name": "b", "timm": "x", "weights": True, "normalization": {"mean": [0, 0, 0], "std": [1, 1, 1]}}],
+    models=[
+        {"name": "a", "factory": "tiny:net", "options": {"width": 8}, "normalization": "half"},
+        {"name": "b", "timm": "x", "weights": True, "normalization": {"mean": [0, 0, 0], "std": [1, 1, 1]}},
+    ],
 )
 
 
@@ -98,10 +141,48 @@ def dump(document):
     return yaml.safe_dump(document).encode("utf-8", "backslashreplace").decode()
 
 
-PIECES = ["&a ", "*a", "<<: *a", "{", "}", "[", "]", ": ", "- ", "? ", "|\n", ">\n", "\t", "---\n", "...\n", "\n  ",
-          "#", "!!binary ", "!!set ", "!!float ", "!!python/name:os ", "%YAML 1.2\n", "'", '"', "\\ud800", "\0",
-          "\ufeff", "\u2028", ".inf", "0o7", "1:30:00", "2024-01-01", "2024-99-99", "true", "~", "=", "9" * 5000,
-          "[" * 60, "- " * 60, "{a: " * 60]
+PIECES = [
+    "&a ",
+    "*a",
+    "<<: *a",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "? ",
+    "|\n",
+    ">\n",
+    "\t",
+    "---\n",
+    "...\n",
+    "\n  ",
+    "#",
+    "!!binary ",
+    "!!set ",
+    "!!float ",
+    "!!python/name:os ",
+    "%YAML 1.2\n",
+    "'",
+    '"',
+    "\\ud800",
+    "\0",
+    "\ufeff",
+    "\u2028",
+    ".inf",
+    "0o7",
+    "1:30:00",
+    "2024-01-01",
+    "2024-99-99",
+    "true",
+    "~",
+    "=",
+    "9" * 5000,
+    "[" * 60,
+    "- " * 60,
+    "{a: " * 60,
+]
 
 
 @attempts(200)

@@ -36,7 +36,7 @@ def bomb(levels, width=10):
     [
         ("name: a\nseeds: [1]\nname: b\n", ["line 3", "'name' a second time", "line 1"]),
         ("render: {steps: 3, steps: 4}\n", ["'steps' a second time"]),
-        ("a: 1\n\"a\": 2\n", ["'a' a second time"]),
+        ('a: 1\n"a": 2\n', ["'a' a second time"]),
         ("? [a, b]\n: 1\n", ["a key that is no text"]),
         (bomb(40), ["aliases that stand for more than"]),
         (f"layers: {bomb(9)}".replace("layers: l0", "l0"), ["aliases that stand for more than"]),
@@ -95,9 +95,13 @@ def test_merges_and_plain_aliases_are_taken():
         ({"resources": {"custom": {"GPU": 1}}}, ["no custom resource"]),
         ({"resources": {"custom": {"x": -1}}}, ["0 to 10^9"]),
         ({"sweeps": {"steps": [1, 2]}}, ["sweeps", "unknown field"]),
-        ({"name": "zarr.json"}, ["store needs itself"]), ({"name": "a.partial"}, ["store needs itself"]),
-        ({"name": "A.PARTIAL"}, ["store needs itself"]), ({"name": "c"}, ["store needs itself"]),
-        ({"name": "_index"}, ["name"]), ({"name": ".hidden"}, ["name"]), ({"name": "a\n"}, ["name"]),
+        ({"name": "zarr.json"}, ["store needs itself"]),
+        ({"name": "a.partial"}, ["store needs itself"]),
+        ({"name": "A.PARTIAL"}, ["store needs itself"]),
+        ({"name": "c"}, ["store needs itself"]),
+        ({"name": "_index"}, ["name"]),
+        ({"name": ".hidden"}, ["name"]),
+        ({"name": "a\n"}, ["name"]),
         ({"models": [FACTORY | {"name": "x" * 201}]}, ["models[0].name", "201 characters"]),
         ({"models": [FACTORY | {"name": ""}]}, ["is empty"]),
         ({"models": [FACTORY | {"name": " x"}]}, ["begins or ends with a space"]),
@@ -110,8 +114,10 @@ def test_merges_and_plain_aliases_are_taken():
         ({"models": [FACTORY | {"name": "é"}, FACTORY | {"name": "e\u0301"}]}, ["told apart"]),
         ({"images": [{"file": "x", "name": "Cat"}, {"file": "y", "name": "cat"}]}, ["'Cat' and 'cat'", "told apart"]),
         ({"models": [FACTORY | {"name": "a - b"}, FACTORY | {"name": "a — b"}]}, ["told apart"]),
-        ({"models": [FACTORY | {"name": "a - b"}],
-          "differences": [{"a": "a", "b": "b", "name": "a − b"}]}, ["told apart"]),
+        (
+            {"models": [FACTORY | {"name": "a - b"}], "differences": [{"a": "a", "b": "b", "name": "a − b"}]},
+            ["told apart"],
+        ),
     ],
 )
 def test_fields_are_refused_by_place_and_reason(work, changes, says):
@@ -140,16 +146,32 @@ def test_a_config_that_is_no_text_file_is_refused_at_once(work, kind):
         os.truncate(path, 2**30)
 
     make = {
-        "folder": path.mkdir, "fifo": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"),
-        "large": large, "latin-1": lambda: path.write_bytes("name: é".encode("latin-1")),
+        "folder": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "large": large,
+        "latin-1": lambda: path.write_bytes("name: é".encode("latin-1")),
     }
     make.get(kind, str)()
     with pytest.raises(InputError, match=r"is no file|too large|cannot be read"):
         load_experiment({"long": "x" * 5000, "nul": "a\0b"}.get(kind, path))
 
 
-@pytest.mark.parametrize("override", ["render.steps=&a [*a]", "seeds=[1,1", "name=\ud800", "render.steps=true", "a.b=1",
-                                      "seeds=[0x" + "f" * 5000 + "]", "models.0.name=x", "name.x=1", ".=1", "..a=1"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "render.steps=&a [*a]",
+        "seeds=[1,1",
+        "name=\ud800",
+        "render.steps=true",
+        "a.b=1",
+        "seeds=[0x" + "f" * 5000 + "]",
+        "models.0.name=x",
+        "name.x=1",
+        ".=1",
+        "..a=1",
+    ],
+)
 def test_overrides_are_parsed_as_the_file_is(work, override):
     refused(work, config(), override)
 

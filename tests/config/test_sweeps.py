@@ -60,8 +60,10 @@ def test_a_config_with_sweeps_is_written_as_it_was_read(work):
 
 
 def test_keys_without_a_sweep_are_those_of_all_stores_there_are():
-    assert [cell.key for cell in grid(["m"], ["i"], ["l"], [0, 7]).cells()] == \
-        ["e0b91b8db2dc854d6ca11976fec65874", "eee9b53327822c1458e480ea0ca19e66"]
+    assert [cell.key for cell in grid(["m"], ["i"], ["l"], [0, 7]).cells()] == [
+        "e0b91b8db2dc854d6ca11976fec65874",
+        "eee9b53327822c1458e480ea0ca19e66",
+    ]
 
 
 @given(powers, st.floats(0, 10), st.integers(1, 4))
@@ -94,8 +96,15 @@ def test_a_sweep_is_computed_grown_resumed_and_shown(work):
     first = run.store.table().set_index("key")
     before = {key: run.store.picture(key).tobytes() for key in first.index}
     assert sorted(first["cossim_pow"].unique()) == [0.0, 1.0] and set(first["settings_hash"].value_counts()) == {4}
-    alone = caricature(load_model(run.plan.models["a"]), Image.fromarray(run.plan.images["one"].pixels), "conv2",
-                       size=32, steps=3, cossim_pow=0, input_size=32)
+    alone = caricature(
+        load_model(run.plan.models["a"]),
+        Image.fromarray(run.plan.images["one"].pixels),
+        "conv2",
+        size=32,
+        steps=3,
+        cossim_pow=0,
+        input_size=32,
+    )
     ds = run.store.xarray("small")
     assert ds.caricature.dims[:5] == ("model", "image", "layer", "seed", "cossim_pow")
     assert ds.cossim_pow.dtype == np.float64 and ds.seed.dtype == np.int64

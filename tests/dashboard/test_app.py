@@ -54,7 +54,7 @@ def test_the_cell_page_walks_over_done_neighbours_only_and_says_how_to_fetch(mix
     catalog = Catalog(mixed)
     key = catalog.slot("e", {"image": "cat", "layer": "x"}).key
     said = str(cell.draw(catalog, State("cell", cell=key)))
-    assert f".loc[\"{key}\"]" in said or key in said
+    assert f'.loc["{key}"]' in said or key in said
     assert "model='m', image='cat', layer='x', seed=0" in said.replace("\\", "")
     assert said.count("data-key='ArrowRight'") == 1 and "data-key='ArrowDown'" not in said, "dog is not done"
     assert "No finished cell" in str(cell.draw(catalog, State("cell", cell="0" * 32)))

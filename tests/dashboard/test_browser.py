@@ -28,8 +28,16 @@ pytestmark = pytest.mark.timeout(300)
 def store(tmp_path_factory):
     """The demo with two steps, and a small experiment with cells of every status."""
     url = str(tmp_path_factory.mktemp("demo") / "store")
-    submit = [sys.executable, "-m", "distcari.submit", "configs/demo.yaml", "--set", f"store={url}",
-              "--set", "render.steps=2"]
+    submit = [
+        sys.executable,
+        "-m",
+        "distcari.submit",
+        "configs/demo.yaml",
+        "--set",
+        f"store={url}",
+        "--set",
+        "render.steps=2",
+    ]
     done = subprocess.run(submit, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     store = Store(url, writable=True)
@@ -86,14 +94,17 @@ def tile(model, layer, image="chelsea"):
 
 def pixels(page, selector):
     """An <img> as the browser has decoded it, uint8 (y, x, 3)."""
-    width, values = page.evaluate("""async (selector) => {
+    width, values = page.evaluate(
+        """async (selector) => {
         const image = document.querySelector(selector);
         await image.decode();
         const canvas = Object.assign(document.createElement("canvas"),
                                      {width: image.naturalWidth, height: image.naturalHeight});
         canvas.getContext("2d").drawImage(image, 0, 0);
         return [canvas.width, [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
-    }""", selector)
+    }""",
+        selector,
+    )
     return np.array(values, np.uint8).reshape(-1, width, 4)[..., :3]
 
 

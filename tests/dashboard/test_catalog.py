@@ -18,7 +18,8 @@ def test_every_slot_has_a_status_and_a_reason(catalog):
     facets = catalog.grid(["e"], "model", "layer", {"image": "cat", "seed": "0"})
     assert facets.rows == ("m", "n") and facets.cols == ("x", "y", "z")
     assert [[s.status for s in line] for line in facets.slots] == [
-        ["done", "done", "failed"], ["done", "running", "not planned"],
+        ["done", "done", "failed"],
+        ["done", "running", "not planned"],
     ]
     assert "ValueError: NaN" in facets.slots[0][2].reason and "no layer z" in facets.slots[1][2].reason
     assert facets.slots[0][1].figure("gain") == 1.0 and np.isnan(facets.slots[0][2].figure("gain"))
@@ -36,7 +37,8 @@ def test_experiments_mix_as_an_axis(catalog):
     assert catalog.axes(["e", "f"])[0] == "experiment" and catalog.labels(["e", "f"], "experiment") == ["e", "f"]
     facets = catalog.grid(["e", "f"], "experiment", "layer", {"model": "m", "image": "cat", "seed": "0"})
     assert [[s.status for s in line] for line in facets.slots] == [
-        ["done", "done", "failed"], ["done", "not planned", "not planned"],
+        ["done", "done", "failed"],
+        ["done", "not planned", "not planned"],
     ]
     assert catalog.chosen(State()) == ("f",), "the one with the newest cell"
     assert catalog.chosen(State(experiments=("e", "gone"))) == ("e",)

@@ -53,22 +53,96 @@ def sound(answer, started):
     return answer
 
 
-texts = st.text(max_size=30) | st.sampled_from([
-    "\0", "\ud800", "%00", "%ff", "../../etc/passwd", "[" * 5000, "9" * 5000, "-1", "1e999", "nan", "=1+1",
-    "a" * 20_000,
-    '{"gain": {"filterType": "number", "type": "inRange", "filter": 1e400}}', "٣", "javascript:alert(1)",
-])
-known = st.sampled_from([
-    "e", "m", "n", "cat", "x", "y", "0", "gain", "model", "layer", "image", "seed", "matrix", "heat", "scatter",
-    "difference", "swipe", "fit", "signed", "shared", "1", "-gain,model", "finished_at",
-])
-names = texts | st.sampled_from([
-    "view", "exp", "rows", "cols", "sort_rows", "sort_cols", "cell", "at.model", "at.image", "at.seed", "a.model",
-    "a.layer", "a.experiment", "b.model", "b.seed", "c.x", "compare.row0", "compare.col0", "compare.label",
-    "explore.kind", "explore.x", "explore.y", "explore.by", "explore.in_layer", "explore.sel", "explore.of",
-    "explore.group", "explore.pair", "explore.fig", "side.mode", "side.kind", "side.scale", "side.norm", "side.match",
-    "side.channel", "side.left", "table.filter", "table.sort", "run.id", "notes.edit",
-])
+texts = st.text(max_size=30) | st.sampled_from(
+    [
+        "\0",
+        "\ud800",
+        "%00",
+        "%ff",
+        "../../etc/passwd",
+        "[" * 5000,
+        "9" * 5000,
+        "-1",
+        "1e999",
+        "nan",
+        "=1+1",
+        "a" * 20_000,
+        '{"gain": {"filterType": "number", "type": "inRange", "filter": 1e400}}',
+        "٣",
+        "javascript:alert(1)",
+    ]
+)
+known = st.sampled_from(
+    [
+        "e",
+        "m",
+        "n",
+        "cat",
+        "x",
+        "y",
+        "0",
+        "gain",
+        "model",
+        "layer",
+        "image",
+        "seed",
+        "matrix",
+        "heat",
+        "scatter",
+        "difference",
+        "swipe",
+        "fit",
+        "signed",
+        "shared",
+        "1",
+        "-gain,model",
+        "finished_at",
+    ]
+)
+names = texts | st.sampled_from(
+    [
+        "view",
+        "exp",
+        "rows",
+        "cols",
+        "sort_rows",
+        "sort_cols",
+        "cell",
+        "at.model",
+        "at.image",
+        "at.seed",
+        "a.model",
+        "a.layer",
+        "a.experiment",
+        "b.model",
+        "b.seed",
+        "c.x",
+        "compare.row0",
+        "compare.col0",
+        "compare.label",
+        "explore.kind",
+        "explore.x",
+        "explore.y",
+        "explore.by",
+        "explore.in_layer",
+        "explore.sel",
+        "explore.of",
+        "explore.group",
+        "explore.pair",
+        "explore.fig",
+        "side.mode",
+        "side.kind",
+        "side.scale",
+        "side.norm",
+        "side.match",
+        "side.channel",
+        "side.left",
+        "table.filter",
+        "table.sort",
+        "run.id",
+        "notes.edit",
+    ]
+)
 queries = st.lists(st.tuples(names, known | texts), max_size=6)
 
 
@@ -79,8 +153,16 @@ def searched(view, pairs):
     return "?" + "&".join("=".join(quote(text, safe=".", errors="replace") for text in part) for part in parts)
 
 
-PATHS = ["/", "/sheet.png", "/index.csv", "/notes.md", "/notes.csv", "/_dash-layout", "/_dash-dependencies",
-         "/_favicon.ico"]
+PATHS = [
+    "/",
+    "/sheet.png",
+    "/index.csv",
+    "/notes.md",
+    "/notes.csv",
+    "/_dash-layout",
+    "/_dash-dependencies",
+    "/_favicon.ico",
+]
 
 
 @attempts(40)
@@ -91,16 +173,56 @@ def test_addresses(client, path, view, pairs):
 
 raw_paths = st.builds(
     "{}/{}".format,
-    st.sampled_from(["", "/picture", "/input", "/input/e", "/match", "/npy", "/difference", "/stretched", "/config",
-                     "/assets", "/_dash-component-suites", "/_dash-component-suites/dash", "/_dash-update-component",
-                     "/_reload-hash", "/_dash-mcp"]),
-    st.text(max_size=20) | st.sampled_from([
-        "%00", "%00.png", "..%2f..%2fstore", "x.png", "K.png", "K.webp?size=224", "K.png?size=%00", "K/K.png",
-        "K/K.png?scale=40", "K/K.png?kind=signed&scale=%ff", "K.png?low=1&high=0",
-        "K.png?low=%D9%A3&high=9", "K.npy?v=" + "0" * 9000, "%ff.yaml",
-        "e.yaml", "cat.webp", "cat.png?size=96&v=", "app.css", "%2e%2e/app.py", "dcc/dash_core_components.js",
-        "dcc/%00",
-        "nope/nope.js", "dcc/../app.py", "a" * 3000, "dash_core_components.v0_0_0m1.min.js", "a%0d%0aX: y.png"]),
+    st.sampled_from(
+        [
+            "",
+            "/picture",
+            "/input",
+            "/input/e",
+            "/match",
+            "/npy",
+            "/difference",
+            "/stretched",
+            "/config",
+            "/assets",
+            "/_dash-component-suites",
+            "/_dash-component-suites/dash",
+            "/_dash-update-component",
+            "/_reload-hash",
+            "/_dash-mcp",
+        ]
+    ),
+    st.text(max_size=20)
+    | st.sampled_from(
+        [
+            "%00",
+            "%00.png",
+            "..%2f..%2fstore",
+            "x.png",
+            "K.png",
+            "K.webp?size=224",
+            "K.png?size=%00",
+            "K/K.png",
+            "K/K.png?scale=40",
+            "K/K.png?kind=signed&scale=%ff",
+            "K.png?low=1&high=0",
+            "K.png?low=%D9%A3&high=9",
+            "K.npy?v=" + "0" * 9000,
+            "%ff.yaml",
+            "e.yaml",
+            "cat.webp",
+            "cat.png?size=96&v=",
+            "app.css",
+            "%2e%2e/app.py",
+            "dcc/dash_core_components.js",
+            "dcc/%00",
+            "nope/nope.js",
+            "dcc/../app.py",
+            "a" * 3000,
+            "dash_core_components.v0_0_0m1.min.js",
+            "a%0d%0aX: y.png",
+        ]
+    ),
 )
 
 
@@ -117,7 +239,8 @@ def test_picture_routes_and_files(client, store, path, method, range_):
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | known | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -137,11 +260,18 @@ def questions(draw, app):
         return {**asked, "value": value}
 
     inputs, state = ([one(part) for part in callback[kind]] for kind in ("inputs", "state"))
-    outputs = [{"id": part.rpartition(".")[0], "property": part.rpartition(".")[2].partition("@")[0]}
-               for part in output.strip(".").split("...")]
+    outputs = [
+        {"id": part.rpartition(".")[0], "property": part.rpartition(".")[2].partition("@")[0]}
+        for part in output.strip(".").split("...")
+    ]
     changed = [f"{part['id']}.{part['property']}" for part in callback["inputs"]][:1]
-    body = {"output": output, "outputs": outputs if output.startswith("..") else outputs[0], "inputs": inputs,
-            "state": state, "changedPropIds": draw(st.just(changed) | values)}
+    body = {
+        "output": output,
+        "outputs": outputs if output.startswith("..") else outputs[0],
+        "inputs": inputs,
+        "state": state,
+        "changedPropIds": draw(st.just(changed) | values),
+    }
     if draw(st.integers(0, 3)) == 0:
         body[draw(st.sampled_from(sorted(body)))] = draw(values)
     return body
@@ -160,11 +290,27 @@ def test_questions_to_callbacks(client, app, data):
 
 
 @attempts(30)
-@given(st.binary(max_size=60) | texts.map(lambda text: text.encode("utf-8", "replace")) | st.sampled_from([
-    b"[" * 100_000, b'{"a":' * 50_000, b"{}", b"[]", b"null", b'"', b'{"output": {}}', b'{"output": "..a.b...c.d.."}',
-    b'{"output": "version.data", "inputs": 1}', b'{"output": "version.data", "inputs": [1], "changedPropIds": [1]}',
-    b'{"output": "version.data", "inputs": [{"id": {}, "property": []}]}', b"\xff\xfe", b"9" * 9000,
-]))
+@given(
+    st.binary(max_size=60)
+    | texts.map(lambda text: text.encode("utf-8", "replace"))
+    | st.sampled_from(
+        [
+            b"[" * 100_000,
+            b'{"a":' * 50_000,
+            b"{}",
+            b"[]",
+            b"null",
+            b'"',
+            b'{"output": {}}',
+            b'{"output": "..a.b...c.d.."}',
+            b'{"output": "version.data", "inputs": 1}',
+            b'{"output": "version.data", "inputs": [1], "changedPropIds": [1]}',
+            b'{"output": "version.data", "inputs": [{"id": {}, "property": []}]}',
+            b"\xff\xfe",
+            b"9" * 9000,
+        ]
+    )
+)
 def test_bodies_that_are_no_question(client, body):
     assert sound(post(client, body), time.monotonic()).status_code in range(400, 500)
 
@@ -174,11 +320,16 @@ def test_bodies_that_are_no_question(client, body):
 def test_notes(client, app, text, pairs):
     found = next(name for name in app.callback_map if name.startswith("..note-text.value"))
     parts = [part.rpartition(".") for part in found.strip(".").split("...")]
-    body = {"output": found, "outputs": [{"id": a, "property": b} for a, _, b in parts],
-            "inputs": [{"id": "note-save", "property": "n_clicks", "value": 1}],
-            "changedPropIds": ["note-save.n_clicks"],
-            "state": [{"id": "note-text", "property": "value", "value": text},
-                      {"id": "url", "property": "search", "value": searched("compare", pairs)}]}
+    body = {
+        "output": found,
+        "outputs": [{"id": a, "property": b} for a, _, b in parts],
+        "inputs": [{"id": "note-save", "property": "n_clicks", "value": 1}],
+        "changedPropIds": ["note-save.n_clicks"],
+        "state": [
+            {"id": "note-text", "property": "value", "value": text},
+            {"id": "url", "property": "search", "value": searched("compare", pairs)},
+        ],
+    }
     answer = sound(post(client, json.dumps(body)), time.monotonic())
     if len(text) > LONGEST:
         assert "at most" in answer.get_data(as_text=True)
@@ -186,16 +337,24 @@ def test_notes(client, app, text, pairs):
         sound(client.get(path), time.monotonic())
 
 
-lines = st.binary(max_size=60) | st.sampled_from([
-    b"[" * 100_000, b'{"id": ' * 50_000, b"null", b'{"id": 1}', b'{"id": "a", "time": [], "url": 2, "text": {}}',
-    b'{"id": "a", "time": "x", "url": "?view=[", "text": "' + b"x" * 50_000 + b'"}', b'{"run_id": "r", "state": []}',
-    b'{"run_id": "r", "experiment": "e", "state": "running", "running": 5, "models": [], "updated_at": "2026-01-01"}',
-    b'{"run_id": "r", "experiment": "e", "state": "running", "running": [[[[1]]], 2, {}], "total": 1e999, "eta": NaN,'
-    b' "updated_at": "0001-01-01T00:00:00+14:00", "started_at": "9999-12-31T23:59:59-14:00",'
-    b' "models": {"m": {"total": -1}}}',
-    b'{"run_id": {}, "experiment": null}', b"\xff\xfe{}",
-    b'{"run_id": "r", "running": ' + b"[" * 900 + b"]" * 900 + b"}",
-])
+lines = st.binary(max_size=60) | st.sampled_from(
+    [
+        b"[" * 100_000,
+        b'{"id": ' * 50_000,
+        b"null",
+        b'{"id": 1}',
+        b'{"id": "a", "time": [], "url": 2, "text": {}}',
+        b'{"id": "a", "time": "x", "url": "?view=[", "text": "' + b"x" * 50_000 + b'"}',
+        b'{"run_id": "r", "state": []}',
+        b'{"run_id": "r", "experiment": "e", "state": "running", "running": 5, "models": [], "updated_at": "2026-01"}',
+        b'{"run_id": "r", "experiment": "e", "state": "running", "running": [[[[1]]], 2, {}], "total":1e999, "eta":NaN,'
+        b' "updated_at": "0001-01-01T00:00:00+14:00", "started_at": "9999-12-31T23:59:59-14:00",'
+        b' "models": {"m": {"total": -1}}}',
+        b'{"run_id": {}, "experiment": null}',
+        b"\xff\xfe{}",
+        b'{"run_id": "r", "running": ' + b"[" * 900 + b"]" * 900 + b"}",
+    ]
+)
 
 
 @attempts(24)
@@ -208,9 +367,14 @@ def test_notes_and_run_notes_that_others_wrote(app, store, line, said, view):
     client.get("/")
     found, callback = next(item for item in fresh.callback_map.items() if item[0].startswith("..page.children"))
     parts = [part.rpartition(".") for part in found.strip(".").split("...")]
-    body = {"output": found, "outputs": [{"id": a, "property": b} for a, _, b in parts],
-            "changedPropIds": ["url.search"],
-            "inputs": [{"id": "url", "property": "search", "value": f"?view={view}"},
-                       {"id": "version", "property": "data", "value": 0}],
-            "state": [{**{k: part[k] for k in ("id", "property")}, "value": None} for part in callback["state"]]}
+    body = {
+        "output": found,
+        "outputs": [{"id": a, "property": b} for a, _, b in parts],
+        "changedPropIds": ["url.search"],
+        "inputs": [
+            {"id": "url", "property": "search", "value": f"?view={view}"},
+            {"id": "version", "property": "data", "value": 0},
+        ],
+        "state": [{**{k: part[k] for k in ("id", "property")}, "value": None} for part in callback["state"]],
+    }
     assert sound(post(client, json.dumps(body)), time.monotonic()).status_code == 200

@@ -9,8 +9,12 @@ import pytest
 from support.shared import ROOT
 
 HOUSE = ROOT / "dashboard"
-BELOW = {"data": {"data"}, "page": {"data", "page"}, "pictures": {"data", "pictures"},
-         "views": {"data", "page", "views"}}
+BELOW = {
+    "data": {"data"},
+    "page": {"data", "page"},
+    "pictures": {"data", "pictures"},
+    "views": {"data", "page", "views"},
+}
 FILES = sorted(path.relative_to(HOUSE).as_posix() for room in BELOW for path in (HOUSE / room).rglob("*.py"))
 
 

@@ -56,6 +56,7 @@ def test_what_cannot_be_written_says_why(kept, tmp_path, monkeypatch):
     with pytest.raises(NoteRefused, match="read-only"):
         Notes(kept, read_only=True).add("?", "x")
     notes = Notes(kept)
+
     def full(*_):
         raise OSError("no space left: /secret/path")
 

@@ -56,11 +56,24 @@ def test_an_address_with_the_hash_is_immutable_and_asked_for_once(client, row):
     assert plain.headers["Cache-Control"] == "no-cache", "a wrong hash promises nothing"
 
 
-@pytest.mark.parametrize("path", [
-    f"/picture/{'0' * 32}.png", "/picture/../../etc/passwd.png", "/picture/%2e%2e%2fdistcari.json.png", "/match/x.webp",
-    f"/npy/{'a' * 31}.npy", f"/npy/{'A' * 32}.npy", "/input/e/..%2f..%2fdistcari.webp", "/input/../e/cat.webp",
-    "/input/e/owl.webp", "/input/nowhere/cat.webp", "/picture/KEY.gif", "/picture/KEY.tar.png", "/input/e/cat.bmp",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/picture/{'0' * 32}.png",
+        "/picture/../../etc/passwd.png",
+        "/picture/%2e%2e%2fdistcari.json.png",
+        "/match/x.webp",
+        f"/npy/{'a' * 31}.npy",
+        f"/npy/{'A' * 32}.npy",
+        "/input/e/..%2f..%2fdistcari.webp",
+        "/input/../e/cat.webp",
+        "/input/e/owl.webp",
+        "/input/nowhere/cat.webp",
+        "/picture/KEY.gif",
+        "/picture/KEY.tar.png",
+        "/input/e/cat.bmp",
+    ],
+)
 def test_what_is_not_there_is_404_in_plain_text(client, row, path):
     answer = client.get(path.replace("KEY", row["key"]))
     assert answer.status_code == 404 and b"Traceback" not in answer.data and len(answer.data) < 300

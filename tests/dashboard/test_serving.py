@@ -46,15 +46,18 @@ def test_half_open_connections_keep_nobody_out(port):
 
 def test_a_large_body_is_refused_unread(port):
     with socket.create_connection(("127.0.0.1", port), timeout=60) as one:
-        one.sendall(b"POST /_dash-update-component HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                    b"Content-Length: %d\r\n\r\n" % (30 << 20))
+        one.sendall(
+            b"POST /_dash-update-component HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % (30 << 20)
+        )
         assert b" 413 " in one.recv(100)
     most = "x" * (MOST_BODY - 9)
     assert ask(port, "POST", "/_dash-update-component", most, Content_Type="application/json")[0] == 400
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8050", "10.0.0.1",
-                                  "", "[::1", "x" * 300])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8050", "10.0.0.1", "", "[::1", "x" * 300]
+)
 def test_another_name_is_refused(port, host):
     assert ask(port, Host=host)[0] in (400, 403)
 
@@ -65,14 +68,23 @@ def test_loopback_is_known(port, host):
 
 
 def test_only_the_own_page_writes(port):
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
-                    {"Origin": f"http://localhost:{port + 1}"}, {"Origin": "http://[bad"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": f"http://localhost:{port + 1}"},
+        {"Origin": "http://[bad"},
+    ):
         named = {name.replace("-", "_"): value for name, value in headers.items()}
         assert ask(port, "POST", "/_dash-update-component", "{}", Host=f"localhost:{port}", **named)[0] == 403
     own = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}", "Content_Type": "application/json"}
-    asked = {"output": "version.data", "outputs": {"id": "version", "property": "data"}, "changedPropIds": [],
-             "inputs": [{"id": "tick", "property": "n_intervals", "value": 1}],
-             "state": [{"id": "version", "property": "data", "value": 0}]}
+    asked = {
+        "output": "version.data",
+        "outputs": {"id": "version", "property": "data"},
+        "changedPropIds": [],
+        "inputs": [{"id": "tick", "property": "n_intervals", "value": 1}],
+        "state": [{"id": "version", "property": "data", "value": 0}],
+    }
     status, said, _ = ask(port, "POST", "/_dash-update-component", json.dumps(asked), **own)
     assert status == 200 and json.loads(said)["response"]["version"]["data"] >= 1
 
@@ -80,8 +92,14 @@ def test_only_the_own_page_writes(port):
 def test_allowed_names_and_wide_addresses(tmp_path):
     store = Store(str(tmp_path / "none"))
     named = create_app(store, host="10.1.2.3", allow_hosts=["cari.example"]).server.test_client()
-    for host, status in (("cari.example", 200), ("CARI.example:8050", 200), ("10.1.2.3", 200), ("10.9.9.9", 200),
-                         ("other.example", 403), (socket.gethostname(), 200)):
+    for host, status in (
+        ("cari.example", 200),
+        ("CARI.example:8050", 200),
+        ("10.1.2.3", 200),
+        ("10.9.9.9", 200),
+        ("other.example", 403),
+        (socket.gethostname(), 200),
+    ):
         assert named.get("/", headers={"Host": host}).status_code == status, host
     proxied = named.post("/", headers={"Host": "10.1.2.3", "Origin": "https://cari.example"})
     assert proxied.status_code == 405, "it may ask, only not that"

@@ -36,8 +36,16 @@ def test_the_sheet_holds_the_pictures_that_compare_shows(mixed):
     assert not holds(other, to_8_bit(picture(0)), sheet.LARGEST)
 
 
-@pytest.mark.parametrize("search", ["?exp=e&rows=image&cols=layer", "?exp=e&cols=image", "?exp=e&exp=f&rows=experiment",
-                                    "?exp=e&sort_rows=-gain&compare.label=gain", "?rows=%00&at.image=../../etc"])
+@pytest.mark.parametrize(
+    "search",
+    [
+        "?exp=e&rows=image&cols=layer",
+        "?exp=e&cols=image",
+        "?exp=e&exp=f&rows=experiment",
+        "?exp=e&sort_rows=-gain&compare.label=gain",
+        "?rows=%00&at.image=../../etc",
+    ],
+)
 def test_any_axes_and_nonsense_make_a_sheet(mixed, search):
     page, answer = of(mixed, search)
     assert min(page.size) > 100 and ".." not in answer.headers["Content-Disposition"].replace(".png", "")

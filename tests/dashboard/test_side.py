@@ -74,10 +74,17 @@ def test_differences_are_cached_for_ever_under_their_hash_and_black_with_themsel
     assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-@pytest.mark.parametrize("query", [
-    "kind=ssim&scale=40", "kind=delta_e&scale=41", "kind=delta_e", "kind=delta_e&scale=nan", "scale=1e999",
-    "kind=absolute&channel=alpha&scale=0.5",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "kind=ssim&scale=40",
+        "kind=delta_e&scale=41",
+        "kind=delta_e",
+        "kind=delta_e&scale=nan",
+        "scale=1e999",
+        "kind=absolute&channel=alpha&scale=0.5",
+    ],
+)
 def test_bad_parameters_are_refused_in_one_line(catalog, client, query):
     a = row(catalog, model="m")
     answer = client.get(f"/difference/{a['key']}/{a['key']}.png?{query}")

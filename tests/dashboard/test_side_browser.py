@@ -32,8 +32,11 @@ def page(browser, address, request):
     said = []
     page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.open = lambda search: (page.goto(address + search), page.wait_for_selector("#side [data-active]"),
-                                page.wait_for_load_state("networkidle"))
+    page.open = lambda search: (
+        page.goto(address + search),
+        page.wait_for_selector("#side [data-active]"),
+        page.wait_for_load_state("networkidle"),
+    )
     yield page
     page.close()
     assert said == []
@@ -60,13 +63,16 @@ def state_when(page, holds):
 
 def shown(page, slot):
     """The pixels that a slot's pane holds, (y, x, 3)."""
-    data = page.evaluate("""(query) => {
+    data = page.evaluate(
+        """(query) => {
       const image = document.querySelector(query), canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
       const context = canvas.getContext("2d");
       context.drawImage(image, 0, 0);
       return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
-    }""", f".side-pane[data-slot={slot}] img.picture")
+    }""",
+        f".side-pane[data-slot={slot}] img.picture",
+    )
     return np.array(data).reshape(32, 32, 4)[..., :3]
 
 

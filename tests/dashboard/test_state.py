@@ -8,8 +8,14 @@ labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 selectors = st.dictionaries(names, labels, max_size=4)
 sorts = st.none() | st.tuples(names, st.booleans())
 states = st.builds(
-    State, view=st.sampled_from(VIEWS), experiments=st.lists(labels, max_size=3, unique=True).map(tuple),
-    rows=names | st.just(""), cols=names | st.just(""), at=selectors, sort_rows=sorts, sort_cols=sorts,
+    State,
+    view=st.sampled_from(VIEWS),
+    experiments=st.lists(labels, max_size=3, unique=True).map(tuple),
+    rows=names | st.just(""),
+    cols=names | st.just(""),
+    at=selectors,
+    sort_rows=sorts,
+    sort_cols=sorts,
     cell=st.just("") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
     slots=st.lists(selectors.filter(bool), max_size=len(SLOTS)).map(tuple),
     extra=st.dictionaries(st.tuples(st.sampled_from(VIEWS), names).map(".".join), labels, max_size=3),

@@ -54,8 +54,10 @@ def test_it_is_an_axis_with_labels_as_people_write_them(catalog):
     assert catalog.labels(["e", "f"], "cossim_pow") == ["0", "0.5", "1", "2"]
     slot = catalog.slot("e", {"model": PAIR, "layer": "y", "cossim_pow": "2"})
     assert slot.status == "done" and slot.row["cossim_pow"] == 2.0
-    assert catalog.status("e", {"layer": "y", "cossim_pow": "0.5"}) == \
-        ("failed", "ValueError: NaN (tried 3 times; again: --retry-failed)")
+    assert catalog.status("e", {"layer": "y", "cossim_pow": "0.5"}) == (
+        "failed",
+        "ValueError: NaN (tried 3 times; again: --retry-failed)",
+    )
     assert catalog.status("e", {"model": "n", "layer": "y", "cossim_pow": "2"})[0] == "running"
     assert catalog.status("e", {"cossim_pow": "7"}) == ("not planned", "e has no cossim_pow 7.")
 
@@ -71,8 +73,9 @@ def test_compare_lays_it_on_columns_or_holds_it(catalog):
     assert (held.rows, held.cols, held.at["cossim_pow"]) == ("model", "layer", "0.5")
     said = str(compare.draw(catalog, parse("?exp=e&at.cossim_pow=0.5")))
     assert "at:cossim_pow" in said and "at.cossim_pow=2" in said and "data-key" in said
-    both = compare.window(catalog, s := parse("?exp=e&exp=f&rows=experiment&cols=cossim_pow"),
-                          compare.resolve(catalog, s)).grid
+    both = compare.window(
+        catalog, s := parse("?exp=e&exp=f&rows=experiment&cols=cossim_pow"), compare.resolve(catalog, s)
+    ).grid
     assert [slot.status for slot in both.slots[1]] == ["not planned", "not planned", "done", "not planned"]
 
 
@@ -107,8 +110,12 @@ def test_table_sheet_run_and_notes_know_it(store, catalog):
     titles = str(table.column_groups(catalog, parse("?view=table&exp=e"), []))
     labels = titles[titles.index("'labels'") : titles.index("'measures'")]
     assert "cossim_pow" in labels and titles.count("'cossim_pow'") == 1
-    asked = {"startRow": 0, "endRow": 100, "sortModel": [{"colId": "cossim_pow", "sort": "desc"}],
-             "filterModel": {"cossim_pow": {"filterType": "number", "type": "greaterThan", "filter": 0.2}}}
+    asked = {
+        "startRow": 0,
+        "endRow": 100,
+        "sortModel": [{"colId": "cossim_pow", "sort": "desc"}],
+        "filterModel": {"cossim_pow": {"filterType": "number", "type": "greaterThan", "filter": 0.2}},
+    }
     rows = follow(app, "getRowsResponse", asked, "?view=table&exp=e")[0]["rowData"]
     assert [row["cossim_pow"] for row in rows] == ["2"] * 5 + ["0.5"] * 5
     answer = app.server.test_client().get("/sheet.png?exp=e&rows=cossim_pow&cols=layer&at.model=n")

@@ -29,6 +29,7 @@ def number(kind, value, to=None):
 
 def test_filters_are_those_of_ag_grid(full):
     frame = Catalog(full).frame()
+
     def gains(filters):
         return [int(v) for v in frame["gain"][passing(frame, filters)]]
 
@@ -41,8 +42,14 @@ def test_filters_are_those_of_ag_grid(full):
     assert len(gains(other)) == 2
     assert len(gains({"robust_gain": {"type": "blank"}})) == 8
     assert len(gains({"finished_at": {"type": "equals", "dateFrom": "2026-01-01 00:00:00"}})) == 8
-    for nonsense in ({"gain": 1}, {"gain": number("like", 1)}, {"gain": number("equals", "x")}, {"__class__": {}},
-                     {"finished_at": {"type": "equals", "dateFrom": "?"}}, {"gain": {"conditions": [None]}}):
+    for nonsense in (
+        {"gain": 1},
+        {"gain": number("like", 1)},
+        {"gain": number("equals", "x")},
+        {"__class__": {}},
+        {"finished_at": {"type": "equals", "dateFrom": "?"}},
+        {"gain": {"conditions": [None]}},
+    ):
         assert len(gains(nonsense)) == 8
 
 
@@ -63,8 +70,12 @@ def test_labels_sort_in_the_stores_order_and_nothing_last(full):
 
 def test_pages_counts_and_the_csv_agree(full):
     app = create_app(full)
-    asked = {"startRow": 0, "endRow": 100, "sortModel": [{"colId": "gain", "sort": "desc"}],
-             "filterModel": {"gain": number("lessThan", 3)}}
+    asked = {
+        "startRow": 0,
+        "endRow": 100,
+        "sortModel": [{"colId": "gain", "sort": "desc"}],
+        "filterModel": {"gain": number("lessThan", 3)},
+    }
     rows, said, href = follow(app, "getRowsResponse", asked, "?view=table")
     assert rows["rowCount"] == 3 and [row["gain"] for row in rows["rowData"]] == ["2.00", "1.00", "0.00"]
     assert rows["rowData"][0]["picture"].startswith("/picture/") and "3 of 8" in str(said)
@@ -113,10 +124,13 @@ def test_columns_are_grouped_and_named_with_their_meaning(full):
 def test_a_page_of_100_000_rows_comes_in_time():
     n = 100_000
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({
-        "gain": rng.random(n), "model": rng.choice([f"m{i}" for i in range(50)], n),
-        "key": [f"{i:032x}" for i in range(n)],
-    })
+    frame = pd.DataFrame(
+        {
+            "gain": rng.random(n),
+            "model": rng.choice([f"m{i}" for i in range(50)], n),
+            "key": [f"{i:032x}" for i in range(n)],
+        }
+    )
     filters = {"gain": number("greaterThan", 0.5), "model": {"type": "contains", "filter": "m1"}}
     start = time.perf_counter()
     assert 0 < passing(frame, filters).sum() < n

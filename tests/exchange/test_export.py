@@ -19,14 +19,31 @@ def store_of(folder, models, experiments=("e",)):
     """Finished cells of these models, one layer, two images."""
     store = Store(str(folder), writable=True)
     for experiment in experiments:
-        g = Grid(experiment, "h", (Axis("model", dict.fromkeys(models, "x")), Axis("image", {"i": "1", "l_i": "2"}),
-                                   Axis("layer", {"l": "l"}), Axis("seed", {0: "0"})))
+        g = Grid(
+            experiment,
+            "h",
+            (
+                Axis("model", dict.fromkeys(models, "x")),
+                Axis("image", {"i": "1", "l_i": "2"}),
+                Axis("layer", {"l": "l"}),
+                Axis("seed", {0: "0"}),
+            ),
+        )
         arrays = store.prepare(g, META, size=8, input_size=8, steps=2, dtype="float32")
         for number, cell in enumerate(g.cells()):
             picture = np.full((8, 8, 3), number / 50, np.float32)
             sha = arrays.write(arrays.place(cell.labels), picture, np.zeros(2), np.zeros((56, 56), np.float32))
-            store.commit([{"key": cell.key, "experiment": experiment, "steps": 2, "pixels_sha256": sha,
-                           **dict(zip(arrays.axes, cell.labels, strict=True))}])
+            store.commit(
+                [
+                    {
+                        "key": cell.key,
+                        "experiment": experiment,
+                        "steps": 2,
+                        "pixels_sha256": sha,
+                        **dict(zip(arrays.axes, cell.labels, strict=True)),
+                    }
+                ]
+            )
     return store
 
 

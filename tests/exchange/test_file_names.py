@@ -10,8 +10,36 @@ from distcari.exchange.file_names import LONGEST, file_names
 
 LABEL = st.one_of(
     st.text(max_size=40),
-    st.sampled_from(["..", ".", "../up", "/etc/passwd", "a/b", "a\\b", "C:x", "\x00", "a\nb", "<i>", "a_b", "A_B", "_",
-                     "", " ", "é", "e\u0301", "ﬁ", "fi", "ß", "SS", "\u2028", "x" * 10_000, "é" * 200, "con", "NUL"]),
+    st.sampled_from(
+        [
+            "..",
+            ".",
+            "../up",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "\x00",
+            "a\nb",
+            "<i>",
+            "a_b",
+            "A_B",
+            "_",
+            "",
+            " ",
+            "é",
+            "e\u0301",
+            "ﬁ",
+            "fi",
+            "ß",
+            "SS",
+            "\u2028",
+            "x" * 10_000,
+            "é" * 200,
+            "con",
+            "NUL",
+        ]
+    ),
     st.text(st.characters(categories=["Cs", "Cc", "Mn", "Zs"]), max_size=10),
 )
 GROUPS = st.lists(st.tuples(LABEL, LABEL, LABEL), max_size=12, unique=True)
@@ -39,5 +67,6 @@ def test_good_names_stay(group):
 
 def test_the_order_does_not_matter():
     groups = [("a_b", "c", "d"), ("a", "b_c", "d"), ("A", "b_c", "d"), ("x", "y", "z")]
-    assert dict(zip(groups, file_names(groups), strict=True)) == \
-        dict(zip(groups[::-1], file_names(groups[::-1]), strict=True))
+    assert dict(zip(groups, file_names(groups), strict=True)) == dict(
+        zip(groups[::-1], file_names(groups[::-1]), strict=True)
+    )

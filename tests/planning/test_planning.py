@@ -15,8 +15,10 @@ from distcari.sources import models
 
 
 def test_planning_needs_neither_ray_nor_the_cluster():
-    code = "import sys, distcari.planning.plan, distcari.planning.estimate; " \
+    code = (
+        "import sys, distcari.planning.plan, distcari.planning.estimate; "
         "print([m for m in sys.modules if m.split('.')[0] == 'ray' or m.startswith('distcari.cluster')])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -152,10 +152,14 @@ def refused(work, factory, layers=("*",), **changes):
     ("factory", "says"),
     [
         ("fixed_size", ["does not run on a picture 3 × 32 × 32", "input_size"]),
-        ("complex_weights", ["ComplexF"]), ("without", ["has no parameters"]),
+        ("complex_weights", ["ComplexF"]),
+        ("without", ["has no parameters"]),
         ("own_statistics", ["batch norm without running statistics (1)", "GroupNorm"]),
-        ("leaves", ["SystemExit: 0"]), ("on_meta", ["on the meta device"]), ("takes_two", ["TypeError"]),
-        ("endless", ["RecursionError"]), ("quantised", ["odd one", "quantised"]),
+        ("leaves", ["SystemExit: 0"]),
+        ("on_meta", ["on the meta device"]),
+        ("takes_two", ["TypeError"]),
+        ("endless", ["RecursionError"]),
+        ("quantised", ["odd one", "quantised"]),
         ("sparse", ["odd one", "sparse weight: head.weight"]),
     ],
 )
@@ -174,9 +178,19 @@ def test_grey_networks_and_those_of_another_float_are_planned(networks, factory,
 
 @pytest.mark.parametrize(
     ("kind", "says"),
-    [("int", "gives int64"), ("bool", "gives bool"), ("constant", "constant"), ("detached", "without a gradient"),
-     ("weight", "constant"), ("numpy", "without a gradient"), ("complex", "gives complex64"),
-     ("empty", "gives nothing"), ("NaN", "not finite"), ("tuple", "gives a tuple"), ("nothing", "gives a NoneType")],
+    [
+        ("int", "gives int64"),
+        ("bool", "gives bool"),
+        ("constant", "constant"),
+        ("detached", "without a gradient"),
+        ("weight", "constant"),
+        ("numpy", "without a gradient"),
+        ("complex", "gives complex64"),
+        ("empty", "gives nothing"),
+        ("NaN", "not finite"),
+        ("tuple", "gives a tuple"),
+        ("nothing", "gives a NoneType"),
+    ],
 )
 def test_a_layer_that_cannot_be_rendered_is_refused_by_name_and_left_out_of_patterns(networks, kind, says):
     message = refused(networks, "around", ["odd"], option=kind)
@@ -217,14 +231,22 @@ def test_a_probe_leaves_the_network_as_it_was(networks, work):
 
 
 def test_a_difference_names_the_layer_of_b_that_cannot_be_rendered(networks):
-    models = [{"name": "a", "factory": "networks:around", "options": {"name": "NaN"}},
-              {"name": "b", "factory": "networks:around", "options": {"name": "int"}}]
+    models = [
+        {"name": "a", "factory": "networks:around", "options": {"name": "NaN"}},
+        {"name": "b", "factory": "networks:around", "options": {"name": "int"}},
+    ]
     pair = {"a": "a", "b": "b", "layers": {"conv": "odd"}}
     with pytest.raises(InputError, match="layer 'odd' of model b gives int64"):
         planned(networks, config(models=models, layers=["conv"], differences=[pair]))
     with pytest.raises(InputError, match="cannot be told apart"):
-        planned(networks, config(models=[*models, {"name": "A - b", "factory": "tiny:net"}], layers=["conv"],
-                                 differences=[{"a": "a", "b": "b"}]))
+        planned(
+            networks,
+            config(
+                models=[*models, {"name": "A - b", "factory": "tiny:net"}],
+                layers=["conv"],
+                differences=[{"a": "a", "b": "b"}],
+            ),
+        )
 
 
 def test_planning_describes_one_model_of_each_architecture(work):

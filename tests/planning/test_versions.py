@@ -51,12 +51,17 @@ def test_an_older_store_goes_on_with_compat_v2(work, old):
     assert set(rows["cossim_pow"]) == {1.0} and set(rows["metric"]) == {"plain"} and set(rows["damping"]) == {0.0}
 
 
-@pytest.mark.parametrize(("render", "was"), [
-    ({"compat": "v2"}, "2cd222ada248e20108491f78fd429ad3930bd994e9559e4dceaf94e78463cccc"),
-    ({"compat": "lucent"}, "51c11003acaae8850a7d4ab90f131d2da5bde01b1fb6acabc2750d1e989697a4"),
-    ({"compat": "v2", "cossim_pow": 2, "size": 64},
-     "47b814ae6f9fa473be8d6cd1eacfe73ad2b316387d2b1bc34a1c3cf9b02b1bf5"),
-])
+@pytest.mark.parametrize(
+    ("render", "was"),
+    [
+        ({"compat": "v2"}, "2cd222ada248e20108491f78fd429ad3930bd994e9559e4dceaf94e78463cccc"),
+        ({"compat": "lucent"}, "51c11003acaae8850a7d4ab90f131d2da5bde01b1fb6acabc2750d1e989697a4"),
+        (
+            {"compat": "v2", "cossim_pow": 2, "size": 64},
+            "47b814ae6f9fa473be8d6cd1eacfe73ad2b316387d2b1bc34a1c3cf9b02b1bf5",
+        ),
+    ],
+)
 def test_keys_of_version_2_are_found_again(render, was):
     swept = ["rotate"] if "size" in render else []
     assert settings_hash(RenderSettings(**render), swept) == was

@@ -75,8 +75,15 @@ def test_a_difference_is_a_label_of_the_grid_with_figures_of_its_own(work):
     assert (pairs["gain_in_b"]["a − b"] < pairs["gain_in_b"]["half"]).all() and pairs["contrast"]["half"].eq(0.5).all()
     a, b = (run.plan.models[name] for name in "ab")
     assert set(pairs["model_sha256"]) == {f"{a.sha256}-{b.sha256}"} and pairs["layer_kind"].eq("conv").all()
-    alone = difference(load_model(a), load_model(b), Image.fromarray(run.plan.images["one"].pixels), "conv2",
-                       input_size_a=32, input_size_b=32, **simple)
+    alone = difference(
+        load_model(a),
+        load_model(b),
+        Image.fromarray(run.plan.images["one"].pixels),
+        "conv2",
+        input_size_a=32,
+        input_size_b=32,
+        **simple,
+    )
     assert np.array_equal(run.store.picture(pairs["key"]["a − b", "one"]), alone.picture)
     assert list(check(run.store)) == [8] and run.store.arrays("small").meta["models"]["half"]["difference"]["b"] == "b"
     again = config(layers=["conv2"], render=simple, differences=[{**PAIR, "name": "half", "contrast": 0.5}])
@@ -91,8 +98,12 @@ def test_a_key_hangs_on_all_that_decides_the_pixels(work):
     models = config()["models"]
     other = [models[0], {**models[1], "init_seed": 7}]
     named = {**PAIR, "name": "d"}
-    found = [keys(differences=[named]), keys(differences=[named], models=other),
-             keys(differences=[{**named, "contrast": 2}]), keys(differences=[{**named, "layers": {"conv2": "conv1"}}])]
+    found = [
+        keys(differences=[named]),
+        keys(differences=[named], models=other),
+        keys(differences=[{**named, "contrast": 2}]),
+        keys(differences=[{**named, "layers": {"conv2": "conv1"}}]),
+    ]
     assert len({key for one in found for key in one}) == 4 == sum(map(len, found))
     with pytest.raises(InputError, match="model d: its content has changed"):
         compute(work, config(layers=["conv2"], differences=[named]))
@@ -114,8 +125,10 @@ OTHER = {"name": "r", "torchvision": "resnet18", "input_size": 32}
         ({"differences": [PAIR], "render": {"compat": "lucent"}}, ["compat: lucent"]),
         ({"differences": [{**PAIR, "layers": {"conv2": "conf1"}}]}, ["no layer 'conf1'", "counterpart of conv2"]),
         ({"differences": [{**PAIR, "layers": {"conf2": "conv1"}}]}, ["model a has no layer 'conf2'", "conv2"]),
-        ({"models": [*config()["models"], OTHER], "layers": ["conv[2]"], "differences": [{"a": "a", "b": "r"}]},
-         ["a and r share no layer", "layers: {layer of a: layer of b}"]),
+        (
+            {"models": [*config()["models"], OTHER], "layers": ["conv[2]"], "differences": [{"a": "a", "b": "r"}]},
+            ["a and r share no layer", "layers: {layer of a: layer of b}"],
+        ),
     ],
 )
 def test_a_difference_that_cannot_be_is_refused(work, changes, says):
@@ -128,8 +141,10 @@ def test_layers_are_paired_by_name_or_by_the_mapping(work):
     models = [config()["models"][0], OTHER]
     pair = {"a": "a", "b": "r", "layers": {"conv2": "layer1.0.conv2"}}
     plan, _ = planned(work, config(models=models, layers=["conv[12]", "head*", "layer1*"], differences=[pair]))
-    assert {label: info.path for label, info in plan.counterparts["a − r"].items()} == \
-        {"conv1": "conv1", "conv2": "layer1.0.conv2"}  # of head there is none in r
+    assert {label: info.path for label, info in plan.counterparts["a − r"].items()} == {
+        "conv1": "conv1",
+        "conv2": "layer1.0.conv2",
+    }  # of head there is none in r
     cells = {cell.labels[2] for cell in plan.grid.cells() if cell.labels[0] == "a − r"}
     assert cells == {"conv1", "conv2"}
 
@@ -145,8 +160,11 @@ def test_a_second_model_that_cannot_be_loaded_fails_its_cells_alone(work):
     worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu")
     results = [worker.run(run.job(unit)) for unit in units]
     assert [len(result.rows) for result in results] == [1, 1, 0, 0, 0, 0]
-    assert all("model b cannot be loaded" in message and "has changed" in message and trace
-               for result in results for _, message, trace in result.failures)
+    assert all(
+        "model b cannot be loaded" in message and "has changed" in message and trace
+        for result in results
+        for _, message, trace in result.failures
+    )
 
 
 def test_both_checkpoints_reach_a_node_without_the_disk(cluster, work, monkeypatch):

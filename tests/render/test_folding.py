@@ -148,6 +148,7 @@ def test_a_shared_padding_is_not_folded():
 
 def test_memory_that_runs_out_while_folding_is_not_taken_for_a_fact_about_the_model(monkeypatch):
     model = lively(block())
+
     def full(*_):
         raise torch.OutOfMemoryError("full")
 

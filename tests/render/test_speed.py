@@ -22,8 +22,10 @@ from distcari.render.passes import run_to
 from distcari.render.plateau import WINDOW
 from distcari.settings import RenderSettings
 
-LAYERS = {"resnet18": ("conv1", "layer1_0_conv2", "layer2_0", "layer3_0_downsample_0"),
-          "mobilenet": ("features_0_0", "features_3", "features_5_conv_1_0")}
+LAYERS = {
+    "resnet18": ("conv1", "layer1_0_conv2", "layer2_0", "layer3_0_downsample_0"),
+    "mobilenet": ("features_0_0", "features_3", "features_5_conv_1_0"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +120,7 @@ def test_bfloat16_reaches_the_gain_of_float32(network):
     name, fast = network
     shown, layer = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3)), LAYERS[name][1]
     settings = RenderSettings(size=64, steps=24)
-    full, half = (caricatures(fast, shown, layer, [0], settings.with_(precision=p))[0]
-                  for p in ("float32", "bfloat16"))
+    full, half = (caricatures(fast, shown, layer, [0], settings.with_(precision=p))[0] for p in ("float32", "bfloat16"))
     assert (full.precision, half.precision) == ("float32", "bfloat16")
     exact = measured(fast, layer, "float32", settings)
     with torch.no_grad():
@@ -152,11 +153,24 @@ def test_batch_norms_keep_their_variances():
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-@pytest.mark.parametrize("c, k, kernel, stride, padding, groups", [
-    (8, 12, 1, 1, 0, 1), (8, 12, 1, 2, 0, 1), (8, 12, 3, 1, 1, 1), (8, 12, 3, 2, 1, 1), (8, 8, 5, 2, 2, 8),
-    (8, 8, 3, 2, 0, 8), (3, 8, 7, 2, 3, 1), (3, 8, 3, 2, 1, 1), (3, 8, 4, 4, 0, 1), (8, 12, 3, 1, 1, 4),
-    (8, 8, 3, 1, 0, 8), (1, 4, 5, 3, 2, 1), (8, 4, 1, 1, 2, 1),
-])
+@pytest.mark.parametrize(
+    "c, k, kernel, stride, padding, groups",
+    [
+        (8, 12, 1, 1, 0, 1),
+        (8, 12, 1, 2, 0, 1),
+        (8, 12, 3, 1, 1, 1),
+        (8, 12, 3, 2, 1, 1),
+        (8, 8, 5, 2, 2, 8),
+        (8, 8, 3, 2, 0, 8),
+        (3, 8, 7, 2, 3, 1),
+        (3, 8, 3, 2, 1, 1),
+        (3, 8, 4, 4, 0, 1),
+        (8, 12, 3, 1, 1, 4),
+        (8, 8, 3, 1, 0, 8),
+        (1, 4, 5, 3, 2, 1),
+        (8, 4, 1, 1, 2, 1),
+    ],
+)
 @pytest.mark.parametrize("side", [15, 16])
 def test_a_frozen_convolution_is_torchs(c, k, kernel, stride, padding, groups, side, dtype, tolerance):
     draw = torch.Generator().manual_seed(0)
@@ -246,8 +260,10 @@ def test_a_layer_that_nothing_leads_to_by_gradient_still_runs():
 @pytest.mark.parametrize("script", ["gpu.py"])
 def test_benchmarks_that_need_torch_alone_run_without_the_rest(script):
     root = ROOT
-    code = ("import sys, runpy; sys.modules.update(dict.fromkeys(('ray', 'zarr', 'pydantic', 'skimage', 'timm')));"
-            f"sys.argv = ['{script}', '--tiny']; runpy.run_path('benchmarks/{script}', run_name='__main__')")
+    code = (
+        "import sys, runpy; sys.modules.update(dict.fromkeys(('ray', 'zarr', 'pydantic', 'skimage', 'timm')));"
+        f"sys.argv = ['{script}', '--tiny']; runpy.run_path('benchmarks/{script}', run_name='__main__')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert "cells per hour" in done.stdout

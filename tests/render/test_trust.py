@@ -200,8 +200,14 @@ def test_compat_v2_gives_version_2s_pixels():
 def permuted(model):
     order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        for tensor in (model.conv2.weight, model.conv2.bias, model.bn2.weight, model.bn2.bias, model.bn2.running_mean,
-                       model.bn2.running_var):
+        for tensor in (
+            model.conv2.weight,
+            model.conv2.bias,
+            model.bn2.weight,
+            model.bn2.bias,
+            model.bn2.running_mean,
+            model.bn2.running_var,
+        ):
             tensor.copy_(tensor[order].clone())
         model.head.weight.copy_(model.head.weight[:, order].clone())
     return model
@@ -223,10 +229,14 @@ def with_dead_units(model):
     with torch.no_grad():
         wide.conv1, wide.bn1 = model.conv1, model.bn1
         wide.conv2.weight.zero_()
-        for old, new in ((model.conv2.weight, wide.conv2.weight), (model.conv2.bias, wide.conv2.bias),
-                         (model.bn2.weight, wide.bn2.weight), (model.bn2.bias, wide.bn2.bias),
-                         (model.bn2.running_mean, wide.bn2.running_mean),
-                         (model.bn2.running_var, wide.bn2.running_var)):
+        for old, new in (
+            (model.conv2.weight, wide.conv2.weight),
+            (model.conv2.bias, wide.conv2.bias),
+            (model.bn2.weight, wide.bn2.weight),
+            (model.bn2.bias, wide.bn2.bias),
+            (model.bn2.running_mean, wide.bn2.running_mean),
+            (model.bn2.running_var, wide.bn2.running_var),
+        ):
             new[:16] = old
         wide.bn2.bias[16:] = 3.0
         wide.head.weight.zero_()
@@ -281,12 +291,15 @@ def test_tokens_of_a_transformer():
 
     torch.manual_seed(0)
     model = network(timm.create_model("vit_tiny_patch16_224", depth=2, img_size=SIZE, reg_tokens=4))
-    asked = [SMALL.with_(tokens=tokens, metric=m) for tokens in ("patch", "all", "class")
-             for m in ("plain", "standardised")]
+    asked = [
+        SMALL.with_(tokens=tokens, metric=m) for tokens in ("patch", "all", "class") for m in ("plain", "standardised")
+    ]
     count = {s.tokens: measured(model, "blocks.1", "float32", s)(photograph()).shape for s in asked}
     assert count == {"patch": (1, 16, 192), "all": (1, 21, 192), "class": (1, 1, 192)}
-    shown = {tokens: caricatures(model, photograph(), "blocks.1", [0], SMALL.with_(tokens=tokens, steps=3))[0].picture
-             for tokens in ("patch", "class")}
+    shown = {
+        tokens: caricatures(model, photograph(), "blocks.1", [0], SMALL.with_(tokens=tokens, steps=3))[0].picture
+        for tokens in ("patch", "class")
+    }
     assert not np.array_equal(shown["patch"], shown["class"])
     vector = caricatures(model, photograph(), "head", [0], SMALL.with_(metric="standardised", steps=3))[0]
     assert np.isfinite(vector.picture).all() and not vector.failure

@@ -72,10 +72,25 @@ def test_what_is_no_file_among_checkpoints_is_refused_at_once(work, kind, given)
     assert "models[0]" in str(error.value) and "->" in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["~nosuchuser/x.png", "~nosuchuser", "x" * 5000, "a\0b", "photos/" + "y" * 300,
-                                  "photos/one.png/more.png", "*" * 5000, "/proc/self/mem", "[", "photos/**/*.xyz", ""])
-@pytest.mark.parametrize("read", [lambda t: images({"file": t}),
-                                  lambda t: models({"factory": "tiny:net", "checkpoint": t})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "~nosuchuser/x.png",
+        "~nosuchuser",
+        "x" * 5000,
+        "a\0b",
+        "photos/" + "y" * 300,
+        "photos/one.png/more.png",
+        "*" * 5000,
+        "/proc/self/mem",
+        "[",
+        "photos/**/*.xyz",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "read", [lambda t: images({"file": t}), lambda t: models({"factory": "tiny:net", "checkpoint": t})]
+)
 def test_paths_that_cannot_be_are_refused_shortly(work, text, read):
     with pytest.raises(InputError) as error:
         read(text)
@@ -132,15 +147,19 @@ WEIGHTS = {
     "complex": (lambda: changed(conv2__weight=torch.ones(8, 8, 3, 3, dtype=torch.complex64)), "imaginary part"),
     "NaN": (lambda: changed(head__bias=torch.tensor([0, 1, float("nan"), 2, 3])), "not finite.*head.bias"),
     "inf": (lambda: changed(bn1__running_var=torch.full((8,), float("inf"))), "not finite.*bn1.running_var"),
-    "quantised": (lambda: changed(conv2__weight=torch.quantize_per_tensor(torch.ones(8, 8, 3, 3), 0.1, 0, torch.qint8)),
-                  "quantised weight.*conv2.weight"),
+    "quantised": (
+        lambda: changed(conv2__weight=torch.quantize_per_tensor(torch.ones(8, 8, 3, 3), 0.1, 0, torch.qint8)),
+        "quantised weight.*conv2.weight",
+    ),
     "sparse": (lambda: changed(head__weight=torch.ones(5, 8).to_sparse()), "sparse weight.*head.weight"),
     "csr": (lambda: changed(head__weight=torch.ones(5, 8).to_sparse_csr()), "sparse weight.*head.weight"),
     "meta": (lambda: changed(head__weight=torch.ones(5, 8, device="meta")), "meta device.*head.weight"),
     "expanded": (lambda: changed(head__weight=torch.ones(1).expand(2**20, 2**20)), "far more weights"),
     "cyclic": (cyclic, "cannot be read as a checkpoint"),
-    "empty": (dict, "holds no weights"), "a list": (lambda: [torch.ones(3)], "holds no weights"),
-    "a tensor": (lambda: torch.ones(3), "holds no weights"), "nothing": (lambda: None, "holds no weights"),
+    "empty": (dict, "holds no weights"),
+    "a list": (lambda: [torch.ones(3)], "holds no weights"),
+    "a tensor": (lambda: torch.ones(3), "holds no weights"),
+    "nothing": (lambda: None, "holds no weights"),
     "numbered": (lambda: {1: torch.ones(3), 2: torch.ones(4)}, "another architecture"),
     "long names": (lambda: {"x" * 100_000: torch.ones(3)}, "another architecture"),
 }
@@ -171,16 +190,22 @@ def test_weights_in_half_or_double_and_masks_of_minus_infinity_are_taken(work):
 
 
 def test_code_that_ends_the_program_ends_nothing(work):
-    (work / "leaves.py").write_text("import sys\ndef make():\n    sys.exit(0)\n"
-                                    "def late():\n    raise SystemExit('bye')\n")
+    (work / "leaves.py").write_text(
+        "import sys\ndef make():\n    sys.exit(0)\ndef late():\n    raise SystemExit('bye')\n"
+    )
     (work / "leaves_at_once.py").write_text("import sys\nsys.exit(3)\n")
-    (work / "raises.py").write_text("class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n"
-                                    "def make():\n    raise Odd\n")
+    (work / "raises.py").write_text(
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\ndef make():\n    raise Odd\n"
+    )
     for factory, says in (
-        ("leaves:make", "cannot be built: SystemExit: 0"), ("leaves:late", "SystemExit: bye"),
-        ("leaves_at_once:make", "cannot be imported: SystemExit: 3"), ("raises:make", "Odd|RuntimeError"),
-        ("tiny:Net.missing.deeper", "has no"), ("..tiny:net", "cannot be imported"),
-        ("os:getcwd", "not a torch.nn.Module"), ("os:sep", "not a function"),
+        ("leaves:make", "cannot be built: SystemExit: 0"),
+        ("leaves:late", "SystemExit: bye"),
+        ("leaves_at_once:make", "cannot be imported: SystemExit: 3"),
+        ("raises:make", "Odd|RuntimeError"),
+        ("tiny:Net.missing.deeper", "has no"),
+        ("..tiny:net", "cannot be imported"),
+        ("os:getcwd", "not a torch.nn.Module"),
+        ("os:sep", "not a function"),
     ):
         with pytest.raises(InputError, match=says):
             models({"factory": factory})

@@ -24,8 +24,9 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 
 def attempts(number):
     """So many, the same in every run."""
-    return settings(max_examples=number, deadline=None, derandomize=True, database=None,
-                    suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=number, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 def image_or_message(path):
@@ -82,17 +83,54 @@ def test_any_mutation_of_an_image_file(work, kind, data):
 
 
 @attempts(40)
-@given(st.binary(max_size=300), st.sampled_from(ENDINGS),
-       st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"GIF89a", b"RIFF",
-                        b"P6 ", b"%!PS-Adobe", b"\0\0\x01\0", b"8BPS", b"SIMPLE  =", b"qoif", b"DDS "]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(ENDINGS),
+    st.sampled_from(
+        [
+            b"",
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff",
+            b"BM",
+            b"II*\0",
+            b"MM\0*",
+            b"GIF89a",
+            b"RIFF",
+            b"P6 ",
+            b"%!PS-Adobe",
+            b"\0\0\x01\0",
+            b"8BPS",
+            b"SIMPLE  =",
+            b"qoif",
+            b"DDS ",
+        ]
+    ),
+)
 def test_any_bytes_as_an_image(work, content, ending, magic):
     path = work / f"x{ending}"
     path.write_bytes(magic + content)
     image_or_message(path)
 
 
-MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16", "I;16B",
-         "RGBa"]
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "LAB",
+    "HSV",
+    "I",
+    "F",
+    "I;16",
+    "I;16B",
+    "RGBa",
+]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -129,25 +167,44 @@ def test_any_mutation_of_a_checkpoint(work, name, data):
 
 
 @attempts(40)
-@given(st.binary(max_size=200), st.sampled_from([*CHECKPOINTS, "x.tar", "x.ckpt", "x.bin", "x.pth.tar"]),
-       st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x80\x02", b"\x80\x04\x95", b"\x80\x02}q\0.", b"{",
-                        b"\x1f\x8b"]))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([*CHECKPOINTS, "x.tar", "x.ckpt", "x.bin", "x.pth.tar"]),
+    st.sampled_from(
+        [b"", b"PK\x03\x04", b"PK\x05\x06", b"\x80\x02", b"\x80\x04\x95", b"\x80\x02}q\0.", b"{", b"\x1f\x8b"]
+    ),
+)
 def test_any_bytes_as_a_checkpoint(work, content, name, magic):
     path = work / name
     path.write_bytes(magic + content)
     model_or_message(path)
 
 
-kinds = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int64,
-                         torch.bool, torch.complex64, torch.uint8, torch.float8_e4m3fn])
+kinds = st.sampled_from(
+    [
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int8,
+        torch.int64,
+        torch.bool,
+        torch.complex64,
+        torch.uint8,
+        torch.float8_e4m3fn,
+    ]
+)
 things = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2) | st.floats()
 
 
 @attempts(80)
-@given(st.dictionaries(st.sampled_from(list(Net().state_dict())), kinds, min_size=1, max_size=3),
-       st.dictionaries(st.text(max_size=5), things, max_size=2), st.sampled_from(["", "module.", "model.net."]),
-       st.sampled_from([None, "state_dict", "model", "ema"]),
-       st.sampled_from([1.0, 0.0, float("nan"), float("inf"), 1e30, 1e300]))
+@given(
+    st.dictionaries(st.sampled_from(list(Net().state_dict())), kinds, min_size=1, max_size=3),
+    st.dictionaries(st.text(max_size=5), things, max_size=2),
+    st.sampled_from(["", "module.", "model.net."]),
+    st.sampled_from([None, "state_dict", "model", "ema"]),
+    st.sampled_from([1.0, 0.0, float("nan"), float("inf"), 1e30, 1e300]),
+)
 def test_any_kind_of_weights(work, types, others, prefix, nest, value):
     state = Net().state_dict()
     for name, dtype in types.items():
@@ -159,10 +216,15 @@ def test_any_kind_of_weights(work, types, others, prefix, nest, value):
 
 header = st.dictionaries(
     st.sampled_from(["conv1.weight", "__metadata__", "x"]),
-    st.fixed_dictionaries({"dtype": st.sampled_from(["F32", "I8", "BF16", "F99", 3]),
-                           "shape": st.lists(st.integers(-1, 2**62), max_size=3),
-                           "data_offsets": st.lists(st.integers(0, 2**63), min_size=1, max_size=3)})
-    | st.text(max_size=3), max_size=3,
+    st.fixed_dictionaries(
+        {
+            "dtype": st.sampled_from(["F32", "I8", "BF16", "F99", 3]),
+            "shape": st.lists(st.integers(-1, 2**62), max_size=3),
+            "data_offsets": st.lists(st.integers(0, 2**63), min_size=1, max_size=3),
+        }
+    )
+    | st.text(max_size=3),
+    max_size=3,
 )
 
 

@@ -135,8 +135,10 @@ def test_random_weights_come_from_their_seed_and_leave_the_global_one_alone(work
     assert a.sha256 != b.sha256 and torch.equal(torch.random.get_rng_state(), before)
 
 
-@given(st.dictionaries(st.text("abc.", min_size=1).filter(lambda k: not k.startswith(".")), st.just(0), min_size=1),
-       st.lists(st.sampled_from(["module.", "model.", "_orig_mod."])))
+@given(
+    st.dictionaries(st.text("abc.", min_size=1).filter(lambda k: not k.startswith(".")), st.just(0), min_size=1),
+    st.lists(st.sampled_from(["module.", "model.", "_orig_mod."])),
+)
 def test_prefixes_are_stripped_as_often_as_they_stand(state, prefixes):
     assert strip_prefixes({"".join(prefixes) + k: v for k, v in state.items()}) == state
 
@@ -174,10 +176,14 @@ def test_an_image_of_the_right_size_passes_bit_for_bit_and_exif_turns_it():
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ("nowhere.png", "no image at nowhere.png"), ("empty", "no images in the folder"),
+        ("nowhere.png", "no image at nowhere.png"),
+        ("empty", "no images in the folder"),
         ("no*.png", "nothing matches"),
-        ("text.png", "is not an image"), ("cut.png", "is broken"), ("bomb.png", "is huge"),
-        ({"sample": "chelsee"}, "Nearest: chelsea"), ({"url": "ftp://x/y.png"}, "not an http"),
+        ("text.png", "is not an image"),
+        ("cut.png", "is broken"),
+        ("bomb.png", "is huge"),
+        ({"sample": "chelsee"}, "Nearest: chelsea"),
+        ({"url": "ftp://x/y.png"}, "not an http"),
         ({"file": "photos", "name": "same"}, "would all be called 'same'"),
     ],
 )

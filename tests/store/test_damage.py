@@ -21,8 +21,13 @@ from distcari.store.arrays import pixels_sha256
 from distcari.store.check import Finding, check, requeue
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::UserWarning")]
-SMALL = config(models=[{"name": "a", "factory": "tiny:net"}, {"name": "b", "factory": "tiny:net", "init_seed": 1}],
-               layers=["conv2"], render={"size": 32, "steps": 1}, input_size=32, resources={"batch": 1})
+SMALL = config(
+    models=[{"name": "a", "factory": "tiny:net"}, {"name": "b", "factory": "tiny:net", "init_seed": 1}],
+    layers=["conv2"],
+    render={"size": 32, "steps": 1},
+    input_size=32,
+    resources={"batch": 1},
+)
 KINDS = ("delete", "cut", "flip", "folder")
 # Of the run and for eyes alone: what is wrong with them costs no cell, and verify does not look at them.
 BESIDE = ("leases/", "runs/", "failures/", "contact_sheets/")
@@ -77,8 +82,11 @@ def seen(folder):
         store.experiments(), store.failures()
         arrays = store.arrays("small") if rows else None
         labels = [tuple(row[axis] for axis in (arrays.axes if arrays else ())) for row in rows]
-        chunks = [pixels_sha256(arrays.read(name, arrays.place(at))) for at in labels
-                  for name in ("caricature", "match", "gain_curve")]
+        chunks = [
+            pixels_sha256(arrays.read(name, arrays.place(at)))
+            for at in labels
+            for name in ("caricature", "match", "gain_curve")
+        ]
         inputs = [pixels_sha256(arrays.input(image)) for image in arrays.labels("image")] if arrays else []
         return [(row["key"], row["pixels_sha256"], at) for row, at in zip(rows, labels, strict=True)], chunks, inputs
     except (InputError, KeyError) as error:

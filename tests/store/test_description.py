@@ -12,15 +12,28 @@ from distcari.store import Store, runs
 from distcari.store.description import Description
 
 OLD = {
-    "axes": ["model", "image", "layer", "seed"], "description": "",
+    "axes": ["model", "image", "layer", "seed"],
+    "description": "",
     "settings": {"size": 32, "compat": None, "shard": 1},
-    "settings_hash": "00", "steps": {"x": 4, "y": None},
-    "models": {"a": {"digest": "1", "sha256": "2", "mean": [0.5, 0.5, 0.5], "std": [1.0, 1.0, 1.0], "input_size": 32,
-                     "num_classes": 5, "source": {"factory": "tiny:net"}},
-               "a − b": {"digest": "3", "sha256": "2-4",
-                         "difference": {"a": "a", "b": "b", "contrast": 0.5, "layers": {}}}},
-    "images": {"i": {"sha256": "5", "origin": "photos/i.png"}}, "layers_of": {"a": ["x"]}, "config": {"name": "e"},
-    "distcari_version": "0.1", "of another version": [1],
+    "settings_hash": "00",
+    "steps": {"x": 4, "y": None},
+    "models": {
+        "a": {
+            "digest": "1",
+            "sha256": "2",
+            "mean": [0.5, 0.5, 0.5],
+            "std": [1.0, 1.0, 1.0],
+            "input_size": 32,
+            "num_classes": 5,
+            "source": {"factory": "tiny:net"},
+        },
+        "a − b": {"digest": "3", "sha256": "2-4", "difference": {"a": "a", "b": "b", "contrast": 0.5, "layers": {}}},
+    },
+    "images": {"i": {"sha256": "5", "origin": "photos/i.png"}},
+    "layers_of": {"a": ["x"]},
+    "config": {"name": "e"},
+    "distcari_version": "0.1",
+    "of another version": [1],
 }
 
 
@@ -41,8 +54,9 @@ def test_the_store_keeps_it_as_it_is(tmp_path):
     assert store.arrays("e").description.models["a − b"].difference.contrast == 0.5
 
 
-@pytest.mark.parametrize("wrong", [3, [], {"axes": "model"}, {"models": []}, {"models": {"a": 3}},
-                                   {"steps": {"x": []}}])
+@pytest.mark.parametrize(
+    "wrong", [3, [], {"axes": "model"}, {"models": []}, {"models": {"a": 3}}, {"steps": {"x": []}}]
+)
 def test_what_is_no_description_says_which_field(wrong):
     with pytest.raises(ValueError, match=r"(?i)input"):
         Description.of(wrong)
@@ -59,10 +73,12 @@ def test_merging_adds_and_refuses_another_meaning():
     both = Description.of(OLD).merged(now, overwrite=False, where="c.yaml")
     assert list(both.models) == ["a", "a − b", "c"] and list(both.steps) == ["x", "y", "z"]
     assert both.layers_of == {"a": ("x",), "a − b": ("x", "y"), "c": ("z",)} and both.description == "more"
-    for other, says in ((changed(models={"a": {"digest": "other"}}), "model a: its content has changed"),
-                        (changed(images={"i": {"sha256": "other"}}), "image i: its content"),
-                        (changed(steps={"x": 5}), "steps at x: 4 in the store, 5 now"),
-                        (changed(axes=[*OLD["axes"], "cossim_pow"]), "sweeps nothing, now cossim_pow")):
+    for other, says in (
+        (changed(models={"a": {"digest": "other"}}), "model a: its content has changed"),
+        (changed(images={"i": {"sha256": "other"}}), "image i: its content"),
+        (changed(steps={"x": 5}), "steps at x: 4 in the store, 5 now"),
+        (changed(axes=[*OLD["axes"], "cossim_pow"]), "sweeps nothing, now cossim_pow"),
+    ):
         with pytest.raises(InputError, match=says):
             Description.of(OLD).merged(other, overwrite=False, where="c.yaml")
     with pytest.raises(InputError, match="not with a changed size"):
@@ -72,11 +88,27 @@ def test_merging_adds_and_refuses_another_meaning():
     assert anew.steps == {"x": 5, "y": None}
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner,
-                                                                                      max_size=3), max_leaves=8)
-FIELDS = ["run_id", "experiment", "state", "started_at", "updated_at", "total", "skipped", "actors", "done", "failed",
-          "rate", "eta", "models", "running"]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = [
+    "run_id",
+    "experiment",
+    "state",
+    "started_at",
+    "updated_at",
+    "total",
+    "skipped",
+    "actors",
+    "done",
+    "failed",
+    "rate",
+    "eta",
+    "models",
+    "running",
+]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -109,8 +109,15 @@ class TestContract:
 
     @pytest.mark.parametrize("place", ["folder", "s3"], indirect=True)
     def test_of_two_processes_that_swap_one_wins(self, place):
-        racers = [subprocess.Popen([sys.executable, "-c", RACER, json.dumps([*place, f"racer{n}"])], text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE) for n in range(2)]
+        racers = [
+            subprocess.Popen(
+                [sys.executable, "-c", RACER, json.dumps([*place, f"racer{n}"])],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            for n in range(2)
+        ]
         for racer in racers:
             assert racer.stdout.readline() == "ready\n"
         for racer in racers:
@@ -189,11 +196,14 @@ class TestObjects:
     def test_each_write_survives_each_fault(self, s3, fault):
         files, steady = (open_files(s3.url(), s3.options(flaky=flaky)) for flaky in (True, False))
         steady.objects = files.objects.__class__.from_url(
-            f"s3://bucket/{files.objects.prefix}", **object_files._obstore_options(s3.options(), 10))
+            f"s3://bucket/{files.objects.prefix}", **object_files._obstore_options(s3.options(), 10)
+        )
         before = s3.faults().get(fault, 0)
         for act in (
-            lambda: files.write("x", b"1"), lambda: files.rename("x", "y"),
-            lambda: files.swap("lease", None, b"first"), lambda: files.swap("lease", b"first", b"second"),
+            lambda: files.write("x", b"1"),
+            lambda: files.rename("x", "y"),
+            lambda: files.swap("lease", None, b"first"),
+            lambda: files.swap("lease", b"first", b"second"),
         ):
             s3.let(fault)
             assert act() in (None, True)
@@ -234,17 +244,28 @@ class TestObjects:
     def test_options_of_fsspec_and_of_obstore_mean_the_same(self, s3):
         url = s3.url()
         open_files(url, s3.options()).write("a", b"1")
-        flat = {"key": "tester", "secret": "x", "endpoint_url": s3.endpoint(), "use_ssl": False, "anon": False,
-                "token": None, "client_kwargs": {"region_name": "us-east-1"}}
+        flat = {
+            "key": "tester",
+            "secret": "x",
+            "endpoint_url": s3.endpoint(),
+            "use_ssl": False,
+            "anon": False,
+            "token": None,
+            "client_kwargs": {"region_name": "us-east-1"},
+        }
         assert open_files(url, flat).read("a") == b"1"
         assert open_files(url, s3.fsspec()).read("a") == b"1"
         with pytest.raises(PermissionDeniedError):
             open_files(url, s3.options(access_key_id=123456)).read("a")
 
-    @pytest.mark.parametrize(("url", "options", "says"), [
-        ("s3://b/p", {"colour": "red"}, "'colour'"), ("s3://b/p", {"endpoint": "localhost:9000"}, "http://"),
-        ("nonsense://b/p", {}, "nonsense"),
-    ])
+    @pytest.mark.parametrize(
+        ("url", "options", "says"),
+        [
+            ("s3://b/p", {"colour": "red"}, "'colour'"),
+            ("s3://b/p", {"endpoint": "localhost:9000"}, "http://"),
+            ("nonsense://b/p", {}, "nonsense"),
+        ],
+    )
     def test_wrong_options_are_told(self, url, options, says):
         with pytest.raises(InputError, match=says) as told:
             open_files(url, options)
@@ -259,6 +280,8 @@ class TestObjects:
 
 
 def test_no_import_of_obstore_for_a_folder():
-    code = ("import sys; from distcari.store import Store; Store(sys.argv[1]).table(); "
-            "sys.exit('obstore' in sys.modules or 's3fs' in sys.modules)")
+    code = (
+        "import sys; from distcari.store import Store; Store(sys.argv[1]).table(); "
+        "sys.exit('obstore' in sys.modules or 's3fs' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code, str(Path("/nowhere/at/all"))]).returncode == 0

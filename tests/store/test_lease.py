@@ -58,8 +58,12 @@ class Holder:
     """A real process that holds the lease `e` and commits a line when told."""
 
     def __init__(self, place, beat=60, ttl=600):
-        self.process = subprocess.Popen([sys.executable, "-c", HOLDER, json.dumps([*place, beat, ttl])], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, json.dumps([*place, beat, ttl])],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         assert self.hear() == "holding"
 
     def hear(self):
@@ -198,7 +202,8 @@ def test_the_heartbeat_keeps_a_lease_for_longer_than_it_lives(holder, files):
 
 
 @pytest.mark.parametrize(
-    "torn", [b"", b'{"owner": "ab', b"\0" * 300, b"[1, 2]", b"7", b'{"owner": "abc"}', b"\xff\xfe"])
+    "torn", [b"", b'{"owner": "ab', b"\0" * 300, b"[1, 2]", b"7", b'{"owner": "abc"}', b"\xff\xfe"]
+)
 def test_a_torn_lease_is_nobodys(files, torn):
     files.write("leases/e.json", torn)
     with take(files, "e") as lease, lease.held():

@@ -21,8 +21,11 @@ pytestmark = pytest.mark.timeout(300)
 def objects(s3, url):
     """Every object under a URL, by its name there."""
     files = Store(url, s3.options()).files.objects
-    return {found["path"]: bytes(obstore.get(files, found["path"]).bytes())
-            for page in obstore.list(files) for found in page}
+    return {
+        found["path"]: bytes(obstore.get(files, found["path"]).bytes())
+        for page in obstore.list(files)
+        for found in page
+    }
 
 
 def given(options):
@@ -32,8 +35,12 @@ def given(options):
 def experiment(work, s3, flaky):
     """(config path, URL): two models, two images in one shard, two layers; options by fsspec's names."""
     url = s3.url()
-    options = {"key": "tester", "secret": "hush-hush-secret", "endpoint_url": s3.endpoint(flaky),
-               "client_kwargs": {"region_name": "us-east-1"}}
+    options = {
+        "key": "tester",
+        "secret": "hush-hush-secret",
+        "endpoint_url": s3.endpoint(flaky),
+        "client_kwargs": {"region_name": "us-east-1"},
+    }
     return write(work / "c.yaml", config(store=url, store_options=options, shard=2)), url
 
 
@@ -96,7 +103,9 @@ def test_a_server_that_is_not_there_is_told_before_any_work(work, s3):
     path = write(work / "c.yaml", config(store=s3.url(), store_options=s3.options(access_key_id="nobody")))
     code, said = submit(path)
     assert code == 2 and "the server says InvalidAccessKeyId" in said and "hush" not in said, said
-    path = write(work / "d.yaml", config(store="s3://bucket/x", store_options=s3.options(endpoint="http://127.0.0.1:9")))
+    path = write(
+        work / "d.yaml", config(store="s3://bucket/x", store_options=s3.options(endpoint="http://127.0.0.1:9"))
+    )
     began = time.monotonic()
     code, said = submit(path)
     assert code == 2 and "endpoint answers" in said and time.monotonic() - began < 90, said

@@ -43,8 +43,20 @@ def test_a_place_that_takes_no_files_is_refused_whoever_asks(where):
         open_store(where, writable=True).check_writable()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[" * 100_000, b"3", b'{"format": "new"}', b'{"format": null}',
-                                     b"\xff\xfe", b'{"format": 1e999}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b"3",
+        b'{"format": "new"}',
+        b'{"format": null}',
+        b"\xff\xfe",
+        b'{"format": 1e999}',
+    ],
+)
 def test_a_damaged_note_of_the_store_is_told_and_can_be_deleted(tmp_path, content):
     store = Store(str(tmp_path), writable=True)
     finish(store, prepared(store, grid()), next(iter(grid().cells())))
@@ -81,8 +93,9 @@ def test_reading_and_planning_write_nothing(work):
     assert not Path("typo").exists()
 
 
-@pytest.mark.parametrize("name", ["zarr.json", "Zarr.JSON", "a.partial", "", ".", "..", "a/b", "_index", "a b", "é",
-                                  "c", "a\n", "x" * 101])
+@pytest.mark.parametrize(
+    "name", ["zarr.json", "Zarr.JSON", "a.partial", "", ".", "..", "a/b", "_index", "a b", "é", "c", "a\n", "x" * 101]
+)
 def test_names_that_the_store_uses_itself_are_refused(tmp_path, name):
     assert name_problem(name)
     store, g = Store(str(tmp_path / "s"), writable=True), grid()
@@ -147,12 +160,20 @@ class Deleting:
                 path.unlink()
 
 
-@pytest.mark.parametrize("pattern", ["index/part-*", "arrays.zarr/small/caricature/c.0.*",
-                                     "arrays.zarr/small/zarr.json", "arrays.zarr/small/match/zarr.json",
-                                     "arrays.zarr/small/layer/c/0"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "index/part-*",
+        "arrays.zarr/small/caricature/c.0.*",
+        "arrays.zarr/small/zarr.json",
+        "arrays.zarr/small/match/zarr.json",
+        "arrays.zarr/small/layer/c/0",
+    ],
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_run_that_lost_something_meanwhile_is_not_finished_and_the_next_makes_up_for_it(work, one_thread, pattern,
-                                                                                         monkeypatch):
+def test_a_run_that_lost_something_meanwhile_is_not_finished_and_the_next_makes_up_for_it(
+    work, one_thread, pattern, monkeypatch
+):
     from distcari.cluster import ledger
     from distcari.cluster.start import run_plan
 
@@ -167,11 +188,18 @@ def test_a_run_that_lost_something_meanwhile_is_not_finished_and_the_next_makes_
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("gone", "again"), [
-    ("arrays.zarr", 8), ("arrays.zarr/zarr.json", 0), ("arrays.zarr/small/zarr.json", 8),
-    ("arrays.zarr/small/caricature/zarr.json", 8), ("arrays.zarr/small/model/zarr.json", 8),
-    ("arrays.zarr/small/input/c.0.0.0.0", 1), ("arrays.zarr/small/input", 2),
-])
+@pytest.mark.parametrize(
+    ("gone", "again"),
+    [
+        ("arrays.zarr", 8),
+        ("arrays.zarr/zarr.json", 0),
+        ("arrays.zarr/small/zarr.json", 8),
+        ("arrays.zarr/small/caricature/zarr.json", 8),
+        ("arrays.zarr/small/model/zarr.json", 8),
+        ("arrays.zarr/small/input/c.0.0.0.0", 1),
+        ("arrays.zarr/small/input", 2),
+    ],
+)
 def test_what_is_deleted_between_runs_comes_back(work, one_thread, gone, again):
     compute(work, config())
     before = open_store("store").table().set_index("key")["pixels_sha256"].to_dict()
@@ -181,8 +209,9 @@ def test_what_is_deleted_between_runs_comes_back(work, one_thread, gone, again):
     assert compute(work, config()).done == again
     store = open_store("store")
     assert store.table().set_index("key")["pixels_sha256"].to_dict() == before
-    assert all(np.array_equal(store.arrays("small").input(name), was)
-               for name, was in zip(("one", "two"), inputs, strict=True))
+    assert all(
+        np.array_equal(store.arrays("small").input(name), was) for name, was in zip(("one", "two"), inputs, strict=True)
+    )
 
 
 def test_a_damaged_chunk_names_its_place_on_an_object_store_too(s3):

@@ -59,8 +59,16 @@ def test_pictures_come_back_as_written(store, dtype, error):
     assert np.isnan(arrays.read("gain_curve", (0, 0, 0, 0))[2:]).all()
 
 
-@given(st.lists(st.tuples(st.lists(st.sampled_from("abcdef"), min_size=1, unique=True),
-                          st.lists(st.integers(0, 5), min_size=1, unique=True)), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from("abcdef"), min_size=1, unique=True),
+            st.lists(st.integers(0, 5), min_size=1, unique=True),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_axes_only_grow_and_no_cell_moves(tmp_path_factory, growths):
     store = Store(str(tmp_path_factory.mktemp("s")), writable=True)

@@ -129,8 +129,11 @@ class Life(RuleBasedStateMachine):
             for unit in units(arrays, cells):
                 pictures = [np.full((SIZE, SIZE, 3), values[KEYS[labels]], np.float32) for labels in unit]
                 hashes = arrays.write_together(
-                    [arrays.place(labels) for labels in unit], pictures,
-                    [np.arange(4.0)] * len(unit), [np.ones((56, 56))] * len(unit))
+                    [arrays.place(labels) for labels in unit],
+                    pictures,
+                    [np.arange(4.0)] * len(unit),
+                    [np.ones((56, 56))] * len(unit),
+                )
                 rows.extend(self.row(labels, sha) for labels, sha in zip(unit, hashes, strict=True))
             for _ in range({"never": 0, "once": 1, "twice": 2}[commit]):
                 self.store.commit(rows)
@@ -148,8 +151,10 @@ class Life(RuleBasedStateMachine):
         open_ = [labels for labels, key in KEYS.items() if key not in self.done and self.has(labels)]
         if not open_:
             return
-        rows = [self.row(labels, "", error="boom") for labels in data.draw(st.lists(
-            st.sampled_from(open_), min_size=1, max_size=3, unique=True))]
+        rows = [
+            self.row(labels, "", error="boom")
+            for labels in data.draw(st.lists(st.sampled_from(open_), min_size=1, max_size=3, unique=True))
+        ]
         for row in rows:
             del row["pixels_sha256"], row["steps"], row["finished_at"]
         self.trying = self.done
@@ -195,7 +200,7 @@ class Life(RuleBasedStateMachine):
         content = bytearray(part.read_bytes())
         keys = set(pd.read_parquet(part)["key"])
         if cut:
-            del content[int(at * len(content)):]
+            del content[int(at * len(content)) :]
         else:
             content[int(at * len(content))] ^= 1 + int(at * 254)
         part.write_bytes(content)
@@ -248,8 +253,15 @@ class Life(RuleBasedStateMachine):
         return all(label in self.labels[axis] for axis, label in zip(self.labels, labels, strict=True))
 
     def row(self, labels, sha, **more):
-        return {"key": KEYS[labels], "experiment": "e", **dict(zip(self.labels, labels, strict=True)), "steps": 4,
-                "finished_at": datetime.now(UTC), "pixels_sha256": sha, **more}
+        return {
+            "key": KEYS[labels],
+            "experiment": "e",
+            **dict(zip(self.labels, labels, strict=True)),
+            "steps": 4,
+            "finished_at": datetime.now(UTC),
+            "pixels_sha256": sha,
+            **more,
+        }
 
 
 def units(arrays, cells):
@@ -271,13 +283,18 @@ def _folders(tmp_path_factory):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=20, stateful_step_count=15, deadline=None,
-                             suppress_health_check=list(HealthCheck))
+TestLife.settings = settings(
+    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @given(
-    dtype=st.sampled_from(["float32", "float16", "uint8"]), shard=st.integers(1, 5), size=st.integers(1, 9),
-    images=st.lists(st.integers(0, 7), min_size=1, unique=True), seed=st.integers(0, 99), steps=st.integers(1, 4),
+    dtype=st.sampled_from(["float32", "float16", "uint8"]),
+    shard=st.integers(1, 5),
+    size=st.integers(1, 9),
+    images=st.lists(st.integers(0, 7), min_size=1, unique=True),
+    seed=st.integers(0, 99),
+    steps=st.integers(1, 4),
 )
 @settings(max_examples=15, deadline=None)
 def test_every_type_comes_back_as_written_with_and_without_shards(dtype, shard, size, images, seed, steps):

@@ -23,14 +23,27 @@ def picture(model, image, layer, seed):
     return np.clip(made, 0, 1).astype(np.float32)
 
 
-def make(url, models=("a", "b", "c"), images=("cat", "cup", "dog", "jar"), layers=("l1", "l2"), seeds=(0, 1, 2),
-         name="e", without=()):
+def make(
+    url,
+    models=("a", "b", "c"),
+    images=("cat", "cup", "dog", "jar"),
+    layers=("l1", "l2"),
+    seeds=(0, 1, 2),
+    name="e",
+    without=(),
+):
     """A store with all these cells done but for those of `without`, (model, image, layer, seed)."""
     labels = {"model": models, "image": images, "layer": layers, "seed": seeds}
     grid = Grid(name, "s", tuple(Axis(axis, {label: str(label) for label in of}) for axis, of in labels.items()))
     store = Store(str(url), writable=True)
-    arrays = store.prepare(grid, {"settings": {}, "steps": {}, "models": {}, "config": {"name": name}}, size=SIDE,
-                           input_size=SIDE, steps=2, dtype="float32")
+    arrays = store.prepare(
+        grid,
+        {"settings": {}, "steps": {}, "models": {}, "config": {"name": name}},
+        size=SIDE,
+        input_size=SIDE,
+        steps=2,
+        dtype="float32",
+    )
     store.write_inputs(arrays, {image: np.full((SIDE, SIDE, 3), 90, np.uint8) for image in images})
     rows = []
     for cell in grid.cells():
@@ -38,8 +51,18 @@ def make(url, models=("a", "b", "c"), images=("cat", "cup", "dog", "jar"), layer
             continue
         made = picture(*cell.labels)
         sha = arrays.write(arrays.place(cell.labels), made, np.zeros(2), np.zeros((56, 56)))
-        rows.append({"key": cell.key, "experiment": name, **dict(zip(arrays.axes, cell.labels, strict=True)),
-                     "pixels_sha256": sha, **picture_figures(made), "robust_gain": float(made.std()),
-                     "robust_cosine": 0.5, "gain": 1.0, "cosine": 0.5})
+        rows.append(
+            {
+                "key": cell.key,
+                "experiment": name,
+                **dict(zip(arrays.axes, cell.labels, strict=True)),
+                "pixels_sha256": sha,
+                **picture_figures(made),
+                "robust_gain": float(made.std()),
+                "robust_cosine": 0.5,
+                "gain": 1.0,
+                "cosine": 0.5,
+            }
+        )
     store.commit(rows)
     return store

@@ -6,13 +6,15 @@ import sys
 
 def run(command, *arguments):
     """`distcari COMMAND …`; its exit code, and what it said on both streams."""
-    done = subprocess.run([sys.executable, "-m", "distcari", command, *map(str, arguments)], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "distcari", command, *map(str, arguments)], capture_output=True, text=True
+    )
     return done.returncode, done.stdout + done.stderr
 
 
 def submit(*arguments):
     """`distcari submit …`, by the name that is promised to users."""
-    done = subprocess.run([sys.executable, "-m", "distcari.submit", *map(str, arguments)], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "distcari.submit", *map(str, arguments)], capture_output=True, text=True
+    )
     return done.returncode, done.stdout + done.stderr

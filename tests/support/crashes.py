@@ -47,6 +47,7 @@ class Fuse:
 
     def put_in(self, monkeypatch):
         """Around whatever changes files: the store's own operations and zarr's end in these."""
+
         def stepping(real):
             def act(*given, **more):
                 self.step()

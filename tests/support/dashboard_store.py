@@ -19,9 +19,13 @@ def grid(name="e", models=("m", "n"), images=("cat", "dog"), layers=("x", "y", "
 def prepare(store, g, **settings):
     images = {label: np.full((8, 8, 3), 40 * i, np.uint8) for i, label in enumerate(g.axis("image").labels)}
     meta = {
-        "settings": {"cossim_pow": 1.0, "size": SIDE} | settings, "steps": dict.fromkeys(g.axis("layer").labels, STEPS),
-        "models": {}, "images": {}, "layers_of": {m: list(layers) for m, layers in g.layers_of.items()},
-        "config": {"name": g.experiment}, "distcari_version": "0",
+        "settings": {"cossim_pow": 1.0, "size": SIDE} | settings,
+        "steps": dict.fromkeys(g.axis("layer").labels, STEPS),
+        "models": {},
+        "images": {},
+        "layers_of": {m: list(layers) for m, layers in g.layers_of.items()},
+        "config": {"name": g.experiment},
+        "distcari_version": "0",
     }
     arrays = store.prepare(g, meta, size=SIDE, input_size=8, steps=STEPS, dtype="float32")
     store.write_inputs(arrays, images)
@@ -37,11 +41,18 @@ def finish(store, arrays, g, cells, first=0):
     rows = []
     for i, cell in enumerate(cells, first):
         sha = arrays.write(arrays.place(cell.labels), picture(i), np.arange(STEPS), np.full((56, 56), 0.5))
-        rows.append({
-            "key": cell.key, "experiment": g.experiment, **dict(zip(arrays.axes, cell.labels, strict=True)),
-            "pixels_sha256": sha, "gain": float(i), "cosine": 0.5, "steps": STEPS,
-            "finished_at": datetime(2026, 1, 1, 0, 0, first % 60, tzinfo=UTC),
-        })
+        rows.append(
+            {
+                "key": cell.key,
+                "experiment": g.experiment,
+                **dict(zip(arrays.axes, cell.labels, strict=True)),
+                "pixels_sha256": sha,
+                "gain": float(i),
+                "cosine": 0.5,
+                "steps": STEPS,
+                "finished_at": datetime(2026, 1, 1, 0, 0, first % 60, tzinfo=UTC),
+            }
+        )
     store.commit(rows)
 
 
@@ -52,6 +63,12 @@ def fail(store, g, cell, error="ValueError: NaN"):
 
 
 def note(store, experiment, run_id="r1", state="running", running=(), updated=None, **more):
-    said = {"run_id": run_id, "experiment": experiment, "state": state, "running": [list(c.labels) for c in running],
-            "updated_at": (updated or datetime.now(UTC)).isoformat(), **more}
+    said = {
+        "run_id": run_id,
+        "experiment": experiment,
+        "state": state,
+        "running": [list(c.labels) for c in running],
+        "updated_at": (updated or datetime.now(UTC)).isoformat(),
+        **more,
+    }
     store.files.write(f"runs/{run_id}.json", json.dumps(said).encode())

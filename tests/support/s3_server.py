@@ -93,8 +93,11 @@ class Flaky:
         if fault in ("slow down", "error"):
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             busy = fault == "slow down"
-            return _answer(start, "503 Slow Down" if busy else "500 Internal Server Error",
-                           _ERROR.format("SlowDown" if busy else "InternalError"))
+            return _answer(
+                start,
+                "503 Slow Down" if busy else "500 Internal Server Error",
+                _ERROR.format("SlowDown" if busy else "InternalError"),
+            )
         told = []
         answer = b"".join(self.steady(environ, lambda *head: told.extend(head[:2])))
         if fault == "cut answer" and len(answer) > 1:

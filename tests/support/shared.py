@@ -26,8 +26,12 @@ class S3:
 
     def options(self, flaky=False, **changes):
         """Options by obstore's names."""
-        return {"endpoint": self.endpoint(flaky), "access_key_id": "tester", "secret_access_key": "hush-hush-secret",
-                "region": "us-east-1"} | changes
+        return {
+            "endpoint": self.endpoint(flaky),
+            "access_key_id": "tester",
+            "secret_access_key": "hush-hush-secret",
+            "region": "us-east-1",
+        } | changes
 
     def fsspec(self, flaky=False):
         """The same by the names of fsspec's s3fs."""
@@ -47,8 +51,10 @@ class S3:
 
     def ask(self, method, path):
         """A request to the server as it is; its answer."""
-        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=tester/20260101/us-east-1/s3/aws4_request, "
-                  "SignedHeaders=host, Signature=0"}
+        signed = {
+            "Authorization": "AWS4-HMAC-SHA256 Credential=tester/20260101/us-east-1/s3/aws4_request, "
+            "SignedHeaders=host, Signature=0"
+        }
         request = urllib.request.Request(f"{self.endpoint()}/{path}", method=method, headers=signed)
         with urllib.request.urlopen(request) as answer:
             return answer.read()

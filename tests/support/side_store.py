@@ -29,9 +29,11 @@ def side_catalog(folder):
         sha = arrays.write(arrays.place(cell.labels), picture, curve, match)
         rows.append({"key": cell.key, "experiment": "e", **at, "gain": 0.5, "cosine": 0.25, "pixels_sha256": sha})
     store.commit(rows)
-    store.failed.append([
-        {"key": cell.key, "experiment": "e", **at, "error": "RuntimeError: no memory", "attempt": 3}
-        for cell in grid().cells()
-        if (at := dict(zip(AXES, cell.labels, strict=True)))["model"] == "o" and at["layer"] == "x"
-    ])
+    store.failed.append(
+        [
+            {"key": cell.key, "experiment": "e", **at, "error": "RuntimeError: no memory", "attempt": 3}
+            for cell in grid().cells()
+            if (at := dict(zip(AXES, cell.labels, strict=True)))["model"] == "o" and at["layer"] == "x"
+        ]
+    )
     return Catalog(store)

@@ -8,10 +8,14 @@ META = {"settings": {}, "steps": {"x": 4}, "models": {}, "images": {}, "layers_o
 
 
 def grid(models=("m",), images=("i",), layers=("x",), seeds=(0,)):
-    return Grid("e", "s", tuple(
-        Axis(n, {label: str(label) for label in labels})
-        for n, labels in (("model", models), ("image", images), ("layer", layers), ("seed", seeds))
-    ))
+    return Grid(
+        "e",
+        "s",
+        tuple(
+            Axis(n, {label: str(label) for label in labels})
+            for n, labels in (("model", models), ("image", images), ("layer", layers), ("seed", seeds))
+        ),
+    )
 
 
 def prepared(store, g, dtype="float32"):

@@ -32,8 +32,14 @@ def snippets(page):
 @pytest.fixture
 def demo_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    grid = Grid("demo", "s", tuple(Axis(n, {label: str(label)}) for n, label in
-                                   (("model", "lite0"), ("image", "chelsea"), ("layer", "_blocks_10"), ("seed", 0))))
+    grid = Grid(
+        "demo",
+        "s",
+        tuple(
+            Axis(n, {label: str(label)})
+            for n, label in (("model", "lite0"), ("image", "chelsea"), ("layer", "_blocks_10"), ("seed", 0))
+        ),
+    )
     store = Store("store", writable=True)
     arrays = store.prepare(grid, {"settings": {}, "steps": {}}, size=16, input_size=8, steps=2, dtype="float32")
     cell = next(grid.cells())
@@ -75,8 +81,10 @@ def test_the_snippet_of_one_picture_runs(tmp_path, monkeypatch, page):
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize(("module", "without"), [("distcari", "torch ray"), ("distcari.store", "torch ray"),
-                                                 ("distcari.config", "torch ray zarr")])
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [("distcari", "torch ray"), ("distcari.store", "torch ray"), ("distcari.config", "torch ray zarr")],
+)
 def test_light_parts_stay_light(module, without):
     code = f"import sys, {module}; print([m for m in {without.split()} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

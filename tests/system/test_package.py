@@ -42,11 +42,18 @@ def test_a_wheel_claims_one_import_name(built):
 
 def test_a_wheel_holds_every_module_and_all_that_they_read(built):
     def there(folder, *patterns):
-        return {f"distcari/{path.relative_to(ROOT / 'distcari')}" for pattern in patterns
-                for path in (ROOT / "distcari" / folder).rglob(pattern)}
+        return {
+            f"distcari/{path.relative_to(ROOT / 'distcari')}"
+            for pattern in patterns
+            for path in (ROOT / "distcari" / folder).rglob(pattern)
+        }
 
-    wanted = (there(".", "*.py", "py.typed") | there("dashboard", "*.py", "*.css", "*.js") | there("configs", "*.yaml")
-              | there("analysis", "*.html"))
+    wanted = (
+        there(".", "*.py", "py.typed")
+        | there("dashboard", "*.py", "*.css", "*.js")
+        | there("configs", "*.yaml")
+        | there("analysis", "*.html")
+    )
     assert len(wanted) > 100
     for names in built:
         assert wanted - names == set()
@@ -86,13 +93,19 @@ print(caricature(model, image, "0", settings=RenderSettings(size=32, steps=2)).i
     assert done.stdout.strip() == "(32, 32)"
 
 
-@pytest.mark.parametrize(("code", "absent"), [
-    (f"from distcari.config.load import load_experiment; load_experiment({str(ROOT / 'configs/demo.yaml')!r})", OF_ALL),
-    ("import distcari.store", (*OF_CLUSTER, *OF_DASHBOARD, "jinja2")),
-    ("import distcari.dashboard.app", OF_CLUSTER),
-    ("import distcari.analysis, distcari.analysis.report", (*OF_CLUSTER, *OF_DASHBOARD)),
-    ("import distcari.cluster.driver", OF_DASHBOARD),
-])
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        (
+            f"from distcari.config.load import load_experiment; load_experiment({str(ROOT / 'configs/demo.yaml')!r})",
+            OF_ALL,
+        ),
+        ("import distcari.store", (*OF_CLUSTER, *OF_DASHBOARD, "jinja2")),
+        ("import distcari.dashboard.app", OF_CLUSTER),
+        ("import distcari.analysis, distcari.analysis.report", (*OF_CLUSTER, *OF_DASHBOARD)),
+        ("import distcari.cluster.driver", OF_DASHBOARD),
+    ],
+)
 def test_an_extra_is_enough_for_what_it_is_for(code, absent):
     done = without(code, absent)
     assert done.returncode == 0, done.stderr

@@ -45,8 +45,12 @@ save_probes(Path("images"), number=2)
     config = yaml.safe_load((EXAMPLE / "planted.yaml").read_text())
     config["models"][0]["options"] = {"widths": WIDTHS}
     path = write(work / "c.yaml", config | {"layers": [LAYER], "images": ["images/"]})
-    done = subprocess.run([sys.executable, "-m", "distcari.submit", path, "--set", "render.steps=48"], cwd=work,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "distcari.submit", path, "--set", "render.steps=48"],
+        cwd=work,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and "72 cells computed" in done.stdout, done.stdout + done.stderr
     return str(work / "store")
 

@@ -71,8 +71,9 @@ def test_a_copy_made_at_any_moment_recovers(tmp_path, shard, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     order = random.Random(shard)
     folder = tmp_path / "s"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), str(shard)], text=True,
-                              stdout=subprocess.PIPE)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(shard)], text=True, stdout=subprocess.PIPE
+    )
     copies = committed = 0
     try:
         assert writer.stdout.readline() == "1\n"
@@ -98,8 +99,12 @@ def recovers(place, shard):
     assert [told for told in check(store) if not isinstance(told, int)] == []
     keys = pd.read_parquet(place / "index")["key"] if store.index.parts() else pd.Series([], dtype=str)
     assert keys.is_unique and set(keys) == set(store.table()["key"]) == store.committed("e")
-    assert not [path for path in place.rglob("*") if path.name.startswith(("_tmp-", "_merged-", "_unreadable-"))
-                or path.name.endswith(".partial")]
-    store.prepare(grid(models=["new"], images="ijkl"), META, size=8, input_size=2, steps=4, dtype="float32",
-                  shard=shard)
+    assert not [
+        path
+        for path in place.rglob("*")
+        if path.name.startswith(("_tmp-", "_merged-", "_unreadable-")) or path.name.endswith(".partial")
+    ]
+    store.prepare(
+        grid(models=["new"], images="ijkl"), META, size=8, input_size=2, steps=4, dtype="float32", shard=shard
+    )
     assert "new" in store.arrays("e").labels("model")

@@ -23,8 +23,12 @@ pytestmark = pytest.mark.timeout(300)
 def started(path):
     """A run in the background, caught as soon as it has committed one more part of the index."""
     before = parts()
-    process = subprocess.Popen([sys.executable, "-u", "-m", "distcari.submit", path],
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "distcari.submit", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     while parts() == before:
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.05)
@@ -37,8 +41,12 @@ def parts():
 
 def slow_config(**changes):
     return config(
-        models=[{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}], layers=["conv1", "conv2"],
-        seeds=[0, 1, 2, 3], render={"size": 32, "steps": 12}, resources={"batch": 2}, **changes,
+        models=[{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}],
+        layers=["conv1", "conv2"],
+        seeds=[0, 1, 2, 3],
+        render={"size": 32, "steps": 12},
+        resources={"batch": 2},
+        **changes,
     )
 
 
@@ -89,16 +97,28 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
 
 def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(work / "photos/dark.png")
-    path = write(work / "c.yaml", config(
-        models=[{"name": "good", "factory": "tiny:net"}, {"name": "deadly", "factory": "tiny:deadly"},
-                {"name": "nowhere", "factory": "tiny:not_on_workers"}],
-        layers=["conv2"], seeds=[0],
-    ))
+    path = write(
+        work / "c.yaml",
+        config(
+            models=[
+                {"name": "good", "factory": "tiny:net"},
+                {"name": "deadly", "factory": "tiny:deadly"},
+                {"name": "nowhere", "factory": "tiny:not_on_workers"},
+            ],
+            layers=["conv2"],
+            seeds=[0],
+        ),
+    )
     code, said = submit(path)
     assert code == 1 and "--retry-failed" in said, said
     done, failed = pd.read_parquet("store/index"), pd.read_parquet("store/failures")
     assert sorted(zip(done["model"], done["image"], strict=True)) == [
-        ("deadly", "one"), ("deadly", "two"), ("good", "dark"), ("good", "one"), ("good", "two")]
+        ("deadly", "one"),
+        ("deadly", "two"),
+        ("good", "dark"),
+        ("good", "one"),
+        ("good", "two"),
+    ]
     failed = failed.set_index(["model", "image"])["error"]
     assert sorted(failed.index) == [("deadly", "dark"), ("nowhere", "dark"), ("nowhere", "one"), ("nowhere", "two")]
     assert "its worker was lost" in failed["deadly", "dark"]

@@ -24,24 +24,40 @@ def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
     models, mean = list(matrix.models), matrix.mean
     counts = (~np.isnan(matrix.each)).sum(axis=0)
     trace = go.Heatmap(
-        z=mean, x=models, y=models, colorscale="Viridis", zmin=0, xgap=2, ygap=2, text=counts,
-        texttemplate="%{z:.1f}" if len(models) <= 14 else None, hoverongaps=False,
+        z=mean,
+        x=models,
+        y=models,
+        colorscale="Viridis",
+        zmin=0,
+        xgap=2,
+        ygap=2,
+        text=counts,
+        texttemplate="%{z:.1f}" if len(models) <= 14 else None,
+        hoverongaps=False,
         hovertemplate="%{y}" + BETWEEN + "%{x}<br>mean ΔE2000 %{z:.2f} over %{text} pictures<extra></extra>",
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "title": {"text": "ΔE", "side": "top"}},
     )
     square = {"type": "category", "showgrid": False, "automargin": True}
-    return go.Figure(trace, components.plot(
-        scheme, xaxis={**square, "constrain": "domain"}, clickmode="event",
-        yaxis={**square, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
-        margin={"l": 48, "r": 6, "t": 10, "b": 40},
-    ))
+    return go.Figure(
+        trace,
+        components.plot(
+            scheme,
+            xaxis={**square, "constrain": "domain"},
+            clickmode="event",
+            yaxis={**square, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+            margin={"l": 48, "r": 6, "t": 10, "b": 40},
+        ),
+    )
 
 
 def summary(matrix: Matrix) -> str:
     """What was compared, and what was left out."""
     n = len(matrix.places)
-    over = f"{n} of {matrix.total:,} pictures of each model, taken evenly" if n < matrix.total else \
-        f"{n} pictures of each model"
+    over = (
+        f"{n} of {matrix.total:,} pictures of each model, taken evenly"
+        if n < matrix.total
+        else f"{n} pictures of each model"
+    )
     text = f"Mean ΔE2000 at {SIDE} × {SIDE} over {over}."
     if matrix.models_left_out:
         text += f" The first {len(matrix.models)} models; {matrix.models_left_out} are left out."
@@ -79,8 +95,12 @@ def strip(catalog: Catalog, state: State, matrix: Matrix) -> list[Component]:
     one, two = matrix.models[a], matrix.models[b]
     lines = [_line(catalog, state, matrix, one, two, int(p)) for p in order[:MOST_PAIRS]]
     more = f"farthest apart first, {len(lines)} of {len(order)}" if len(order) > len(lines) else "farthest apart first"
-    head = html.Div([html.B(f"{one}{BETWEEN}{two}"),
-                     html.Span(f"mean ΔE {columns.number(float(matrix.mean[a, b]))}, {more}; click to compare")])
+    head = html.Div(
+        [
+            html.B(f"{one}{BETWEEN}{two}"),
+            html.Span(f"mean ΔE {columns.number(float(matrix.mean[a, b]))}, {more}; click to compare"),
+        ]
+    )
     return [html.Div(head, className="strip-head"), html.Div(lines, className="strip-pairs")]
 
 

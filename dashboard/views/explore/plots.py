@@ -43,18 +43,43 @@ def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, 
         groups = [mine[x.codes[mine] == i] for i in np.unique(x.codes[mine])]
         at = np.concatenate([group[spread(values[group], MOST_IN_VIOLIN)] for group in groups])
         few = max(map(len, groups)) <= ALL_POINTS
-        traces.append(go.Violin(
-            x=[x.labels[i] for i in x.codes[at]], y=values[at], name=label, scalegroup=f"{j}", scalemode="width",
-            customdata=[[keys[i][:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]] for i in at],
-            points="all" if few else False, pointpos=0, jitter=0.35, marker={"size": 4.5, "opacity": 0.8},
-            line={"color": colour, "width": 1.2}, spanmode="hard", box={"visible": True, "width": 0.14},
-            hoveron="violins+points" if few else "violins", hoverinfo="y", showlegend=inked is not x,
-        ))
+        traces.append(
+            go.Violin(
+                x=[x.labels[i] for i in x.codes[at]],
+                y=values[at],
+                name=label,
+                scalegroup=f"{j}",
+                scalemode="width",
+                customdata=[[keys[i][:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]] for i in at],
+                points="all" if few else False,
+                pointpos=0,
+                jitter=0.35,
+                marker={"size": 4.5, "opacity": 0.8},
+                line={"color": colour, "width": 1.2},
+                spanmode="hard",
+                box={"visible": True, "width": 0.14},
+                hoveron="violins+points" if few else "violins",
+                hoverinfo="y",
+                showlegend=inked is not x,
+            )
+        )
     ticks = _counted(values, x, frame["failed"].to_numpy(bool))
-    look = _look(scheme, name, column, legend=inked is not x, xaxis={
-        "type": "category", "categoryorder": "array", "categoryarray": list(x.labels),
-        "range": [-0.5, len(ticks) - 0.5], "tickvals": list(x.labels), "ticktext": ticks,
-    }, violinmode="overlay" if inked is x else "group", violingap=0.25)
+    look = _look(
+        scheme,
+        name,
+        column,
+        legend=inked is not x,
+        xaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": list(x.labels),
+            "range": [-0.5, len(ticks) - 0.5],
+            "tickvals": list(x.labels),
+            "ticktext": ticks,
+        },
+        violinmode="overlay" if inked is x else "group",
+        violingap=0.25,
+    )
     return go.Figure(traces, look)
 
 
@@ -74,17 +99,28 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
         mine = by.codes[shown] == j
         at = shown[mine]
         if at.size:
-            traces.append(go.Scatter(
-                x=across[at], y=values[at], mode="markers", name=label, showlegend=len(by.labels) > 1,
-                marker={"color": colour, "size": 8 if len(shown) < 500 else 5, "opacity": 0.8},
-                customdata=[[keys[i][:KEY]] for i in at], text=names[mine],
-                hovertemplate=template,
-                selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.18}},
-            ))
+            traces.append(
+                go.Scatter(
+                    x=across[at],
+                    y=values[at],
+                    mode="markers",
+                    name=label,
+                    showlegend=len(by.labels) > 1,
+                    marker={"color": colour, "size": 8 if len(shown) < 500 else 5, "opacity": 0.8},
+                    customdata=[[keys[i][:KEY]] for i in at],
+                    text=names[mine],
+                    hovertemplate=template,
+                    selected={"marker": {"opacity": 1}},
+                    unselected={"marker": {"opacity": 0.18}},
+                )
+            )
     axis: dict[str, Any] = {}
     if x is not None:
-        axis = {"tickvals": list(range(len(x.labels))), "ticktext": _counted(values, x, frame["failed"].to_numpy(bool)),
-                "range": [-0.6, len(x.labels) - 0.4]}
+        axis = {
+            "tickvals": list(range(len(x.labels))),
+            "ticktext": _counted(values, x, frame["failed"].to_numpy(bool)),
+            "range": [-0.6, len(x.labels) - 0.4],
+        }
     return go.Figure(traces, _look(scheme, name, column, len(by.labels) > 1, xaxis=axis, dragmode="select"))
 
 
@@ -101,15 +137,25 @@ def heat(
     text = np.array([f"n {s.n}, sd {columns.number(s.sd)}{f}" for s, f in zip(found, lost, strict=True)])
     size = width * height <= 150 and width <= 14
     trace = go.Heatmap(
-        z=mean, x=list(x.labels), y=list(rows.labels), colorscale="Viridis", xgap=2, ygap=2,
+        z=mean,
+        x=list(x.labels),
+        y=list(rows.labels),
+        colorscale="Viridis",
+        xgap=2,
+        ygap=2,
         text=text.reshape(mean.shape),
         texttemplate="%{z:.3g}" if size else None,
-        hovertemplate="%{y}, %{x}<br>mean %{z:.4g}<br>%{text}<extra></extra>", hoverongaps=False,
+        hovertemplate="%{y}, %{x}<br>mean %{z:.4g}<br>%{text}<extra></extra>",
+        hoverongaps=False,
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "tickfont": {"size": 10}},
     )
-    look = _look(scheme, name, by, xaxis={"type": "category", "showgrid": False}, yaxis={
-        "type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": columns.title(by)},
-    })
+    look = _look(
+        scheme,
+        name,
+        by,
+        xaxis={"type": "category", "showgrid": False},
+        yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": columns.title(by)}},
+    )
     return go.Figure(trace, look)
 
 
@@ -131,9 +177,14 @@ def _look(scheme: str | None, x: str, y: str, legend: bool = False, **more: Any)
     across = {"title": {"text": titled(x)}, "automargin": True, **more.pop("xaxis", {})}
     up = {"title": {"text": titled(y)}, "automargin": True, "hoverformat": ".3g", **more.pop("yaxis", {})}
     return components.plot(
-        scheme, xaxis=across, yaxis=up, showlegend=legend, clickmode="event",
+        scheme,
+        xaxis=across,
+        yaxis=up,
+        showlegend=legend,
+        clickmode="event",
         margin={"l": 48, "r": 6, "t": 10 if not legend else 28, "b": 40},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}}, **more,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
+        **more,
     )
 
 

@@ -81,8 +81,14 @@ def resolve(catalog: Catalog, state: State) -> Shown:
     held = {axis: state.own(f"in_{axis}") for axis in catalog.axes(experiments) if axis != "experiment"}
     held = {axis: label for axis, label in held.items() if label and label in catalog.labels(experiments, axis)}
     now = {"kind": kind, "x": x, "y": ",".join(y), "by": by}
-    asked = next((name for name, (_, _, wanted) in ASKED.items() if kind == wanted["kind"]
-                  and (kind == "matrix" or all(now[k] == wanted.get(k, "") for k in now))), "")
+    asked = next(
+        (
+            name
+            for name, (_, _, wanted) in ASKED.items()
+            if kind == wanted["kind"] and (kind == "matrix" or all(now[k] == wanted.get(k, "") for k in now))
+        ),
+        "",
+    )
     return Shown(tuple(experiments), kind, x, y, by, held, tuple(texts), tuple(figures), asked)
 
 

@@ -47,9 +47,7 @@ def picked(state: State, selected: Sequence[Mapping[str, Any]], kind: str, figur
     return clean.with_extra(sel=".".join(some), of=str(len(keys)) if len(keys) > len(some) else None, fig=figure)
 
 
-def strip(
-    catalog: Catalog, state: State, shown: Shown, frame: pd.DataFrame, x: Groups, by: Groups
-) -> list[Component]:
+def strip(catalog: Catalog, state: State, shown: Shown, frame: pd.DataFrame, x: Groups, by: Groups) -> list[Component]:
     """The pictures of what is picked, lowest first, with a heading; some of all cells, and a hint, if nothing is."""
     figure = state.own("fig") if state.own("fig") in shown.y else next(iter(shown.y), "")
     at, total, name = _cells(state, frame, x, by)
@@ -68,10 +66,18 @@ def strip(
     message = f"{some} {'picture' if total == 1 else 'pictures'}{', evenly' if total > len(keys) else ''}"
     message += f", lowest {columns.title(figure)} first"
     message += f"; {lost:,} failed" if lost else ""
-    tiles = [components.tile(slot(catalog, row), state, size=160, label=figure, role="listitem")
-             for key in keys if (row := catalog.row(str(key))) is not None]
-    close = components.link("✕", state.with_extra(**dict.fromkeys(PICKED)), className="step", title="All cells again",
-                        **{"aria-label": "All cells again"})
+    tiles = [
+        components.tile(slot(catalog, row), state, size=160, label=figure, role="listitem")
+        for key in keys
+        if (row := catalog.row(str(key))) is not None
+    ]
+    close = components.link(
+        "✕",
+        state.with_extra(**dict.fromkeys(PICKED)),
+        className="step",
+        title="All cells again",
+        **{"aria-label": "All cells again"},
+    )
     head = html.Div([html.Div([html.B(name), html.Span(message)]), None if nothing else close], className="strip-head")
     hint = html.P(HINT[shown.kind], className="quiet small") if nothing and not state.slots else side_link(state)
     return [head, hint, html.Div(tiles, className="strip-tiles", role="list")]

@@ -21,6 +21,7 @@ MOST_LINES = 40
 
 def tools(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
     """Each control is a parameter of the URL."""
+
     def named(names: Sequence[str]) -> list[dict[str, str]]:
         return [{"value": name, "label": columns.title(name)} for name in names]
 
@@ -30,9 +31,17 @@ def tools(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
         texts = [name for name in shown.texts if name != shown.x]
         line += [
             dmc.MultiSelect(
-                id=components.param("explore.y"), label="figures", data=named(shown.figures), value=list(shown.y),
-                size="xs", searchable=True, maxValues=MOST_Y, className="choice figures-choice", hidePickedOptions=True,
-                comboboxProps={"width": "max-content", "position": "bottom-start"}, maxDropdownHeight=420,
+                id=components.param("explore.y"),
+                label="figures",
+                data=named(shown.figures),
+                value=list(shown.y),
+                size="xs",
+                searchable=True,
+                maxValues=MOST_Y,
+                className="choice figures-choice",
+                hidePickedOptions=True,
+                comboboxProps={"width": "max-content", "position": "bottom-start"},
+                maxDropdownHeight=420,
                 style={"width": f"{56 + 120 * len(shown.y)}px"},
             ),
             components.choice("explore.x", "over", named([*shown.texts, *shown.figures]), shown.x),
@@ -74,8 +83,9 @@ def _table(state: State, shown: Shown, frame: pd.DataFrame, groups: Groups, fail
     if groups.labels == (ALL,) or len(groups.labels) > MOST_LINES:
         return None
     lines = []
-    found = {column: summaries(frame[column].to_numpy(float), groups.codes, failed, len(groups.labels))
-             for column in shown.y}
+    found = {
+        column: summaries(frame[column].to_numpy(float), groups.codes, failed, len(groups.labels)) for column in shown.y
+    }
     for i, label in enumerate(groups.labels):
         first = found[shown.y[0]][i]
         name = label
@@ -87,10 +97,15 @@ def _table(state: State, shown: Shown, frame: pd.DataFrame, groups: Groups, fail
             s = found[column][i]
             cells += [html.Td(f"{columns.number(s.mean)} ± {columns.number(s.sd)}"), html.Td(columns.number(s.median))]
         lines.append(html.Tr([html.Th(name, scope="row"), *cells]))
-    heads = [html.Th(columns.title(shown.x if shown.kind == "violin" else shown.by), scope="col"),
-             html.Th("n", scope="col"), html.Th("failed", scope="col")]
+    heads = [
+        html.Th(columns.title(shown.x if shown.kind == "violin" else shown.by), scope="col"),
+        html.Th("n", scope="col"),
+        html.Th("failed", scope="col"),
+    ]
     for column in shown.y:
         short = columns.title(column) if len(shown.y) > 1 else ""
-        heads += [html.Th([short, html.Br() if short else "", "mean ± sd"], scope="col", title=columns.meaning(column)),
-                  html.Th("median", scope="col")]
+        heads += [
+            html.Th([short, html.Br() if short else "", "mean ± sd"], scope="col", title=columns.meaning(column)),
+            html.Th("median", scope="col"),
+        ]
     return html.Div(html.Table([html.Thead(html.Tr(heads)), html.Tbody(lines)], className="groups"), className="scroll")

@@ -21,26 +21,48 @@ from distcari.dashboard.views.explore.tools import summary, tools
 TITLE = "Explore"
 GROWING = 2000  # milliseconds between looks while more pictures are compared
 PLOTS = [f"explore-plot-{i}" for i in range(MOST_Y)]
-_CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover", "modeBarButtons": [
-    ["select2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d", "toImage"]]}
+_CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "displayModeBar": "hover",
+    "modeBarButtons": [["select2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d", "toImage"]],
+}
 
 
 def layout(catalog: Catalog, state: State) -> Component:
     """Questions and tools above, plots on the left, pictures on the right. The callback fills in, once drawn."""
     empty = go.Figure(layout=components.plot(None))
-    graphs = [html.Div(dcc.Graph(id=name, figure=empty, config=_CONFIG, responsive=True), id=f"{name}-box",
-                       className="explore-plot", hidden=i > 0) for i, name in enumerate(PLOTS)]
-    return html.Div([
-        dmc.VisuallyHidden(html.H1(TITLE)),
-        html.Nav(_asked(state, ""), id="explore-asked", className="asked", **{"aria-label": "Questions"}),
-        html.Div(_tools(catalog, state), id="explore-tools", className="tools"),
-        html.P("", id="explore-said", className="said", **{"aria-live": "polite"}),
-        html.Div([
-            html.Div([html.Div(graphs, className="explore-plots"), html.Div(id="explore-summary")], className="left"),
-            html.Aside([], id="explore-strip", className="strip", **{"aria-label": "Pictures of what is selected"}),
-        ], className="explore-columns"),
-        dcc.Store(id="explore-drawn"), dcc.Interval(id="explore-tick", interval=GROWING, disabled=True),
-    ], className="explore")
+    graphs = [
+        html.Div(
+            dcc.Graph(id=name, figure=empty, config=_CONFIG, responsive=True),
+            id=f"{name}-box",
+            className="explore-plot",
+            hidden=i > 0,
+        )
+        for i, name in enumerate(PLOTS)
+    ]
+    return html.Div(
+        [
+            dmc.VisuallyHidden(html.H1(TITLE)),
+            html.Nav(_asked(state, ""), id="explore-asked", className="asked", **{"aria-label": "Questions"}),
+            html.Div(_tools(catalog, state), id="explore-tools", className="tools"),
+            html.P("", id="explore-said", className="said", **{"aria-live": "polite"}),
+            html.Div(
+                [
+                    html.Div(
+                        [html.Div(graphs, className="explore-plots"), html.Div(id="explore-summary")], className="left"
+                    ),
+                    html.Aside(
+                        [], id="explore-strip", className="strip", **{"aria-label": "Pictures of what is selected"}
+                    ),
+                ],
+                className="explore-columns",
+            ),
+            dcc.Store(id="explore-drawn"),
+            dcc.Interval(id="explore-tick", interval=GROWING, disabled=True),
+        ],
+        className="explore",
+    )
 
 
 def register(app: Dash, catalog: Catalog) -> None:
@@ -48,11 +70,19 @@ def register(app: Dash, catalog: Catalog) -> None:
     distances = Distances(catalog)
 
     @app.callback(
-        Output("explore-asked", "children"), Output("explore-tools", "children"), Output("explore-said", "children"),
-        *[Output(name, "figure") for name in PLOTS], *[Output(f"{name}-box", "hidden") for name in PLOTS],
-        Output("explore-summary", "children"), Output("explore-strip", "children"), Output("explore-drawn", "data"),
-        Input("url", "search"), Input("version", "data"), Input("theme", "computedColorScheme"),
-        Input("explore-tick", "n_intervals"), Before("explore-drawn", "data"),
+        Output("explore-asked", "children"),
+        Output("explore-tools", "children"),
+        Output("explore-said", "children"),
+        *[Output(name, "figure") for name in PLOTS],
+        *[Output(f"{name}-box", "hidden") for name in PLOTS],
+        Output("explore-summary", "children"),
+        Output("explore-strip", "children"),
+        Output("explore-drawn", "data"),
+        Input("url", "search"),
+        Input("version", "data"),
+        Input("theme", "computedColorScheme"),
+        Input("explore-tick", "n_intervals"),
+        Before("explore-drawn", "data"),
     )
     def follow(search: str | None, _: int, scheme: str | None, __: int | None, drawn: str | None) -> Any:
         state = parse(search)
@@ -61,8 +91,11 @@ def register(app: Dash, catalog: Catalog) -> None:
         return draw(catalog, distances, state, scheme, drawn)
 
     @app.callback(
-        Output("explore-tick", "disabled"), Input("explore-drawn", "data"), Input("explore-tick", "n_intervals"),
-        Before("url", "search"), prevent_initial_call=True,
+        Output("explore-tick", "disabled"),
+        Input("explore-drawn", "data"),
+        Input("explore-tick", "n_intervals"),
+        Before("url", "search"),
+        prevent_initial_call=True,
     )
     def look_again(_: str | None, __: int | None, search: str | None) -> bool:
         """While more pictures are compared than the matrix shows."""
@@ -75,14 +108,17 @@ def register(app: Dash, catalog: Catalog) -> None:
     for i, name in enumerate(PLOTS):
         _follow_marks(app, catalog, i, name)
     app.clientside_callback(
-        ClientsideFunction("pick", "mark"), Output("explore-strip", "title"), Input("explore-strip", "children"),
+        ClientsideFunction("pick", "mark"), Output("explore-strip", "title"), Input("explore-strip", "children")
     )
 
 
 def _follow_marks(app: Dash, catalog: Catalog, i: int, name: str) -> None:
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input(name, "selectedData"), Input(name, "clickData"),
-        Before("url", "search"), prevent_initial_call=True,
+        Output("goto", "data", allow_duplicate=True),
+        Input(name, "selectedData"),
+        Input(name, "clickData"),
+        Before("url", "search"),
+        prevent_initial_call=True,
     )
     def mark(selected: dict[str, Any] | None, clicked: dict[str, Any] | None, search: str | None) -> Any:
         last = selected if ctx.triggered and ctx.triggered[0]["prop_id"].endswith("selectedData") else clicked
@@ -124,10 +160,14 @@ def draw(
     for figure in figures:
         figure.update_layout(uirevision=bare, modebar={"bgcolor": "rgba(0,0,0,0)"})  # zoom stays while the plot does
     return (
-        _asked(state, shown.asked), no_update if same else tools(catalog, state, shown), message,
+        _asked(state, shown.asked),
+        no_update if same else tools(catalog, state, shown),
+        message,
         *([no_update] * MOST_Y if same else (figures + [no_update] * MOST_Y)[:MOST_Y]),
         *([no_update] * MOST_Y if same else [i >= len(figures) for i in range(MOST_Y)]),
-        table, pictures, token,
+        table,
+        pictures,
+        token,
     )
 
 
@@ -142,8 +182,13 @@ def _figure(frame: Any, x: grouping.Groups, by: grouping.Groups, shown: Shown, c
 def _asked(state: State, current: str) -> list[Component]:
     """A link for each ready-made question."""
     return [
-        components.link(title, asking(state, name), title=message, className="chip",
-                    **({"aria-current": "true"} if name == current else {}))
+        components.link(
+            title,
+            asking(state, name),
+            title=message,
+            className="chip",
+            **({"aria-current": "true"} if name == current else {}),
+        )
         for name, (title, message, _) in ASKED.items()
     ]
 

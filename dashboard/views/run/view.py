@@ -30,19 +30,28 @@ MOST_MODELS, MOST_AT_WORK, NEWEST, MOST_RUNS = 60, 24, 18, 20
 def layout(catalog: Catalog, state: State) -> Component:
     """The run of the URL, else the one at work, else the newest."""
     run, _ = chosen(catalog, state)
-    return html.Div([
-        html.Div(draw(catalog, state), id="run-body"),
-        dcc.Store(id="run-drawn", data=_token(catalog, state)),
-        dcc.Interval(id="run-tick", interval=LIVE if run and is_live(run) else IDLE),  # off in a hidden tab: run.js
-    ], className="run")
+    return html.Div(
+        [
+            html.Div(draw(catalog, state), id="run-body"),
+            dcc.Store(id="run-drawn", data=_token(catalog, state)),
+            dcc.Interval(id="run-tick", interval=LIVE if run and is_live(run) else IDLE),  # off in a hidden tab: run.js
+        ],
+        className="run",
+    )
 
 
 def register(app: Dash, catalog: Catalog) -> None:
     """The page follows the URL and looks again by itself while it is open."""
+
     @app.callback(
-        Output("run-body", "children"), Output("run-drawn", "data"), Output("run-tick", "interval"),
-        Input("url", "search"), Input("run-tick", "n_intervals"), Before("run-drawn", "data"),
-        Before("run-tick", "interval"), prevent_initial_call=True,
+        Output("run-body", "children"),
+        Output("run-drawn", "data"),
+        Output("run-tick", "interval"),
+        Input("url", "search"),
+        Input("run-tick", "n_intervals"),
+        Before("run-drawn", "data"),
+        Before("run-tick", "interval"),
+        prevent_initial_call=True,
     )
     def follow(search: str | None, _: int | None, drawn: str | None, interval: int) -> Any:
         state = parse(search)
@@ -68,17 +77,20 @@ def draw(catalog: Catalog, state: State) -> list[Component]:
         return []
     run, every = chosen(catalog, state)
     if run is None:
-        return [html.P("No run has left a note in this store. One begins with distcari submit CONFIG.",
-                       className="quiet")]
+        return [
+            html.P("No run has left a note in this store. One begins with distcari submit CONFIG.", className="quiet")
+        ]
     lost, models = failures(catalog, run), [_models(catalog, run), *_at_work(run)]
     facts = [*models, *lost] if is_live(run) else [*lost, *models]
     return [
-        _head(catalog, run), _bar(Share(run.total, run.done, run.failed), len(run.running), "large"),
-        _numbers(run), *_advice(catalog, run),
-        html.Div([
-            html.Div(facts, className="run-facts"),
-            html.Div(_newest(catalog, state, run), className="run-newest"),
-        ], className="run-columns"),
+        _head(catalog, run),
+        _bar(Share(run.total, run.done, run.failed), len(run.running), "large"),
+        _numbers(run),
+        *_advice(catalog, run),
+        html.Div(
+            [html.Div(facts, className="run-facts"), html.Div(_newest(catalog, state, run), className="run-newest")],
+            className="run-columns",
+        ),
         *_others(state, run, every),
     ]
 
@@ -87,8 +99,14 @@ def _head(catalog: Catalog, run: RunNote) -> Component:
     info = catalog.experiment(run.experiment)
     message = str(info.meta.get("description") or "") if info else ""
     badge = html.Span({"running": "at work"}.get(state_of(run), state_of(run)), className=f"badge {state_of(run)}")
-    return html.Div([html.H1([run.experiment, " ", badge]), html.Span(message, className="quiet"),
-                     html.Code(run.run_id, className="quiet")], className="run-head")
+    return html.Div(
+        [
+            html.H1([run.experiment, " ", badge]),
+            html.Span(message, className="quiet"),
+            html.Code(run.run_id, className="quiet"),
+        ],
+        className="run-head",
+    )
 
 
 def _bar(share: Share, running: int = 0, kind: str = "") -> Component:
@@ -107,13 +125,22 @@ def _numbers(run: RunNote) -> Component:
     took = ((run.updated_at or datetime.now(UTC)) - run.started_at).total_seconds() if run.started_at else None
     silent = (datetime.now(UTC) - run.updated_at).total_seconds() if run.updated_at else None
     facts = [
-        ("done", f"{run.done:,} of {run.total:,}"), ("failed", f"{run.failed:,}"), ("pending", f"{run.pending:,}"),
+        ("done", f"{run.done:,} of {run.total:,}"),
+        ("failed", f"{run.failed:,}"),
+        ("pending", f"{run.pending:,}"),
         ("rate", f"{columns.number(60 * run.rate)} cells/min" if run.rate else "—"),
         ("time left", duration(run.eta)) if is_live(run) else ("took", duration(took)),
-        ("workers", f"{run.actors:,}"), ("done before", f"{run.skipped:,}"),
+        ("workers", f"{run.actors:,}"),
+        ("done before", f"{run.skipped:,}"),
         ("started", f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "—"),
-        ("last word", f"{duration(silent)} ago" if silent is not None and state_of(run) in ("running", "silent") else
-         f"{run.updated_at:%Y-%m-%d %H:%M:%S} UTC" if run.updated_at else "—"),
+        (
+            "last word",
+            f"{duration(silent)} ago"
+            if silent is not None and state_of(run) in ("running", "silent")
+            else f"{run.updated_at:%Y-%m-%d %H:%M:%S} UTC"
+            if run.updated_at
+            else "—",
+        ),
     ]
     return html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts], className="run-numbers")
 
@@ -131,10 +158,18 @@ def _advice(catalog: Catalog, run: RunNote) -> list[Component]:
 def command(catalog: Catalog, run: RunNote, retry: bool = False) -> Component:
     """The command that goes on, to copy, and the config that it needs."""
     line = runs.command(catalog, run.experiment, retry)
-    config = html.A(f"{run.experiment}.yaml", href=config_url(run.experiment), className="go",
-                    download=f"{run.experiment}.yaml")
-    return html.Div([html.Div([html.Pre(html.Code(line)), dcc.Clipboard(content=line, title="Copy", className="copy")],
-                              className="code"), html.Small([config, " is the config as the store has it."])])
+    config = html.A(
+        f"{run.experiment}.yaml", href=config_url(run.experiment), className="go", download=f"{run.experiment}.yaml"
+    )
+    return html.Div(
+        [
+            html.Div(
+                [html.Pre(html.Code(line)), dcc.Clipboard(content=line, title="Copy", className="copy")],
+                className="code",
+            ),
+            html.Small([config, " is the config as the store has it."]),
+        ]
+    )
 
 
 def _models(catalog: Catalog, run: RunNote) -> Component:
@@ -146,9 +181,15 @@ def _models(catalog: Catalog, run: RunNote) -> Component:
     lines = []
     for name, share in order[:MOST_MODELS]:
         lost = html.Span(f"{share.failed:,} failed ", className="bad") if share.failed else ""
-        lines.append(html.Tr([html.Th(components.breakable(name), scope="row"),
-                              html.Td(_bar(share, now[name]), className="wide"),
-                              html.Td([lost, f"{share.done:,} / {share.total:,}"])]))
+        lines.append(
+            html.Tr(
+                [
+                    html.Th(components.breakable(name), scope="row"),
+                    html.Td(_bar(share, now[name]), className="wide"),
+                    html.Td([lost, f"{share.done:,} / {share.total:,}"]),
+                ]
+            )
+        )
     more = len(order) - len(lines)
     rest = [html.P(f"and {more} more models", className="quiet")] if more > 0 else []
     return html.Section([html.H2("By model"), html.Table(html.Tbody(lines), className="by-model"), *rest])
@@ -180,16 +221,24 @@ def _others(state: State, run: RunNote, every: list[RunNote]) -> list[Component]
     """The runs there are, newest first, each a link."""
     if len(every) < 2:
         return []
+
     def to(one: RunNote) -> State:
         return state.with_(view=NAME).with_extra(id=one.run_id)
 
     lines = [
-        html.Tr([
-            html.Th(components.link(one.run_id, to(one), className="go"), scope="row"),
-            html.Td(one.experiment), html.Td(html.Span(state_of(one), className=f"badge {state_of(one)}")),
-            html.Td(f"{one.done:,} / {one.total:,}"), html.Td(f"{one.failed:,} failed" if one.failed else ""),
-            html.Td(f"{one.started_at:%Y-%m-%d %H:%M}" if one.started_at else "—"),
-        ], className="here" if one.run_id == run.run_id else "") for one in every[:MOST_RUNS]
+        html.Tr(
+            [
+                html.Th(components.link(one.run_id, to(one), className="go"), scope="row"),
+                html.Td(one.experiment),
+                html.Td(html.Span(state_of(one), className=f"badge {state_of(one)}")),
+                html.Td(f"{one.done:,} / {one.total:,}"),
+                html.Td(f"{one.failed:,} failed" if one.failed else ""),
+                html.Td(f"{one.started_at:%Y-%m-%d %H:%M}" if one.started_at else "—"),
+            ],
+            className="here" if one.run_id == run.run_id else "",
+        )
+        for one in every[:MOST_RUNS]
     ]
-    return [html.Section([html.H2("Runs"), html.Div(html.Table(html.Tbody(lines), className="groups"),
-                                                     className="scroll")])]
+    return [
+        html.Section([html.H2("Runs"), html.Div(html.Table(html.Tbody(lines), className="groups"), className="scroll")])
+    ]

@@ -48,7 +48,8 @@ def _card(catalog: Catalog, state: State, slots: Sequence[Labels], options: Opti
     selectors = [_selector(catalog, state, slots, options, i, axis) for axis in open_]
     return html.Section(
         [html.Div(top, className="slot-top"), html.Div(selectors, className="side-selectors")],
-        className="slot-card", style={"--slot": COLOURS[name]},
+        className="slot-card",
+        style={"--slot": COLOURS[name]},
         **{"data-slot": name, "aria-label": f"Slot {name.upper()}"},
     )
 
@@ -64,8 +65,16 @@ def _selector(
     label, known = slots[i][axis], choices(catalog, slots[i], axis)
     data = [{"value": text, "label": text} for text in dict.fromkeys([*known, label] if label else known)]
     select = dmc.Select(
-        id=selector_id(i, axis), data=data, value=label, label=axis, size="xs", allowDeselect=False,
-        searchable=len(data) > 8, className="choice", error=label not in known, maxDropdownHeight=420,
+        id=selector_id(i, axis),
+        data=data,
+        value=label,
+        label=axis,
+        size="xs",
+        allowDeselect=False,
+        searchable=len(data) > 8,
+        className="choice",
+        error=label not in known,
+        maxDropdownHeight=420,
         comboboxProps={"width": "max-content", "position": "bottom-start"},
         attributes={"input": {"aria-label": f"{axis} of slot {SLOTS[i].upper()}"}},
     )
@@ -89,13 +98,18 @@ def _step(
 def _actions(catalog: Catalog, state: State, slots: Sequence[Labels], options: Options) -> Component:
     a, b, *rest = slots
     swap = components.link(
-        ["⇄ Swap A, B", dmc.Kbd("x", size="xs")], state.with_(slots=(b, a, *rest)),
-        className="side-action", title="Swap A and B", **{"data-key": "x"},
+        ["⇄ Swap A, B", dmc.Kbd("x", size="xs")],
+        state.with_(slots=(b, a, *rest)),
+        className="side-action",
+        title="Swap A and B",
+        **{"data-key": "x"},
     )
     link = components.link(
         ["Move together", dmc.Kbd("g", size="xs")],
         state.with_(slots=tuple(slots)).with_extra(link=None if options.linked else "1"),
-        className="side-action", role="switch", title="A choice in one slot is made in all",
+        className="side-action",
+        role="switch",
+        title="A choice in one slot is made in all",
         **{"aria-checked": "true" if options.linked else "false", "data-key": "g"},
     )
     parts: list[Component] = [swap, link]

@@ -36,10 +36,13 @@ def frames(space: Component) -> list[Component]:
     """The charts' places, of fixed height; `space` chooses the colours' space."""
     config = {"displayModeBar": False, "responsive": True}
     return [
-        html.Figure([
-            html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
-            dcc.Graph(id=name, config=config, figure=go.Figure(layout=components.plot()), style={"height": HEIGHT}),
-        ], className=f"{name} side-chart-frame")
+        html.Figure(
+            [
+                html.Figcaption([html.H2(title), html.Span(text), *([space] if name == "side-colours" else [])]),
+                dcc.Graph(id=name, config=config, figure=go.Figure(layout=components.plot()), style={"height": HEIGHT}),
+            ],
+            className=f"{name} side-chart-frame",
+        )
         for name, (title, text) in CHARTS.items()
     ]
 
@@ -78,8 +81,9 @@ def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
     figure = go.Figure(layout=components.plot(showlegend=False))
     for picture, line in _pictures(catalog, found):
         frequency, power = radial_spectrum(picture)
-        figure.add_scatter(x=frequency, y=np.where(power > 0, power, np.nan), **line,
-                           hovertemplate="%{x:.3f} cycles/pixel: %{y:.2g}")
+        figure.add_scatter(
+            x=frequency, y=np.where(power > 0, power, np.nan), **line, hovertemplate="%{x:.3f} cycles/pixel: %{y:.2g}"
+        )
     figure.update_xaxes(type="log", title=_title("cycles/pixel"), tickvals=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
     figure.update_yaxes(type="log", title=_title("power"), exponentformat="power", dtick=1)
     return _small(figure)
@@ -88,8 +92,10 @@ def spectra(catalog: Catalog, found: Sequence[Slot]) -> go.Figure:
 def key(found: Sequence[Slot]) -> list[Component]:
     """What the colours mean, for all charts at once."""
     image = found[0].labels.get("image", "") if found else ""
-    parts = [html.Span([badge(SLOTS[i]), slot_summary(slot) + ("" if slot.row is not None else f" ({slot.status})")])
-             for i, slot in enumerate(found)]
+    parts = [
+        html.Span([badge(SLOTS[i]), slot_summary(slot) + ("" if slot.row is not None else f" ({slot.status})")])
+        for i, slot in enumerate(found)
+    ]
     return [*parts, html.Span([html.I(style={"background": INPUT}), f"input {image}"])]
 
 

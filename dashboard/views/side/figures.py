@@ -32,12 +32,22 @@ def table(catalog: Catalog, found: Sequence[Slot]) -> Component:
     figures = catalog.figures([slot.experiment for slot in found])
     lines = [*(_pixels(catalog, found, kind) for kind in PIXELS), *(_figure(found, name) for name in figures)]
     rows = [
-        html.Tr([html.Th(name, scope="row", title=meaning), *(html.Td(cell) for cell in cells),
-                 html.Td(unit, className="unit")])
+        html.Tr(
+            [
+                html.Th(name, scope="row", title=meaning),
+                *(html.Td(cell) for cell in cells),
+                html.Td(unit, className="unit"),
+            ]
+        )
         for name, unit, meaning, cells in lines
     ]
-    return dmc.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="side-table", verticalSpacing=2,
-                     withRowBorders=True, highlightOnHover=True)
+    return dmc.Table(
+        [html.Thead(html.Tr(head)), html.Tbody(rows)],
+        className="side-table",
+        verticalSpacing=2,
+        withRowBorders=True,
+        highlightOnHover=True,
+    )
 
 
 def _figure(found: Sequence[Slot], name: str) -> Line:

@@ -1,5 +1,7 @@
 """The stage: panes that share one zoom. What moves in each is its `world`; the rest is done by assets/side.js and .css.
 
+Its parts:
+
     .pane > .glass > .world > img      one picture, its match map over it
     .glass > .half + .half.right       two worlds over each other: swipe clips the right one, flicker hides it
     .glass > .world.ghost              slot A over another slot, seen while Space is held
@@ -24,7 +26,11 @@ from distcari.store.schema import SETTINGS
 
 
 def stage(
-    catalog: Catalog, state: State, found: Sequence[Slot], options: Options, scale: float,
+    catalog: Catalog,
+    state: State,
+    found: Sequence[Slot],
+    options: Options,
+    scale: float,
     stretch: tuple[int, int] | None,
 ) -> Component:
     """All panes of a mode. `scale`: of the differences; `stretch`: the range shared by all slots, None as stored."""
@@ -38,7 +44,8 @@ def stage(
         width, rows = (4, 1) if len(found) == 2 else (len(found), 2)
         panes = [*panes[:2], *shown, panes[2]] if rows == 1 else [*panes, *shown]  # B − A lies under B
     return html.Div(
-        panes, className=f"side-panes in-{options.mode} on-{options.background}",
+        panes,
+        className=f"side-panes in-{options.mode} on-{options.background}",
         style={"--wide-cols": width, "--rows": rows},
     )
 
@@ -51,8 +58,12 @@ def _pane(state: State, found: Sequence[Slot], i: int, stretch: tuple[int, int] 
         parts.append(html.Div([html.Div(ghost, className="world"), badge("a")], className="ghost", **_hidden()))
     caption: list[Any] = [badge(name)]
     if slot.row is not None:
-        caption.append(html.Span(f"gain {columns.number(slot.row.get('gain'))} · "
-                              f"cosine {columns.number(slot.row.get('cosine'))}", className="side-said"))
+        caption.append(
+            html.Span(
+                f"gain {columns.number(slot.row.get('gain'))} · cosine {columns.number(slot.row.get('cosine'))}",
+                className="side-said",
+            )
+        )
         caption.append(html.Span(className="side-rgb", **{"data-rgb": ""}))
         to = State("cell", experiments=state.experiments, cell=slot.key)
         aria = {"aria-label": f"Open the cell of slot {name.upper()}"}
@@ -76,8 +87,13 @@ def _pair(catalog: Catalog, found: Sequence[Slot], options: Options, stretch: tu
         halves.append(html.Div([*inner, html.Span(mark, className="side-mark")], className=f"half {side}"))
         caption.append(html.Span([mark, html.Span(text, className="side-said")], className=f"of-{side}"))
     if options.mode == "swipe":
-        aria = {"role": "slider", "aria-label": "Divider", "aria-valuemin": "0", "aria-valuemax": "100",
-                "aria-valuenow": "50"}
+        aria = {
+            "role": "slider",
+            "aria-label": "Divider",
+            "aria-valuemin": "0",
+            "aria-valuemax": "100",
+            "aria-valuenow": "50",
+        }
         halves.append(html.Div(html.Span("⇔"), className="divider", tabIndex=0, **aria))
     return _figure(halves, caption, **{"data-pair": ""})
 

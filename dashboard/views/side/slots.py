@@ -34,6 +34,7 @@ class Options:
 
 def options(state: State, count: int) -> Options:
     """The options of a state with so many slots."""
+
     def one(name: str, known: Sequence[str] | Mapping[str, object], default: str) -> str:
         return state.own(name) if state.own(name) in known else default
 
@@ -41,10 +42,16 @@ def options(state: State, count: int) -> Options:
     kind = one("kind", differences.KINDS, "delta_e")
     steps = [f"{step:g}" for step in differences.STEPS[kind]]
     return Options(
-        one("mode", MODES, "side"), kind, one("channel", differences.CHANNELS, "all"),
-        one("scale", [*steps, "fit"], f"{differences.USUAL[kind]:g}"), one("norm", ("shared",), ""),
-        one("background", BACKGROUNDS, "page"), one("left", sides, "a"), one("right", sides, "b"),
-        state.own("link") == "1", one("space", ("rgb", "lab"), "rgb"),
+        one("mode", MODES, "side"),
+        kind,
+        one("channel", differences.CHANNELS, "all"),
+        one("scale", [*steps, "fit"], f"{differences.USUAL[kind]:g}"),
+        one("norm", ("shared",), ""),
+        one("background", BACKGROUNDS, "page"),
+        one("left", sides, "a"),
+        one("right", sides, "b"),
+        state.own("link") == "1",
+        one("space", ("rgb", "lab"), "rgb"),
     )
 
 
@@ -111,8 +118,11 @@ def moved(catalog: Catalog, labels: Labels, axis: str, label: str) -> dict[str, 
     old = layers(catalog, labels)
     changed = {**labels, axis: label}
     if axis == "experiment":
-        kept = {name: old_label for name, old_label in changed.items()
-                if name == "experiment" or old_label in catalog.labels([label], name)}
+        kept = {
+            name: old_label
+            for name, old_label in changed.items()
+            if name == "experiment" or old_label in catalog.labels([label], name)
+        }
         changed = fill(catalog, kept, label)
     new = layers(catalog, changed)
     if axis in ("model", "experiment") and new and changed.get("layer") not in new:

@@ -21,9 +21,14 @@ CHANNEL_WORDS = {"all": "R, G, B", "red": "red", "green": "green", "blue": "blue
 def tools(state: State, options: Options, count: int) -> list[Component]:
     """Modes as links, then the mode's own choices, then how pictures are shown."""
     modes = [
-        components.link(text, state.with_extra(mode=mode if mode != "side" else None), className="side-mode",
-                    title=f"{text} ({KEYS[mode]})", **{"data-key": KEYS[mode]},
-                    **({"aria-current": "true"} if mode == options.mode else {}))
+        components.link(
+            text,
+            state.with_extra(mode=mode if mode != "side" else None),
+            className="side-mode",
+            title=f"{text} ({KEYS[mode]})",
+            **{"data-key": KEYS[mode]},
+            **({"aria-current": "true"} if mode == options.mode else {}),
+        )
         for mode, text in MODES.items()
     ]
     norms = [{"value": "none", "label": "as stored"}, {"value": "shared", "label": "one range"}]
@@ -39,14 +44,18 @@ def _of_mode(options: Options, count: int) -> list[Component]:
     if options.mode in ("swipe", "flicker"):
         sides = [{"value": n, "label": n if n == "input" else n.upper()} for n in (*SLOTS[:count], "input")]
         titles = ("left", "right") if options.mode == "swipe" else ("first", "second")
-        return [components.choice("side.left", titles[0], sides, options.left),
-                components.choice("side.right", titles[1], sides, options.right)]
+        return [
+            components.choice("side.left", titles[0], sides, options.left),
+            components.choice("side.right", titles[1], sides, options.right),
+        ]
     if options.mode != "difference":
         return []
     kinds = [{"value": kind, "label": text} for kind, (text, _) in differences.KINDS.items()]
     unit = " ΔE" if options.kind == "delta_e" else ""
-    steps = [{"value": f"{step:g}", "label": f"{_ends(options.kind, step)}{unit}"}
-             for step in differences.STEPS[options.kind]]
+    steps = [
+        {"value": f"{step:g}", "label": f"{_ends(options.kind, step)}{unit}"}
+        for step in differences.STEPS[options.kind]
+    ]
     steps.append({"value": "fit", "label": "that fits all"})
     channels = [{"value": name, "label": text} for name, text in CHANNEL_WORDS.items()]
     found = [
@@ -60,31 +69,51 @@ def _of_mode(options: Options, count: int) -> list[Component]:
 
 def fixed() -> Component:
     """What no choice changes: zoom, flicker, the match map's opacity. Ids and marks for assets/side.js."""
-    zooms = (("−", "Zoom out", "out", "-"), ("+", "Zoom in", "in", "+ ="), ("Fit", "Fit", "fit", "0"),
-             ("1:1", "1:1, a picture pixel on one of the screen", "one", "9"))
+    zooms = (
+        ("−", "Zoom out", "out", "-"),
+        ("+", "Zoom in", "in", "+ ="),
+        ("Fit", "Fit", "fit", "0"),
+        ("1:1", "1:1, a picture pixel on one of the screen", "one", "9"),
+    )
     buttons: list[Any] = [
-        html.Button(sign, className="plain-button", title=f"{word} ({key.split()[0]})",
-                    **{"aria-label": word, "data-zoom": what, "data-key": key})
+        html.Button(
+            sign,
+            className="plain-button",
+            title=f"{word} ({key.split()[0]})",
+            **{"aria-label": word, "data-zoom": what, "data-key": key},
+        )
         for sign, word, what, key in zooms
     ]
     buttons.insert(1, html.Output(id="side-percent", title="Screen pixels for each picture pixel; sharp above 100 %"))
     hold = html.Button(["Hold to flicker", dmc.Kbd("Space", size="xs")], id="side-hold", className="plain-button")
-    return html.Div([
-        html.Div(buttons, className="side-zooms", role="group", **{"aria-label": "Zoom of all pictures"}),
-        hold,
-    ], className="fixed-tools")
+    return html.Div(
+        [html.Div(buttons, className="side-zooms", role="group", **{"aria-label": "Zoom of all pictures"}), hold],
+        className="fixed-tools",
+    )
 
 
 def match_slider(match: int) -> Component:
     """The match map's opacity and its fixed scale."""
     slider = dmc.Slider(
-        id="side-match", value=match, min=0, max=100, step=5, size="xs", updatemode="drag", label=None, w=110,
+        id="side-match",
+        value=match,
+        min=0,
+        max=100,
+        step=5,
+        size="xs",
+        updatemode="drag",
+        label=None,
+        w=110,
         attributes={"thumb": {"aria-label": "Opacity of the match map, percent"}},
     )
-    return html.Div([
-        html.Span("match map", title="Cosine of the picture's and the input's activations at each position"),
-        slider, gradient(MATCH_STOPS, ("−1", "0", "1"), "cosine"),
-    ], className="match-tools")
+    return html.Div(
+        [
+            html.Span("match map", title="Cosine of the picture's and the input's activations at each position"),
+            slider,
+            gradient(MATCH_STOPS, ("−1", "0", "1"), "cosine"),
+        ],
+        className="match-tools",
+    )
 
 
 def gradient(colours: Sequence[str], ticks: Sequence[str], unit: str) -> Component:
@@ -97,8 +126,11 @@ def gradient(colours: Sequence[str], ticks: Sequence[str], unit: str) -> Compone
 
 def summary(options: Options, scale: float, stretch: tuple[int, int] | None) -> list[Component]:
     """How pictures and differences are shown, in words and with the colour scale."""
-    text = "Pictures as stored, not normalised." if stretch is None else \
-        f"Pictures stretched over one range for all, {stretch[0]} – {stretch[1]} of 255."
+    text = (
+        "Pictures as stored, not normalised."
+        if stretch is None
+        else f"Pictures stretched over one range for all, {stretch[0]} – {stretch[1]} of 255."
+    )
     if options.mode != "difference":
         return [html.Span(text, title=WHY_SHARED)]
     unit = "ΔE2000" if options.kind == "delta_e" else f"{CHANNEL_WORDS[options.channel]}; 1 = full range"

@@ -31,24 +31,35 @@ def layout(catalog: Catalog, state: State) -> Component:
     drawn = draw(catalog, state)
     match = state.own("match")
     space = dmc.SegmentedControl(
-        id="side-space", data=SPACES, value=state.own("space") if state.own("space") in ("rgb", "lab") else "rgb",
-        size="xs", attributes={"root": {"aria-label": "Colour space of the histograms"}},
+        id="side-space",
+        data=SPACES,
+        value=state.own("space") if state.own("space") in ("rgb", "lab") else "rgb",
+        size="xs",
+        attributes={"root": {"aria-label": "Colour space of the histograms"}},
     )
-    return html.Div([
-        dmc.VisuallyHidden(html.H1(TITLE)),
-        html.Div(drawn["cards"], id="side-cards", className="side-cards"),
-        html.Div([
-            html.Div(drawn["tools"], id="side-tools", className="side-choices"), tools.fixed(),
-        ], className="side-bar"),
-        html.Div([
-            tools.match_slider(int(match) if match.isdecimal() and int(match[:4]) <= 100 else 0),
-            html.Div(drawn["said"], id="side-said", className="shown-how", **{"aria-live": "polite"}),
-        ], className="side-line"),
-        html.Div(drawn["stage"], id="side-stage"),
-        html.Div(drawn["key"], id="side-key", className="side-chart-key"),
-        html.Div(charts.frames(space), className="side-charts"),
-        html.Div(drawn["figures"], id="side-figures", className="side-figures"),
-    ], id="side", className="side")
+    return html.Div(
+        [
+            dmc.VisuallyHidden(html.H1(TITLE)),
+            html.Div(drawn["cards"], id="side-cards", className="side-cards"),
+            html.Div(
+                [html.Div(drawn["tools"], id="side-tools", className="side-choices"), tools.fixed()],
+                className="side-bar",
+            ),
+            html.Div(
+                [
+                    tools.match_slider(int(match) if match.isdecimal() and int(match[:4]) <= 100 else 0),
+                    html.Div(drawn["said"], id="side-said", className="shown-how", **{"aria-live": "polite"}),
+                ],
+                className="side-line",
+            ),
+            html.Div(drawn["stage"], id="side-stage"),
+            html.Div(drawn["key"], id="side-key", className="side-chart-key"),
+            html.Div(charts.frames(space), className="side-charts"),
+            html.Div(drawn["figures"], id="side-figures", className="side-figures"),
+        ],
+        id="side",
+        className="side",
+    )
 
 
 PARTS = ("cards", "tools", "said", "stage", "key", "figures")
@@ -57,16 +68,20 @@ PARTS = ("cards", "tools", "said", "stage", "key", "figures")
 def register(app: Dash, catalog: Catalog) -> None:
     """Everything follows the URL and the store; the charts by a callback of their own, so that pictures come first."""
     app.clientside_callback(
-        ClientsideFunction("side", "ready"), Output("side-percent", "title"),
-        Input("side-stage", "children"), Input("side-cards", "children"),
+        ClientsideFunction("side", "ready"),
+        Output("side-percent", "title"),
+        Input("side-stage", "children"),
+        Input("side-cards", "children"),
     )
     app.clientside_callback(
-        ClientsideFunction("side", "match"), Output("side-match", "name"), Input("side-match", "value"),
+        ClientsideFunction("side", "match"), Output("side-match", "name"), Input("side-match", "value")
     )
 
     @app.callback(
         *(Output(f"side-{part}", "children") for part in PARTS),
-        Input("url", "search"), Input("version", "data"), prevent_initial_call=True,
+        Input("url", "search"),
+        Input("version", "data"),
+        prevent_initial_call=True,
     )
     def follow(search: str | None, _: int) -> Any:
         state = parse(search)
@@ -75,21 +90,20 @@ def register(app: Dash, catalog: Catalog) -> None:
         drawn = draw(catalog, state)
         return [drawn[part] for part in PARTS]
 
-    @app.callback(
-        *(Output(name, "figure") for name in charts.CHARTS), Input("url", "search"), Input("version", "data"),
-    )
+    @app.callback(*(Output(name, "figure") for name in charts.CHARTS), Input("url", "search"), Input("version", "data"))
     def chart(search: str | None, _: int) -> Any:
         state = parse(search)
         if state.view != NAME or catalog.problem():
             raise PreventUpdate
         found = slots.cells(catalog, slots.filled(catalog, state))
         space = slots.options(state, len(found)).space
-        return (charts.gain(catalog, found), charts.colours(catalog, found, space),
-                charts.spectra(catalog, found))
+        return (charts.gain(catalog, found), charts.colours(catalog, found, space), charts.spectra(catalog, found))
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input({"type": "side-at", "slot": ALL, "axis": ALL}, "value"),
-        Held("url", "search"), prevent_initial_call=True,
+        Output("goto", "data", allow_duplicate=True),
+        Input({"type": "side-at", "slot": ALL, "axis": ALL}, "value"),
+        Held("url", "search"),
+        prevent_initial_call=True,
     )
     def choose(_: Any, search: str | None) -> Any:
         """One selector has changed; those that have just appeared say what is shown already."""
@@ -98,7 +112,9 @@ def register(app: Dash, catalog: Catalog) -> None:
         return chosen(catalog, search, ctx.triggered_id["slot"], ctx.triggered_id["axis"], ctx.triggered[0]["value"])
 
     @app.callback(
-        Output("goto", "data", allow_duplicate=True), Input("side-space", "value"), Held("url", "search"),
+        Output("goto", "data", allow_duplicate=True),
+        Input("side-space", "value"),
+        Held("url", "search"),
         prevent_initial_call=True,
     )
     def choose_space(space: str, search: str | None) -> Any:

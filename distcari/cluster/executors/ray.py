@@ -70,8 +70,10 @@ class _Loop:
     def turn(self) -> None:
         """Workers as needed, work for the idle, news of the others; about a second."""
         if gone := lost_processes():
-            raise RunStopped(f"Ray's own process {gone[0]} has ended, and this run's Ray with it",
-                             "Give the same command again: it goes on where this one stopped.")
+            raise RunStopped(
+                f"Ray's own process {gone[0]} has ended, and this run's Ray with it",
+                "Give the same command again: it goes on where this one stopped.",
+            )
         self._scale()
         self._hand_out()
         self._listen()
@@ -132,7 +134,8 @@ class _Loop:
             raise RunStopped(
                 f"{self.failed_starts} workers in a row could not start; the last: {_why_no_start(error)}",
                 "See that distcari and what the models need are installed on every node, and that every node "
-                "reaches the store.") from error
+                "reaches the store.",
+            ) from error
 
     def _look_for_trouble(self) -> None:
         now, need, pool = time.monotonic(), self.run.plan.experiment.resources, self.pool
@@ -173,8 +176,12 @@ def lost_processes() -> list[str]:
     """
     node = getattr(ray._private.worker, "_global_node", None)
     known = getattr(node, "all_processes", None) or {}
-    return [name for name in ("raylet", "gcs_server") for started in known.get(name, ())
-            if started.process.poll() is not None]
+    return [
+        name
+        for name in ("raylet", "gcs_server")
+        for started in known.get(name, ())
+        if started.process.poll() is not None
+    ]
 
 
 def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
@@ -186,11 +193,20 @@ def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
 
     def spawn(name: str) -> Any:
         return remote.options(
-            num_cpus=need.num_cpus, num_gpus=need.num_gpus, resources=need.custom, max_restarts=0,
-            max_task_retries=0, name=f"distcari-{run.run_id}-{name}",
+            num_cpus=need.num_cpus,
+            num_gpus=need.num_gpus,
+            resources=need.custom,
+            max_restarts=0,
+            max_task_retries=0,
+            name=f"distcari-{run.run_id}-{name}",
         ).remote(
-            url, store.options, run.plan.experiment.name, run.run_id,
-            threads=max(1, int(need.num_cpus)), device="cuda" if need.num_gpus else "cpu", name=name,
+            url,
+            store.options,
+            run.plan.experiment.name,
+            run.run_id,
+            threads=max(1, int(need.num_cpus)),
+            device="cuda" if need.num_gpus else "cpu",
+            name=name,
         )
 
     return spawn

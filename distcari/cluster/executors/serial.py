@@ -39,8 +39,13 @@ class SerialExecutor:
     def _compute(self, run: Run) -> None:
         need, resident = run.plan.experiment.resources, None
         worker = self.worker_class(
-            run.store.url, run.store.options, run.plan.experiment.name, run.run_id,
-            threads=max(1, int(need.num_cpus)), device="cuda" if need.num_gpus else "cpu", name=NAME,
+            run.store.url,
+            run.store.options,
+            run.plan.experiment.name,
+            run.run_id,
+            threads=max(1, int(need.num_cpus)),
+            device="cuda" if need.num_gpus else "cpu",
+            name=NAME,
         )
         while (unit := run.queue.take(resident, Counter(), 1)) is not None:
             resident = unit.model

@@ -27,7 +27,9 @@ from distcari.store import open_store
 from distcari.store.check import Finding, check
 
 FAST_DEATH_NOTICE = {  # Ray's own defaults take half a minute to give a frozen node up
-    "health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_timeout_ms": 1000,
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 4,
 }
 
@@ -42,8 +44,10 @@ class Report:
     findings: list = field(default_factory=list)
 
     def __str__(self):
-        lines = [f"{sum(self.kills.values())} kills and faults in {self.lives} lives of a driver, {self.grids} grids "
-                 f"finished, {len(self.findings)} findings"]
+        lines = [
+            f"{sum(self.kills.values())} kills and faults in {self.lives} lives of a driver, {self.grids} grids "
+            f"finished, {len(self.findings)} findings"
+        ]
         lines += [f"  {n:4d} {what}" for what, n in sorted(self.kills.items())]
         return "\n".join([*lines, *map(str, self.findings)])
 
@@ -83,10 +87,15 @@ class ChaosRun:
     def _begin_cluster(self):
         from ray.cluster_utils import Cluster
 
-        self.cluster = Cluster(initialize_head=True, head_node_args={
-            "num_cpus": 0, "include_dashboard": False, "object_store_memory": 100 * 2**20,
-            "_system_config": FAST_DEATH_NOTICE,
-        })
+        self.cluster = Cluster(
+            initialize_head=True,
+            head_node_args={
+                "num_cpus": 0,
+                "include_dashboard": False,
+                "object_store_memory": 100 * 2**20,
+                "_system_config": FAST_DEATH_NOTICE,
+            },
+        )
         self.nodes = [self._node(), self._node()]
 
     def _life(self, calm=False):
@@ -110,12 +119,16 @@ class ChaosRun:
     def _accident(self, driver):
         kind = self.random.choices(
             ["worker", "master", "store", "actor", "driver", "node", "freeze", "raylet", "gcs", "dashboard"],
-            [32, 32, 16, 20, 8, 4, 4, 4, 1, 4])[0]
+            [32, 32, 16, 20, 8, 4, 4, 4, 1, 4],
+        )[0]
         if kind in ("worker", "master", "store"):
-            point = self.random.choice({
-                "worker": [point for point in DEATHS if point.startswith("worker")],
-                "master": [point for point in DEATHS if point.startswith("driver")], "store": STORE,
-            }[kind])
+            point = self.random.choice(
+                {
+                    "worker": [point for point in DEATHS if point.startswith("worker")],
+                    "master": [point for point in DEATHS if point.startswith("driver")],
+                    "store": STORE,
+                }[kind]
+            )
             (self.folder / "armed" / point).touch()
         elif kind == "actor":
             self._kill_an_actor()
@@ -167,7 +180,10 @@ class ChaosRun:
         log = (self.folder / "dashboard.log").open("a")
         self.dashboard = subprocess.Popen(
             [sys.executable, "-m", "distcari", "dashboard", "--store", str(self.folder / "store"), "--port", "0"],
-            stdout=log, stderr=log, cwd=self.folder)
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+        )
 
     def _freeze_a_node(self, driver):
         """Stop a whole node; thaw it when the cluster has given it up and others have its work."""
@@ -245,8 +261,12 @@ class ChaosRun:
         path = self.folder / f"{store}.yaml"
         path.write_text(yaml.safe_dump(config))
         log = (self.folder / "driver.log").open("a")
-        return subprocess.Popen([sys.executable, "-m", "system.chaos.driver", str(path), self.cluster.address],
-                                stdout=log, stderr=log, cwd=self.folder)
+        return subprocess.Popen(
+            [sys.executable, "-m", "system.chaos.driver", str(path), self.cluster.address],
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+        )
 
     def _node(self):
         return self.cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
@@ -257,8 +277,18 @@ class ChaosRun:
         pixels = np.random.default_rng(0)
         for i in range(4):
             Image.fromarray(pixels.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(photos / f"p{i}.png")
-        (self.folder / "grid.yaml").write_text(yaml.safe_dump({
-            "name": "grid", "images": [str(photos / "*.png")], "layers": ["conv1", "conv2"], "seeds": [0, 1, 2],
-            "models": [{"name": n, "factory": "tiny:net", "init_seed": i} for i, n in enumerate("ab")],
-            "input_size": 32, "render": {"size": 32, "steps": 24}, "resources": {"batch": 3}, "shard": shard,
-        }))
+        (self.folder / "grid.yaml").write_text(
+            yaml.safe_dump(
+                {
+                    "name": "grid",
+                    "images": [str(photos / "*.png")],
+                    "layers": ["conv1", "conv2"],
+                    "seeds": [0, 1, 2],
+                    "models": [{"name": n, "factory": "tiny:net", "init_seed": i} for i, n in enumerate("ab")],
+                    "input_size": 32,
+                    "render": {"size": 32, "steps": 24},
+                    "resources": {"batch": 3},
+                    "shard": shard,
+                }
+            )
+        )

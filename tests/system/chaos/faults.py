@@ -18,10 +18,16 @@ from distcari.store.index import Index
 from distcari.store.store import Store
 
 DEATHS = (
-    "worker: before a chunk write", "worker: in a chunk write", "worker: after a chunk write",
-    "worker: after the chunks", "worker: before the receipt",
-    "driver: before the flush", "driver: between temporary and rename", "driver: after the rename",
-    "driver: before a merge's deletions", "driver: in a merge, between deletions and rename",
+    "worker: before a chunk write",
+    "worker: in a chunk write",
+    "worker: after a chunk write",
+    "worker: after the chunks",
+    "worker: before the receipt",
+    "driver: before the flush",
+    "driver: between temporary and rename",
+    "driver: after the rename",
+    "driver: before a merge's deletions",
+    "driver: in a merge, between deletions and rename",
 )
 STORE = ("store: fails", "store: is slow", "store: is full")
 _rename = Path.replace
