@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import yaml
 from PIL import Image
-from support.shared import TESTS
+from support.shared import HERE, TESTS
 from system.chaos.faults import DEATHS, STORE
 
 from distcari.store import open_store
@@ -60,7 +60,7 @@ class ChaosRun:
         (self.folder / "armed").mkdir(parents=True)
         (self.folder / "log").touch()
         os.environ["DISTCARI_CHAOS"] = str(self.folder)
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(TESTS), os.environ.get("PYTHONPATH", "")])
         os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
         self._write_config(shard)
         self.dashboard = None
