@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from support.commands import run, submit
+from support.commands import run, serially, submit
 from support.shared import ROOT, config, write
 
 from distcari.store import open_store
@@ -36,17 +36,17 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
     more = config(seeds=[0, 1])
     more["models"].append({"name": "c", "factory": "tiny:net", "init_seed": 2})
     write(path, more)
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0 and "8 done already, 16 to do" in said and "16 cells computed" in said, said
     assert all(open_store().picture(key).tobytes() == pixels for key, pixels in before.items())
     assert len(pd.read_parquet("store/index")) == 24
 
     code, said = submit(path, "--set", "render.cossim_pow=2")
     assert code == 2 and "render.cossim_pow: 1.2 in the store, 2.0 now" in said and "--overwrite" in said
-    code, said = submit(path, "--only", "model=a", "--overwrite")
+    code, said = serially(path, "--only", "model=a", "--overwrite")
     assert code == 0 and "8 cells computed" in said
     assert len(pd.read_parquet("store/index")) == 24
-    code, said = submit(path, "--set", "render.cossim_pow=2", "--overwrite")
+    code, said = serially(path, "--set", "render.cossim_pow=2", "--overwrite")
     assert code == 0 and "24 cells computed" in said
     assert pd.read_parquet("store/index")["settings_hash"].nunique() == 1
     assert all(open_store().picture(key) is not None for key in pd.read_parquet("store/index")["key"])
@@ -81,7 +81,7 @@ def test_a_bad_cell_fails_alone_after_three_tries(work):
     assert set(pd.read_parquet("store/index")["image"]) == {"one", "two"}
     failures = pd.read_parquet("store/failures")
     assert list(failures["image"]) == ["black"] and list(failures["attempt"]) == [3]
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 1 and "1 given up earlier" in said and "0 to do" in said
 
 
@@ -138,7 +138,7 @@ def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     experiment = yaml.safe_load((ROOT / "configs/preliminary.yaml").read_text())
     experiment["models"][1]["input_size"] = 48  # its weights ask for 224: ten times the time
     path = write(work / "preliminary.yaml", experiment)
-    code, said = submit(path, "--set", "render.steps=1", "--set", "render.size=48", "--set", "input_size=48")
+    code, said = serially(path, "--set", "render.steps=1", "--set", "render.size=48", "--set", "input_size=48")
     assert code == 0, said
     assert "4 models × 3 images × 7 layers × 1 seed = 84 cells" in said and "84 cells computed" in said
     frame = pd.read_parquet("store/index")

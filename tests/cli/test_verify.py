@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.commands import submit
+from support.commands import serially
 from support.shared import config, write
 from support.stores import META, grid
 
@@ -143,7 +143,7 @@ def test_what_is_requeued_leaves_a_sound_store(tmp_path, shard, seed):
 
 def test_the_command_says_what_it_found_and_submit_brings_it_back(work, capsys):
     path = write(work / "c.yaml", config(seeds=[0, 1]))
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     pictures = {row.key: row.pixels_sha256 for row in pd.read_parquet("store/index").itertuples()}
     assert main(["verify", "store"]) == 0
@@ -162,7 +162,7 @@ def test_the_command_says_what_it_found_and_submit_brings_it_back(work, capsys):
     assert "--requeue" in said and "its pixels are not those that were written" in said
     assert main(["verify", "store", "--requeue"]) == 0
     assert "cells taken out of the index" in capsys.readouterr().out
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     assert main(["verify", "store"]) == 0
     assert {row.key: row.pixels_sha256 for row in pd.read_parquet("store/index").itertuples()} == pictures

@@ -8,7 +8,7 @@ import obstore
 import pandas as pd
 import pytest
 import xarray as xr
-from support.commands import submit
+from support.commands import serially
 from support.shared import config, write
 
 from distcari.cli.main import main
@@ -47,7 +47,7 @@ def experiment(work, s3, flaky):
 def test_an_experiment_lives_in_a_bucket(work, s3, capsys, caplog):
     path, url = experiment(work, s3, flaky=True)
     before = sum(s3.faults().values())
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     assert sum(s3.faults().values()) > before + 5  # the line was as bad as promised
     everything = objects(s3, url)
@@ -55,13 +55,13 @@ def test_an_experiment_lives_in_a_bucket(work, s3, capsys, caplog):
     assert len(shards) == 4  # of 8 cells
     assert not [name for name in everything if "_tmp" in name or name.endswith(".partial")]
 
-    code, again = submit(path)
+    code, again = serially(path)
     assert code == 0 and "8 done already, 0 to do" in again
     assert objects(s3, url) == everything  # nothing was written
 
     store = Store(url, s3.options(), writable=True)
     with take(store.files, "small"):
-        code, refused = submit(path, "--overwrite")
+        code, refused = serially(path, "--overwrite")
         assert code == 2 and "store lease 'small'" in refused and "process" in refused
     assert set(objects(s3, url)) == set(everything)
 
@@ -82,7 +82,7 @@ def test_an_experiment_lives_in_a_bucket(work, s3, capsys, caplog):
 
 def test_damage_in_a_bucket_is_found_and_mended(work, s3, capsys):
     path, url = experiment(work, s3, flaky=False)
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     files = Store(url, s3.options(), writable=True).files.objects
     names = [name for name in objects(s3, url) if name.startswith("arrays.zarr/small/caricature/c.")]
@@ -93,7 +93,7 @@ def test_damage_in_a_bucket_is_found_and_mended(work, s3, capsys):
     assert main(["verify", url, *given(s3.options())]) == 1
     assert capsys.readouterr().out.count("DAMAGED") >= 3  # one cell or two of the first shard, both of the second
     assert main(["verify", url, *given(s3.options()), "--requeue"]) == 0
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     assert main(["verify", url, *given(s3.options())]) == 0
     assert "8 cells verified, 0 findings" in capsys.readouterr().out
@@ -101,11 +101,11 @@ def test_damage_in_a_bucket_is_found_and_mended(work, s3, capsys):
 
 def test_a_server_that_is_not_there_is_told_before_any_work(work, s3):
     path = write(work / "c.yaml", config(store=s3.url(), store_options=s3.options(access_key_id="nobody")))
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 2 and "the server says InvalidAccessKeyId" in said and "hush" not in said, said
     path = write(
         work / "d.yaml", config(store="s3://bucket/x", store_options=s3.options(endpoint="http://127.0.0.1:9"))
     )
     began = time.monotonic()
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 2 and "endpoint answers" in said and time.monotonic() - began < 90, said
