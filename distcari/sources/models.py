@@ -86,6 +86,9 @@ def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
 
     Threads hash the files meanwhile, which keeps Python free. Raises InputError for the first that cannot be used.
     """
+    for spec in specs:
+        if spec.file is not None:
+            check_file(Path(spec.file), spec.where)  # before any thread reads: a device never ends, nor does its thread
     pool, outlines = ThreadPoolExecutor(), Outlines()
     try:
         files = dict.fromkeys(spec.file for spec in specs if spec.file is not None)
@@ -107,7 +110,6 @@ def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
             state = architectures.build(spec.source, spec.where).state_dict()
             check_plain(state, f"model {spec.name}", spec.where)
         return replace(spec, sha256=state_sha256(state))
-    check_file(Path(spec.file), spec.where)
     raw, model = read_state(Path(spec.file), spec.where), outlines.of(spec)
     state = convert(raw, model, spec.source)
     classes = _num_classes(spec, state, model)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import socket
+import threading
 
 import numpy as np
 import pytest
@@ -219,3 +220,14 @@ def test_pickles_of_the_old_kind_are_held_to_the_same(work):
     torch.save(changed(head__bias=torch.full((5,), float("nan"))), work / "w.pt", _use_new_zipfile_serialization=False)
     with pytest.raises(InputError, match="not finite"):
         models({"factory": "tiny:net", "checkpoint": "w.pt"})
+
+
+@pytest.mark.parametrize("kind", ["device", "fifo"])
+def test_no_thread_goes_on_reading_what_was_refused(work, kind):
+    """A thread that waits for a device's end would keep the whole command from ending."""
+    target = work / "endless.pt"
+    target.symlink_to("/dev/zero") if kind == "device" else os.mkfifo(target)
+    before = set(threading.enumerate())
+    with pytest.raises(InputError):
+        models({"factory": "tiny:net", "checkpoint": "endless.pt", "name": "x"})
+    assert not [t for t in set(threading.enumerate()) - before if "ThreadPool" in t.name]
