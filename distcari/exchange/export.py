@@ -14,27 +14,19 @@ import pandas as pd
 from PIL import Image
 
 from distcari.errors import InputError
+from distcari.exchange.choice import Only, cell_names, chosen
 from distcari.exchange.file_names import file_names
-from distcari.grid import label_text
 from distcari.store import Store
 
 MANIFEST = "manifest.json"
 
 
-def export(store: Store, out: Path, experiment: str | None = None) -> int:
+def export(store: Store, out: Path, experiment: str | None = None, only: Only | None = None) -> int:
     """Write all finished cells (of one experiment) below `out`; how many.
 
     Raises InputError if there are none, or `out` cannot be written to.
     """
-    frame = store.table()
-    if experiment is not None:
-        frame = frame[frame["experiment"] == experiment]
-    if frame.empty:
-        raise InputError(
-            f"store {store.url}",
-            f"holds no finished cell{f' of {experiment}' if experiment else ''}",
-            f"Experiments there: {', '.join(store.experiments()) or 'none'}.",
-        )
+    frame = chosen(store, experiment, only)
     groups = [(str(name), rows) for name, rows in frame.groupby("experiment")]
     folders = file_names([(name,) for name, _ in groups]) if len(groups) > 1 else ["."]
     listed: list[dict[str, Any]] = []
@@ -51,19 +43,7 @@ def _write(store: Store, experiment: str, rows: pd.DataFrame, out: Path, folder:
     """Write one experiment's cells; their entries in the manifest."""
     arrays = store.arrays(experiment)
     (out / folder).mkdir(parents=True, exist_ok=True)
-    further = [a for a in arrays.axes if a not in ("model", "image", "layer") and rows[a].nunique() > 1]
-    cells = rows.to_dict("records")
-    names = file_names(
-        [
-            (
-                str(cell["model"]),
-                str(cell["layer"]),
-                str(cell["image"]),
-                *(f"{axis}{label_text(cell[axis])}" for axis in further),
-            )
-            for cell in cells
-        ]
-    )
+    cells, names = rows.to_dict("records"), cell_names(rows, arrays.axes)
     listed = []
     for cell, name in zip(cells, names, strict=True):
         at = Path(folder) / name
