@@ -126,8 +126,8 @@ class Run:
         """Take in what a worker made of a unit that it had from the queue; cells to be tried again go back there."""
         self.queue.done(unit)
         self.tell(e.UnitEnded(unit, worker, result.seconds))
-        for again in self.ledger.take_in(unit, result):
-            self.queue.put(again)
+        for again in reversed(self.ledger.take_in(unit, worker, result)):
+            self.queue.put(again, first=True)  # where it was done elsewhere, the worker is soon known for what it is
 
     def pulse(self) -> None:
         """A second or so has passed: commit if it is time to."""

@@ -64,6 +64,15 @@ class Stalled:
 
 
 @dataclass(frozen=True)
+class WorkerRetired:
+    """A worker was of no use; its cells go to others, and their tries there do not count."""
+
+    worker: str
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """A second or so has passed."""
 
@@ -75,5 +84,16 @@ class RunEnded:
     state: str
 
 
-Event = RunStarted | UnitStarted | UnitEnded | CellDone | CellFailed | CellRetried | Stalled | Tick | RunEnded
+Event = (
+    RunStarted
+    | UnitStarted
+    | UnitEnded
+    | CellDone
+    | CellFailed
+    | CellRetried
+    | Stalled
+    | WorkerRetired
+    | Tick
+    | RunEnded
+)
 Listener = Callable[[Event], None]

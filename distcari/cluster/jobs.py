@@ -56,12 +56,16 @@ class Job:
 
 @dataclass
 class Result:
-    """What became of a unit: index rows of finished cells, (cell, message, traceback) of those that failed, timings."""
+    """What became of a unit: index rows of finished cells, (cell, message, traceback) of those that failed, timings.
+
+    `broken`: why the worker is of no use, "" if it is; then no cell that is missing here has had its try.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[tuple[Cell, str, str]] = field(default_factory=list)
     node: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    broken: str = ""
 
     @classmethod
     def failed(cls, unit: WorkUnit, message: str, trace: str = "") -> "Result":

@@ -1,13 +1,14 @@
 """What has become of a run's cells: tries, rows to commit, failures. Knows the store and its lease, but no Ray.
 
-A cell gets three tries and is then given up, alone. Rows reach the index in parts of up to 64 rows or 5 seconds; until
-then they are computed, but not done.
+A cell gets three tries, on different workers as long as there are any, and is then given up, alone. Tries on a worker
+that turns out to be of no use do not count. Rows reach the index in parts of up to 64 rows or 5 seconds; until then
+they are computed, but not done.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +42,8 @@ class Ledger:
         self.plan, self.store, self.run_id, self.tell = plan, store, run_id, tell
         self.done = 0
         self.failures: Rows = []
-        self._attempts: Counter[str] = Counter()
+        self.absolved: Counter[str] = Counter()  # of each worker: cells that failed there and were done elsewhere
+        self._tries: dict[str, list[str]] = {}  # of each cell that failed: the workers it failed on
         self._taken: set[str] = set()
         self._rows: Rows = []
         self._given_up: Rows = []
@@ -49,21 +51,37 @@ class Ledger:
 
     def attempt(self, cell: Cell) -> int:
         """The number of a cell's next try, from 1."""
-        return self._attempts[cell.key] + 1
+        return len(self.failed_on(cell)) + 1
 
-    def take_in(self, unit: WorkUnit, result: Result) -> list[WorkUnit]:
-        """Enter what became of a unit; what is to be tried again, each cell alone so that none takes others with it."""
+    def failed_on(self, cell: Cell) -> Sequence[str]:
+        """The workers that a cell's tries so far failed on."""
+        return self._tries.get(cell.key, ())
+
+    def forgive(self, worker: str) -> None:
+        """A worker is of no use: what failed on it was no fault of the cells."""
+        for key in [key for key, tried in self._tries.items() if worker in tried]:
+            self._tries[key] = [other for other in self._tries[key] if other != worker]
+
+    def take_in(self, unit: WorkUnit, worker: str, result: Result) -> list[WorkUnit]:
+        """Enter what became of a unit; what is to be tried again, each cell alone so that none takes others with it.
+
+        All together where the worker was of no use.
+        """
         for row in result.rows:
             if row["key"] in self._taken:
                 continue
             self._taken.add(row["key"])
             self._rows.append(row)
             self.done += 1
+            self.absolved.update(set(self._tries.pop(row["key"], ())) - {worker})
             self.tell(e.CellDone(row))
+        if result.broken:
+            left = tuple(cell for cell in unit.cells if cell.key not in self._taken)
+            return [unit._replace(cells=left)] if left else []
         return [
             unit._replace(cells=(cell,))
             for cell, message, trace in result.failures
-            if self._once_more(cell, message, trace, result.node)
+            if self._once_more(cell, worker, message, trace, result.node)
         ]
 
     @property
@@ -90,10 +108,11 @@ class Ledger:
             _append(lease, self.store.failed.append, self.store.failed, self._given_up)
             self._given_up = []
 
-    def _once_more(self, cell: Cell, message: str, trace: str, node: str) -> bool:
+    def _once_more(self, cell: Cell, worker: str, message: str, trace: str, node: str) -> bool:
         """Count a failed try; whether the cell may be tried again."""
-        self._attempts[cell.key] += 1
-        if self._attempts[cell.key] < TRIES:
+        tried = self._tries.setdefault(cell.key, [])
+        tried.append(worker)
+        if len(tried) < TRIES:
             self.tell(e.CellRetried(cell.key, message))
             return True
         row = {
@@ -103,7 +122,7 @@ class Ledger:
             **self.plan.labels(cell),
             "error": message,
             "traceback": trace,
-            "attempt": self._attempts[cell.key],
+            "attempt": len(tried),
             "node": node,
             "run_id": self.run_id,
             "time": datetime.now(UTC),

@@ -64,6 +64,8 @@ class Lines:
             self._line(f"FAILED {place}: {row['error']}")
         if isinstance(event, e.Stalled):
             self._line(f"WAITING: {event.reason}")
+        if isinstance(event, e.WorkerRetired):
+            self._line(f"RETIRED {event.worker} on {event.place}: {event.reason}")
         due = time.monotonic() - self.printed >= self.every
         last = isinstance(event, e.CellDone) and self.tally.done + self.tally.failed == self.tally.total
         if last or (due and isinstance(event, e.CellDone | e.Tick)):
@@ -105,6 +107,9 @@ class Bar:
             self.bar.console.print(Text.assemble(("failed", "red"), f" {place}: {row['error']}"))
         elif isinstance(event, e.Stalled):
             self.bar.console.print(Text.assemble(("waiting", "yellow"), f" {event.reason}"))
+        elif isinstance(event, e.WorkerRetired):
+            message = f" {event.worker} on {event.place}: {event.reason}"
+            self.bar.console.print(Text.assemble(("retired", "yellow"), message))
         elif isinstance(event, e.RunEnded):
             self.bar.update(self.task, now="")
         self.bar.update(self.task, completed=self.tally.done + self.tally.failed, summary=self.tally.summary())

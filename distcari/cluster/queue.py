@@ -1,7 +1,7 @@
 """Units that wait, by model: whoever asks gets work of the model that it holds, and smaller pieces towards the end."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from distcari.grid import Label, WorkUnit
 
@@ -38,8 +38,15 @@ class Queue:
         (waiting.appendleft if first else waiting.append)(unit)
         self._cells[unit.model] += len(unit.cells)
 
-    def take(self, resident: str | None, busy_with: Counter[str], workers: int) -> WorkUnit | None:
-        """The next unit for a worker that holds model `resident`; None if every shard left is being written.
+    def take(
+        self,
+        resident: str | None,
+        busy_with: Counter[str],
+        workers: int,
+        fit: Callable[[WorkUnit], bool] = lambda _: True,
+    ) -> WorkUnit | None:
+        """The next unit for a worker that holds model `resident`; None if every shard left is being written, or no
+        unit is `fit` for it.
 
         Of its own model while there is work, else of the one with most cells for each worker on it. Not more than half
         of an equal share of what is left among `workers` (guided self-scheduling, Polychronopoulos and Kuck 1987), so
@@ -51,7 +58,7 @@ class Queue:
         )
         for model in ([resident] if resident in self._by_model else []) + rest:
             assert model is not None
-            unit = self._next_of(model)
+            unit = self._next_of(model, fit)
             if unit is not None:
                 return self._cut(unit, -(-(self.cells + len(unit.cells)) // (2 * max(1, workers))))
         return None
@@ -61,11 +68,11 @@ class Queue:
         if unit.shard is not None:
             self._shards.discard(unit.shard)
 
-    def _next_of(self, model: str) -> WorkUnit | None:
+    def _next_of(self, model: str, fit: Callable[[WorkUnit], bool]) -> WorkUnit | None:
         waiting = self._by_model[model]
-        for _ in range(len(waiting)):
-            unit = waiting.popleft()
-            if unit.shard is None or unit.shard not in self._shards:
+        for i, unit in enumerate(waiting):
+            if (unit.shard is None or unit.shard not in self._shards) and fit(unit):
+                del waiting[i]
                 self._cells[model] -= len(unit.cells)
                 if not waiting:
                     del self._by_model[model]
@@ -73,7 +80,6 @@ class Queue:
                 if unit.shard is not None:
                     self._shards.add(unit.shard)
                 return unit
-            waiting.append(unit)
         return None
 
     def _cut(self, unit: WorkUnit, most: int) -> WorkUnit:

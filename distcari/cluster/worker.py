@@ -4,6 +4,7 @@ A plain class; the Ray executor makes an actor of it, the serial one and tests c
 """
 
 import logging
+import os
 import socket
 import time
 import traceback
@@ -23,8 +24,9 @@ from distcari.cluster.retrying import retried
 from distcari.cluster.shipping import fetched
 from distcari.errors import typed_line
 from distcari.grid import Cell
-from distcari.render import Caricature, Contrast, Network, caricatures
+from distcari.render import Caricature, Contrast, Network, caricatures, devices
 from distcari.render.memory import cells_at_once
+from distcari.render.passes import out_of_memory
 from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
 from distcari.store import open_store
@@ -42,6 +44,10 @@ class ModelError(RuntimeError):
         self.trace = trace
 
 
+class DeviceError(RuntimeError):
+    """The device of this worker is of no use (any more): no fault of a cell."""
+
+
 class Worker:
     """Renders units for one experiment of one store."""
 
@@ -54,18 +60,19 @@ class Worker:
         *,
         threads: int,
         device: str,
+        share: float = 1.0,
         name: str = "worker",
         renderer: Renderer = caricatures,
     ) -> None:
         self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
-        self.name = name
+        self.name, self.share = name, share
         torch.set_num_threads(threads)
         if device.startswith("cuda") and not torch.cuda.is_available():
             here = f"torch {torch.__version__} on {socket.gethostname()}"
             raise RuntimeError(f"Ray gave {name} a GPU, but {here} sees none")
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
-        self.node = socket.gethostname()
+        self.node, self.device_name = socket.gethostname(), devices.name(device)
         self.meter = Meter(experiment)
         self._resident: dict[str, Network] = {}
         self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
@@ -74,9 +81,19 @@ class Worker:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
 
     def ready(self) -> str:
-        """Answer once it can work: the node's name. From now on, it logs in a process of its own."""
+        """Answer once it can work: its place, the node's name and the card. From now on, it logs.
+
+        Raises DeviceError if the device does not work, or is full already.
+        """
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-        return self.node
+        if flaw := self.trouble():
+            raise DeviceError(flaw)
+        card = os.environ.get("CUDA_VISIBLE_DEVICES", "") if self.device != "cpu" else ""
+        return f"{self.node}, {self.device} {card}".strip() if self.device != "cpu" else self.node
+
+    def trouble(self, error: BaseException | None = None) -> str:
+        """Why the device is of no use, after an error or before any work; "" if it works."""
+        return devices.trouble(self.device, error, self.share)
 
     def run(self, job: Job) -> Result:
         """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
@@ -85,16 +102,25 @@ class Worker:
             network, render = self._networks(job, result)
         except ModelError as error:
             result.failures = [(one.cell, str(error), error.trace) for one in job.cells]
+        except DeviceError as error:
+            result.broken = str(error)
         else:
-            everything = list(range(len(job.cells)))
-            if self.arrays.images_per_shard > 1:
-                self._store(job, list(self._rendered(network, render, job, everything, result)), result)
-            else:
-                for finished in self._rendered(network, render, job, everything, result):
-                    self._store(job, [finished], result)
+            self._compute(network, render, job, result)
         self.meter.failed(job.label, len(result.failures))
         self.meter.unit(result.seconds)
         return result
+
+    def _compute(self, network: Network, render: Renderer, job: Job, result: Result) -> None:
+        """All cells of a job, stored together where they share an object, else one by one."""
+        rendered = self._rendered(network, render, job, list(range(len(job.cells))), result)
+        try:
+            if self.arrays.images_per_shard > 1:
+                self._store(job, list(rendered), result)
+            else:
+                for finished in rendered:
+                    self._store(job, [finished], result)
+        except DeviceError as error:
+            result.broken = str(error)
 
     def _networks(self, job: Job, result: Result) -> tuple[Network, Renderer]:
         """The job's model, and what renders with it: of a difference with the second model bound in."""
@@ -114,6 +140,8 @@ class Worker:
                 model = load_model(fetched(spec, checkpoint_ref))
                 network = Network(model, mean=spec.mean, std=spec.std, input_size=spec.input_size, device=self.device)
             except Exception as error:
+                if flaw := self.trouble(error):
+                    raise DeviceError(flaw) from error
                 raise ModelError(spec.name, *_message(error)) from None
             self._resident[spec.name] = network
             seconds = time.perf_counter() - start
@@ -146,7 +174,10 @@ class Worker:
                 job.settings,
             )
         except Exception as error:
-            if len(members) == 1:
+            alone = len(members) == 1
+            if (alone or not out_of_memory(error)) and (flaw := self.trouble(error)):
+                raise DeviceError(f"{flaw} ({typed_line(error, 200)})") from error
+            if alone:
                 result.failures.append((cells[0], *_message(error)))
                 return
             _free(error)
@@ -195,12 +226,7 @@ class Worker:
             ),
             log,
         )
-        here = {
-            "experiment": self.experiment,
-            "device": _device_name(self.device),
-            "node": self.node,
-            "run_id": self.run_id,
-        }
+        here = {"experiment": self.experiment, "device": self.device_name, "node": self.node, "run_id": self.run_id}
         for cell, sha in zip(finished, hashes, strict=True):
             result.rows.append(index_row(job, cell, sha) | here)
             self.meter.done(job.label, cell.seconds)
@@ -224,9 +250,5 @@ def _message(error: BaseException) -> tuple[str, str]:
 def _free(error: BaseException) -> None:
     """Give memory back before the smaller batch is tried."""
     error.__traceback__ = None
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    if (kind := devices.accelerator()) is not None:
+        devices.let_go(kind)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from distcari.render.devices import multiplies_bfloat16
 from distcari.render.passes import noise, out_of_memory
 
 if TYPE_CHECKING:
@@ -24,18 +25,6 @@ HALF_TOLERANCE = 0.1  # of a layer's norm, on noise; measured: 0.005 … 0.03
 DEAREST = 4.0  # times float32's processor seconds; measured: 0.5 … 1.1, and 100 and more where oneDNN has no kernel
 
 
-def native(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 by itself, or would only imitate it, slowly.
-
-    True on CPUs with AVX512-BF16 or AMX, and on NVIDIA GPUs from Ampere on. `python benchmarks/levers.py` times both.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu":
-        return False
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
 def decide(network: "Network", layer: str, wanted: str) -> str:
     """`float32` or `bfloat16` for a layer, if `wanted` is that or `auto`.
 
@@ -44,7 +33,7 @@ def decide(network: "Network", layer: str, wanted: str) -> str:
     that a loaded machine answers as an idle one). Raises what the model raises in float32, and torch.OutOfMemoryError:
     that memory ran out says nothing of the model.
     """
-    if wanted == "float32" or (wanted == "auto" and not native(network.device)):
+    if wanted == "float32" or (wanted == "auto" and not multiplies_bfloat16(network.device)):
         return "float32"
     x = noise(network.input_size, device=network.device)
     exact, rounded = (network.forward(layer, half=half, normalize=False) for half in (False, True))

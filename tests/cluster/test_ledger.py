@@ -35,13 +35,13 @@ def computed(run, unit):
 def test_a_cell_is_tried_three_times_and_given_up_alone(run):
     unit = run.units[0]
     assert len(unit.cells) == 2
-    again = run.ledger.take_in(unit, Result.failed(unit, "boom", "trace"))
+    again = run.ledger.take_in(unit, "w", Result.failed(unit, "boom", "trace"))
     assert [one.cells for one in again] == [(cell,) for cell in unit.cells]
     bad, good = again
-    assert run.ledger.take_in(good, computed(run, good)) == [] and run.done == 1
+    assert run.ledger.take_in(good, "w", computed(run, good)) == [] and run.done == 1
     assert [one.attempt for one in run.job(bad).cells] == [2]
-    assert run.ledger.take_in(bad, Result.failed(bad, "boom")) == [bad]
-    assert run.ledger.take_in(bad, Result.failed(bad, "boom at last", "trace")) == []
+    assert run.ledger.take_in(bad, "w", Result.failed(bad, "boom")) == [bad]
+    assert run.ledger.take_in(bad, "w", Result.failed(bad, "boom at last", "trace")) == []
     (row,) = run.failures
     assert (row["key"], row["error"], row["attempt"]) == (bad.cells[0].key, "boom at last", 3)
     kinds = [type(event) for event in run.heard]
@@ -55,7 +55,7 @@ def test_a_cell_is_tried_three_times_and_given_up_alone(run):
 def test_a_row_that_comes_twice_counts_once(run):
     result = computed(run, run.units[0])
     for _ in range(2):
-        run.ledger.take_in(run.units[0], result)
+        run.ledger.take_in(run.units[0], "w", result)
     with take(run.store.files, "small") as lease:
         run.ledger.flush(lease)
     assert run.done == 2 == len(run.store.table())
@@ -70,11 +70,11 @@ def test_a_store_that_stumbles_is_tried_again_and_a_full_one_stops_the_run(run, 
         return commit(rows)
 
     monkeypatch.setattr(run.store, "commit", stumbling)
-    run.ledger.take_in(run.units[0], computed(run, run.units[0]))
+    run.ledger.take_in(run.units[0], "w", computed(run, run.units[0]))
     with take(run.store.files, "small") as lease:
         run.ledger.flush(lease)
         assert len(run.store.table()) == 2
-        run.ledger.take_in(run.units[1], computed(run, run.units[1]))
+        run.ledger.take_in(run.units[1], "w", computed(run, run.units[1]))
         troubles[:] = [OSError(errno.ENOSPC, "no space left")] * 3
         with pytest.raises(RunStopped, match=r"takes no more writes: .*no space left") as error:
             run.ledger.flush(lease)
@@ -92,7 +92,7 @@ def test_rows_committed_while_the_lease_was_lost_are_taken_back(run, failed):
     """The lease is of an object store, where another driver may take it in the middle of a commit."""
     unit = run.units[0]
     for _ in range(3 if failed else 1):
-        run.ledger.take_in(unit, Result.failed(unit, "boom") if failed else computed(run, unit))
+        run.ledger.take_in(unit, "w", Result.failed(unit, "boom") if failed else computed(run, unit))
 
     class Taken:
         @contextlib.contextmanager

@@ -16,7 +16,7 @@ from distcari.render.precision import decide
 def seeded(monkeypatch):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    monkeypatch.setattr("distcari.render.precision.native", lambda _device: True)
+    monkeypatch.setattr("distcari.render.precision.multiplies_bfloat16", lambda _device: True)
 
 
 class Odd(nn.Module):

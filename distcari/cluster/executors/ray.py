@@ -1,10 +1,14 @@
-"""Units on Ray: an own `ray.wait` loop over actors. A unit whose worker dies goes back to the queue."""
+"""Units on Ray: an own `ray.wait` loop over actors.
+
+A unit whose worker dies goes back to the queue; a worker that is of no use is retired.
+"""
 
 import logging
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import ray
@@ -12,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from distcari.cluster import events as e
 from distcari.cluster.driver import Run
+from distcari.cluster.health import Health
 from distcari.cluster.jobs import Result
 from distcari.cluster.ledger import RunStopped, store_stopped
 from distcari.cluster.pool import Task, WorkerPool
@@ -20,12 +25,13 @@ from distcari.cluster.room import places, what_is_free
 from distcari.cluster.shipping import CheckpointStore
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
+from distcari.grid import WorkUnit
 from distcari.planning.plan import Plan
 from distcari.store.files import is_local, local_path
 
 log = logging.getLogger("distcari.driver")
 RESIZE_SECONDS = 5.0  # between looks at the cluster's size
-FAILED_STARTS = 4
+MOST_SETBACKS = 4  # workers in a row that could not start or were of no use
 QUIET_SECONDS = 30.0  # without a worker that could start, until somebody is told
 
 
@@ -64,7 +70,7 @@ class _Loop:
     checkpoints: CheckpointStore = field(default_factory=CheckpointStore)
     most: int = 1
     sized: float = float("-inf")
-    failed_starts: int = 0
+    health: Health = field(default_factory=Health)
     heard: float = field(default_factory=time.monotonic)
 
     def turn(self) -> None:
@@ -84,7 +90,8 @@ class _Loop:
         queue, pool = self.run.queue, self.pool
         if time.monotonic() - self.sized > RESIZE_SECONDS:
             self.sized, self.most = time.monotonic(), self.executor.workers(self.run.plan)
-        wanted = min(self.most, queue.cells + len(pool.busy))
+        open_now = max(0, self.most - self.health.closed(time.monotonic()))
+        wanted = min(open_now, queue.cells + len(pool.busy))
         while len(pool) < wanted:
             pool.add()
         if not queue:
@@ -93,17 +100,40 @@ class _Loop:
         self.checkpoints.keep({spec.name for label in labels for spec in self.run.plan.networks(label)})
 
     def _hand_out(self) -> None:
-        for worker in list(self.pool.idle):
-            unit = self.run.queue.take(self.pool.model.get(worker), self.pool.holding(), len(self.pool))
-            if unit is None:
-                break
-            self.pool.give(worker, unit, self.run.job(unit, self.checkpoints.reference))
-            self.run.tell(e.UnitStarted(unit, worker))
+        """Work for every free hand, one for each worker before any has two."""
+        for in_hand in range(self.pool.hands):
+            for worker in [name for name in self.pool.ready if self.pool.load()[name] == in_hand]:
+                resident, fit = self.pool.model.get(worker), partial(self._fit, worker)
+                unit = self.run.queue.take(resident, self.pool.holding(), len(self.pool), fit)
+                if unit is None:
+                    continue
+                self.pool.give(worker, unit, self.run.job(unit, self.checkpoints.reference))
+                self.run.tell(e.UnitStarted(unit, worker))
+
+    def _fit(self, worker: str, unit: WorkUnit) -> bool:
+        """Whether a worker may have a unit: not cells that failed there while others can try them; nothing beside such
+        cells, so that none is suspected for its company."""
+        in_hand = [task.unit for task in self.pool.busy.values() if task.worker == worker]
+        tried = self._failed_on(unit)
+        if in_hand and (tried or any(map(self._failed_on, in_hand))):
+            return False
+        return worker not in tried or not self._others(worker) - tried
+
+    def _failed_on(self, unit: WorkUnit) -> set[str]:
+        """Workers that any of a unit's cells failed on."""
+        return {worker for cell in unit.cells for worker in self.run.ledger.failed_on(cell)}
+
+    def _others(self, worker: str) -> set[str]:
+        """Workers that are there besides, or soon will be."""
+        soon = time.monotonic() - QUIET_SECONDS
+        starting = {name for name in self.pool.starting.values() if self.pool.asked[name] > soon}
+        return (set(self.pool.ready) | (starting if self.health.setbacks < MOST_SETBACKS else set())) - {worker}
 
     def _listen(self) -> None:
         """Wait a moment for news of workers, and take in all there is."""
         references = self.pool.references
         if not references:
+            self._wait_for_places()
             return
         ready, rest = ray.wait(references, num_returns=1, timeout=1.0)
         if ready and rest:
@@ -113,36 +143,65 @@ class _Loop:
             if reference in self.pool.starting:
                 self._started(reference)
             elif reference in self.pool.busy:
-                self._receive(reference, self.pool.busy.pop(reference))
+                self._receive(reference, self.pool.take(reference))
+        for worker in self.health.useless(list(self.pool.ready), self.run.ledger.absolved):
+            self._retire(worker, "nothing came of its last units, and other workers did what failed on it")
         self._look_for_trouble()
+
+    def _wait_for_places(self) -> None:
+        """No worker is there, and none may be asked for yet."""
+        if self.health.closed(now := time.monotonic()) and now - self.heard > QUIET_SECONDS:
+            self.heard = now
+            self.run.tell(e.Stalled("every worker was retired; they are tried again in a while"))
+        time.sleep(0.2)
 
     def _started(self, reference: Any) -> None:
         name = self.pool.starting.pop(reference)
         try:
-            ray.get(reference)
+            self.pool.ready[name] = ray.get(reference)
         except RayError as error:
             self.pool.lose(name)
-            self._count_failed_start(name, error)
-            return
-        self.failed_starts = 0
-        self.pool.idle.append(name)
-
-    def _count_failed_start(self, name: str, error: RayError) -> None:
-        self.failed_starts += 1
-        log.warning("%s could not start: %s", name, _why_no_start(error))
-        if self.failed_starts >= FAILED_STARTS and not len(self.pool.busy) + len(self.pool.idle):
-            raise RunStopped(
-                f"{self.failed_starts} workers in a row could not start; the last: {_why_no_start(error)}",
+            why = _why_no_start(error)
+            log.warning("%s could not start: %s", name, why)
+            if self.pool.ready:
+                self.health.close("", time.monotonic())
+                return
+            self.health.setbacks += 1
+            self._stop_without_workers(
+                f"{self.health.setbacks} workers in a row could not start; the last: {why}",
                 "See that distcari and what the models need are installed on every node, and that every node "
-                "reaches the store.",
-            ) from error
+                "reaches the store; where it is the GPU, `--set resources.num_gpus=0` computes without it.",
+            )
+
+    def _retire(self, worker: str, why: str) -> None:
+        """Kill a worker that is of no use; all that it has goes back, and nothing that failed there counts."""
+        place = self.pool.ready.get(worker, "")
+        self.pool.lose(worker)
+        self.run.ledger.forgive(worker)
+        for reference, task in list(self.pool.busy.items()):
+            if task.worker == worker:
+                del self.pool.busy[reference]
+                self.run.finish(task.unit, worker, Result(broken=why))
+        wait = self.health.close(place, time.monotonic())
+        again = f"another is tried there {f'in {wait:g} s' if wait else 'now'}"
+        log.warning("%s on %s was retired: %s; %s", worker, place, why, again)
+        self.run.tell(e.WorkerRetired(worker, place, f"{why}; {again}"))
+        self._stop_without_workers(
+            f"{self.health.setbacks} workers in a row were of no use; the last: {why}",
+            "See what is wrong there, or who else uses it, then give the same command again; where it is the GPU, "
+            "`--set resources.num_gpus=0` computes without it.",
+        )
+
+    def _stop_without_workers(self, message: str, remedy: str) -> None:
+        if self.health.setbacks >= MOST_SETBACKS and not self.pool.busy and not self.pool.ready:
+            raise RunStopped(message, remedy)
 
     def _look_for_trouble(self) -> None:
         now, need, pool = time.monotonic(), self.run.plan.experiment.resources, self.pool
         if need.timeout is not None:
             for reference, task in list(pool.busy.items()):
-                if now - task.since > need.timeout:
-                    del pool.busy[reference]
+                if now - task.since > need.timeout and reference in pool.busy:
+                    pool.take(reference)
                     self._lost(task, f"nothing came of it for {need.timeout:g} s")
         if not pool.busy and pool.starting and now - self.heard > QUIET_SECONDS:
             self.heard = now
@@ -160,8 +219,10 @@ class _Loop:
         except RayError as error:
             self._lost(task, typed_line(error))
             return
-        self.pool.idle.append(task.worker)
         self.run.finish(task.unit, task.worker, result)
+        self.health.heard(task.worker, self.pool.ready.get(task.worker, ""), result)
+        if result.broken and task.worker in self.pool.ready:
+            self._retire(task.worker, result.broken)
 
     def _lost(self, task: Task, why: str) -> None:
         log.warning("%s was lost: %s", task.worker, why)

@@ -9,7 +9,7 @@ import torch
 from distcari.cluster import events as e
 from distcari.cluster.driver import Run
 from distcari.cluster.jobs import Result
-from distcari.cluster.ledger import store_stopped
+from distcari.cluster.ledger import RunStopped, store_stopped
 from distcari.cluster.retrying import StoreError
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
@@ -57,4 +57,6 @@ class SerialExecutor:
             except Exception as error:
                 result = Result.failed(unit, typed_line(error), traceback.format_exc())
             run.finish(unit, NAME, result)
+            if result.broken:
+                raise RunStopped(result.broken, "Give the same command again: it goes on where this one stopped.")
             run.pulse()
