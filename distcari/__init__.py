@@ -9,9 +9,24 @@ _LAZY = {
     "difference": "distcari.render",
     "RenderSettings": "distcari.settings",
     "open_store": "distcari.store",
+    "Experiment": "distcari.notebook.experiment",
+    "plan": "distcari.notebook.run",
+    "run": "distcari.notebook.run",
+    "compare": "distcari.analysis",
 }
-_EXTRAS = {"open_store": "store"}  # what brings the libraries of a name; the others are in the core
-__all__ = ["RenderSettings", "__version__", "caricature", "difference", "open_store"]
+# What brings the libraries of a name; the others are in the core.
+_EXTRAS = {"open_store": "store", "plan": "cluster", "run": "notebook", "compare": "analysis"}
+__all__ = [
+    "Experiment",
+    "RenderSettings",
+    "__version__",
+    "caricature",
+    "compare",
+    "difference",
+    "open_store",
+    "plan",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from distcari import markup
 from distcari.analysis.groups import Group, Unit
 from distcari.store.schema import COLUMNS
 
@@ -29,6 +30,9 @@ MEANINGS = {
     "units_a": "A's seeds, or trainings",
     "units_b": "B's",
 }
+
+
+MOST_SHOWN = 30  # rows in a notebook's output
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,31 @@ class Comparison:
     def __str__(self) -> str:
         """The report as text."""
         return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """The differences by place and figure, the surest first, and the notes, for a notebook."""
+        where = places(self.figures)
+        ordered = self.figures.sort_values(["significant", "p_corrected"], ascending=[False, True], kind="stable")
+        lines = [
+            [
+                *(str(row[axis]) for axis in where),
+                f"{row['figure']}{' *' if row['significant'] else ''}",
+                float(row["a_mean"]),
+                float(row["b_mean"]),
+                interval(row),
+                COLUMNS[str(row["figure"])].unit,
+                chance(row),
+            ]
+            for row in ordered.head(MOST_SHOWN).to_dict("records")
+        ]
+        more = len(ordered) - len(lines)
+        sure = int(ordered["significant"].sum())
+        return markup.page(
+            markup.heading(f"{self.a.name} against {self.b.name}", f"{sure} of {len(ordered)} differences significant"),
+            markup.table([*where, "figure", "A", "B", "A − B (95 % interval)", "unit", "chance"], lines),
+            markup.paragraph(f"… and {more} rows more: the frame is `.figures`", "quiet") if more else "",
+            *(markup.paragraph(note, "notes") for note in self.notes),
+        )
 
 
 def as_text(found: Comparison) -> str:

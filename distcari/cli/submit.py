@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import math
-import os
 import shlex
 import sys
 import time
@@ -15,7 +14,7 @@ import typer
 
 from distcari.cli.options import ConfigFile, Only, Overrides, console, needs_models, needs_store, only_of
 from distcari.cli.process import deaf_to_closed_pipes, ended_by_sigterm
-from distcari.errors import InputError, needs
+from distcari.errors import InputError
 
 if TYPE_CHECKING:
     from distcari.cluster.driver import Executor
@@ -172,51 +171,8 @@ def _run(
 
 def _ray(plan: "Plan", address: str | None, wait: float, stack: contextlib.ExitStack) -> "Executor":
     """Ray, started or joined, with room for a worker; it is left when the stack ends."""
-    needs("cluster", "ray")
-    import ray
+    from distcari.cluster.connect import executor_for, ray_session
 
-    from distcari.cluster.executors.ray import RayExecutor
-
-    embedded = address is None and "RAY_ADDRESS" not in os.environ
-    _connect(address, embedded)
-    stack.callback(ray.shutdown)
+    elastic = stack.enter_context(ray_session(address))
     stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
-    if why := _wait_for_room(plan, wait):
-        raise InputError(
-            "resources",
-            f"no node of the cluster can hold a worker: {why}",
-            "Lower resources.num_cpus, num_gpus or custom, or add nodes; where nodes come by "
-            "themselves, wait for them with --wait 600.",
-        )
-    return RayExecutor(elastic=not embedded)
-
-
-def _wait_for_room(plan: "Plan", seconds: float) -> str | None:
-    """Why no node can hold a worker after waiting for one, or None."""
-    from distcari.cluster.room import fits_nowhere, wait_for_room
-
-    return wait_for_room(plan.experiment.resources, seconds) if seconds else fits_nowhere(plan.experiment.resources)
-
-
-def _connect(address: str | None, embedded: bool) -> None:
-    import ray
-
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        if embedded:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                object_store_memory=256 * 2**20,
-            )
-        else:
-            ray.init(address=address or os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"--address {address}",
-            f"no Ray cluster answers: {error}",
-            "Start one with `ray start --head`, or leave --address out. Where the cluster asks for a "
-            "token (newer Ray does by default), set RAY_AUTH_MODE=token.",
-        ) from None
+    return executor_for(plan, elastic, wait)

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from distcari import markup
 from distcari.config.sweeps import conflict, take_lists, wrong
 from distcari.grid import alike, check_experiment_name, check_label
 from distcari.settings import RenderSettings
@@ -324,6 +325,21 @@ class Experiment(Part):
             if pair := alike(name for name in names if name and "{stem}" not in name):
                 raise ValueError(f"{axis} have the names {pair[0]!r} and {pair[1]!r}, which cannot be told apart")
         return self
+
+    def _repr_html_(self) -> str:
+        """Its axes and settings, for a notebook."""
+        models = [source.name or source.architecture for source in self.models]
+        images = [source.name or str(source.file or source.url or source.sample) for source in self.images]
+        pairs = [f"{pair.a} − {pair.b}" for pair in self.differences]
+        axes: dict[str, list[Any]] = {"model": models + pairs, "image": images, "layer": self.layers}
+        axes |= {"seed": self.seeds, **self.sweeps}
+        lines = [[axis, ", ".join(map(str, labels))] for axis, labels in axes.items()]
+        changed = self.model_dump(exclude_unset=True, include={"render"}).get("render", {})
+        said = {k: v for k, v in changed.items() if k not in self.sweeps and v != getattr(RenderSettings(), k)}
+        lines.append(["settings", ", ".join(f"{name} {value}" for name, value in said.items()) or "defaults"])
+        return markup.page(
+            markup.heading(self.name, self.description or "experiment"), markup.table(["axis", "labels"], lines)
+        )
 
     @field_validator("seeds")
     @classmethod

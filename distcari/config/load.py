@@ -33,7 +33,7 @@ def parse_experiment(text: str, path: str, overrides: Sequence[str] = ()) -> Exp
         try:
             return Experiment.model_validate(document)
         except ValidationError as error:
-            raise _as_input_error(path, error, lines) from None
+            raise as_input_error(path, error, lines) from None
 
 
 def _read(path: Path) -> str:
@@ -66,8 +66,11 @@ def _override(document: dict[str, Any], override: str) -> None:
     place[last], _ = parse(value, f"--set {override}")
 
 
-def _as_input_error(path: str, error: ValidationError, lines: dict[tuple[Any, ...], int]) -> InputError:
-    """The first few problems of a validation, one line each, with the remedy for the first."""
+def as_input_error(path: str, error: ValidationError, lines: dict[tuple[Any, ...], int]) -> InputError:
+    """The first few problems of a validation, one line each, with the remedy for the first.
+
+    `lines` says in which line of the file a field stands, where there is a file.
+    """
     problems = error.errors()
     told = [_place(p["loc"], lines) + ": " + _words(p)[:300] for p in problems[:5]]
     more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""

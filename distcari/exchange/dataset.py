@@ -15,6 +15,7 @@ from distcari.exchange.choice import cell_names
 from distcari.exchange.file_names import file_names
 from distcari.store import Store
 from distcari.store.schema import INDEX
+from distcari.store.show import eight_bit
 
 PRIVATE = ("node",)  # a host's name is nobody's business
 RENAMED = {"image": "image_label"}  # `image` is the picture itself in a Hugging Face data set
@@ -64,11 +65,6 @@ def metadata(frame: pd.DataFrame, **columns: Sequence[Any]) -> pa.Table:
     for name, values in reversed(columns.items()):
         table = table.add_column(0, name, pa.array(values))
     return table
-
-
-def eight_bit(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture in [0, 1] rounded to 8 bit."""
-    return np.asarray(np.round(np.clip(np.nan_to_num(picture), 0, 1) * 255), np.uint8)
 
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "PNG", side: int | None = None) -> bytes:

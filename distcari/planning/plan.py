@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from distcari import markup
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.grid import Cell, Grid, Label, label_text, select
@@ -22,6 +23,8 @@ from distcari.sources.images import LoadedImage, load_images
 from distcari.sources.models import ModelSpec, expand_models
 from distcari.store import Store
 from distcari.store.description import Description
+
+MOST_SHOWN = 50  # models in a notebook's output
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,21 @@ class Plan:
         """The render settings of a cell: its layer's, with the values of the sweeps that it lies at."""
         labels = self.labels(cell)
         return self.settings[str(labels["layer"])].with_(**{name: labels[name] for name in self.grid.swept})
+
+    def _repr_html_(self) -> str:
+        """The grid and what of it is left, for a notebook."""
+        todo, names = self.by_model(), [axis.name for axis in self.grid.axes]
+        at = names.index("model")
+        wanted = Counter(str(cell.labels[at]) for cell in self.wanted)
+        shape = " × ".join(f"{len(axis.labels)} {axis.name}" for axis in self.grid.axes)
+        gone = f", {self.given_up} given up earlier" if self.given_up else ""
+        lines = [[model, count, todo[model]] for model, count in list(wanted.items())[:MOST_SHOWN]]
+        return markup.page(
+            markup.heading(self.grid.experiment, f"plan: {shape}"),
+            markup.paragraph(f"{self.planned} cells; {self.done} done already, {len(self.todo)} to do{gone}."),
+            markup.table(["model", "cells", "to do"], lines),
+            markup.paragraph(f"… and {len(wanted) - MOST_SHOWN} models more") if len(wanted) > MOST_SHOWN else "",
+        )
 
     def labels(self, cell: Cell) -> dict[str, Label]:
         """A cell's labels by axis name."""

@@ -6,6 +6,7 @@ For readers:
     store.table()            # pandas: one row per finished cell
     store.xarray("demo")     # xarray: labelled pictures
     store.picture(key)       # numpy: one picture
+    store.show("demo", rows="model", cols="layer", image="chelsea")    # in a notebook
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
+from distcari import markup
 from distcari.errors import InputError, one_line
 from distcari.grid import Grid, Label, name_problem
 from distcari.store import growth
@@ -32,6 +34,8 @@ from distcari.store.layout import Damaged
 from distcari.store.lease import LeaseLost, take
 from distcari.store.object_files import summary
 from distcari.store.place import check_note, check_place
+from distcari.store.schema import INDEX
+from distcari.store.show import PictureGrid, picture_grid
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
@@ -115,6 +119,56 @@ class Store:
         row = self.row(key)
         arrays = self.arrays(row["experiment"])
         return arrays.picture(arrays.place([row[axis] for axis in arrays.axes]))
+
+    def show(
+        self,
+        experiment: str | None = None,
+        rows: str = "model",
+        cols: str = "layer",
+        *,
+        figure: str | None = "robust_cosine",
+        size: int = 150,
+        **at: Any,
+    ) -> PictureGrid:
+        """Finished cells laid out by two axes, for a notebook; `size` is a picture's side in pixels.
+
+        `at` chooses labels of axes by name: one of an axis that is neither `rows` nor `cols` (the first there is, and
+        the output says so, where none is named), a list of one that is. `figure` is a column of the index, given below
+        each picture. Raises InputError for names that are not there, and for more pictures than a notebook takes.
+        """
+        name = experiment or self._only_experiment()
+        try:
+            arrays = self.arrays(name)
+        except KeyError as error:
+            raise InputError(f"experiment {name!r}", str(error.args[0]), "Name one of these.") from None
+        known = [figure] if figure is not None and figure in INDEX.names else []
+        frame = self.table(list(dict.fromkeys(["key", "experiment", *arrays.axes, *known])))
+        return picture_grid(arrays, frame[frame["experiment"] == name], name, rows, cols, figure, size, at)
+
+    def _only_experiment(self) -> str:
+        names = self.experiments()
+        if len(names) != 1:
+            raise InputError(
+                f"store {self.url}",
+                f"holds {len(names)} experiments: {', '.join(names)}" if names else "holds no experiment",
+                "Name one." if names else "Compute one with distcari.run(…).",
+            )
+        return names[0]
+
+    def _repr_html_(self) -> str:
+        """Its experiments, for a notebook."""
+        table, failed = self.table(["key", "experiment", "robust_cosine"]), self.failures()
+        lines = []
+        for name in self.experiments():
+            arrays, mine = self.arrays(name), table[table["experiment"] == name]
+            shape = " × ".join(f"{len(arrays.labels(axis))} {axis}" for axis in arrays.axes)
+            gone = int((failed["experiment"] == name).sum()) if len(failed) else 0
+            lines.append([name, shape, len(mine), gone, float(mine["robust_cosine"].mean())])
+        head = ["experiment", "axes", "cells done", "failed", "mean robust cosine"]
+        return markup.page(
+            markup.heading("distcari store", self.url),
+            markup.table(head, lines) if lines else markup.paragraph("No experiment yet.", "quiet"),
+        )
 
     # writing: the driver alone
 
