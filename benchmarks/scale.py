@@ -99,7 +99,7 @@ def measure(what: str, config: str) -> dict[str, Any]:
     store = open_store(experiment.store, writable=True)
     plan = make_plan(experiment, store, config)
     if what == "plan":
-        units = plan.grid.units(plan.todo, experiment.resources.batch)
+        units = plan.grid.units(plan.todo, 4)
     else:
         with take(store.files, experiment.name):
             units = Run(plan, store, SerialExecutor()).prepare()

@@ -18,6 +18,7 @@ from distcari.errors import InputError
 
 if TYPE_CHECKING:
     from distcari.cluster.driver import Executor
+    from distcari.planning.placement import Node
     from distcari.planning.plan import Plan
     from distcari.store import Store
 
@@ -135,8 +136,9 @@ def compute(
         from distcari.planning.estimate import describe_cost
 
         summary.show_plan(plan, console())
-        for line in describe_cost(plan, store):
-            typer.echo(line)
+        with contextlib.ExitStack() as stack:
+            for line in describe_cost(plan, store, _nodes(address, executor, stack)):
+                typer.echo(line)
         return
     with deaf_to_closed_pipes():
         summary.show_plan(plan, console())
@@ -169,10 +171,21 @@ def _run(
         return run.state, run.failures
 
 
+def _nodes(address: str | None, kind: ExecutorKind, stack: contextlib.ExitStack) -> "list[Node] | None":
+    """The nodes of the cluster that a run would join, None where it would start a Ray of its own, or none."""
+    if kind == "serial" or (address is None and "RAY_ADDRESS" not in os.environ):
+        return None
+    from distcari.cluster.connect import ray_session
+    from distcari.cluster.room import nodes
+
+    stack.enter_context(ray_session(address))
+    return nodes()
+
+
 def _ray(plan: "Plan", address: str | None, wait: float, stack: contextlib.ExitStack) -> "Executor":
     """Ray, started or joined, with room for a worker; it is left when the stack ends."""
     from distcari.cluster.connect import executor_for, ray_session
 
-    elastic = stack.enter_context(ray_session(address))
+    elastic = stack.enter_context(ray_session(address, plan.experiment.resources.num_gpus))
     stack.enter_context(ended_by_sigterm())  # again: Ray has put its own handler there
     return executor_for(plan, elastic, wait)

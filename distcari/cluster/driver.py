@@ -9,14 +9,17 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from distcari.cluster import events as e
+from distcari.cluster.arithmetic import Arithmetic
 from distcari.cluster.jobs import Job, Result, make_job
 from distcari.cluster.ledger import Ledger, RunStopped
 from distcari.cluster.queue import Queue
 from distcari.errors import InputError
 from distcari.grid import WorkUnit
+from distcari.planning.placement import Placement
 from distcari.planning.plan import Plan
 from distcari.sources.models import ModelSpec
 from distcari.store import Store
@@ -30,8 +33,8 @@ MANY_PARTS, SMALL_PART = 200, 50_000
 class Executor(Protocol):
     """Who computes a run's units."""
 
-    def workers(self, plan: Plan) -> int:
-        """How many workers there may be at the start."""
+    def place(self, plan: Plan) -> Placement:
+        """Where it would compute a plan, as things are: what each worker has, and how many there may be."""
 
     def compute(self, run: "Run") -> None:
         """Take units from `run.queue` until none is left, each ended by `run.finish`, with a `run.pulse` now and then.
@@ -51,9 +54,14 @@ class Run:
     run_id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}")
     state: str = "planned"
 
+    @cached_property
+    def placement(self) -> Placement:
+        """Where it computes, as it was when first asked."""
+        return self.executor.place(self.plan)
+
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.plan, self.store, self.run_id, self.tell)
-        self.queue = Queue()
+        self.queue, self.arithmetic = Queue(), Arithmetic()
 
     @property
     def done(self) -> int:
@@ -82,7 +90,8 @@ class Run:
                 self.state = "finished"
                 return self.state
             self.queue = Queue(units)
-            self.tell(e.RunStarted(self.plan, self.run_id, min(self.executor.workers(self.plan), len(self.plan.todo))))
+            workers = min(self.placement.workers, len(self.plan.todo))
+            self.tell(e.RunStarted(self.plan, self.run_id, workers, self.placement.line))
             self.state = "stopped"
             try:
                 state = self._compute()
@@ -116,15 +125,17 @@ class Run:
             shard=experiment.shard,
         )
         self.store.write_inputs(arrays, {name: image.pixels for name, image in plan.images.items()})
-        return plan.grid.units(plan.todo, experiment.resources.batch, _shards(arrays))
+        return plan.grid.units(plan.todo, self.placement.batch, _shards(arrays))
 
-    def job(self, unit: WorkUnit, checkpoint_ref: Callable[[ModelSpec], Any] = lambda _: None) -> Job:
-        """A unit with all that its worker needs; `checkpoint_ref` says where a worker gets a model's file."""
-        return make_job(self.plan, unit, self.ledger.attempt, checkpoint_ref)
+    def job(self, unit: WorkUnit, checkpoint_ref: Callable[[ModelSpec], Any] = lambda _: None, kind: str = "") -> Job:
+        """A unit with all that a worker of a kind needs; `checkpoint_ref` says where a worker gets a model's file."""
+        precisions = self.arithmetic.known(self.plan, unit, kind)
+        return make_job(self.plan, unit, self.ledger.attempt, checkpoint_ref, precisions)
 
     def finish(self, unit: WorkUnit, worker: str, result: Result) -> None:
         """Take in what a worker made of a unit that it had from the queue; cells to be tried again go back there."""
         self.queue.done(unit)
+        self.arithmetic.learn(result)
         self.tell(e.UnitEnded(unit, worker, result.seconds))
         for again in reversed(self.ledger.take_in(unit, worker, result)):
             self.queue.put(again, first=True)  # where it was done elsewhere, the worker is soon known for what it is

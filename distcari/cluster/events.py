@@ -10,11 +10,12 @@ from distcari.planning.plan import Plan
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run begins; `workers` is how many it asks for."""
+    """The run begins; `workers` is how many it asks for, `place` a line on what they have."""
 
     plan: Plan
     run_id: str
     workers: int
+    place: str
 
 
 @dataclass(frozen=True)

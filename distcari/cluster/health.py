@@ -30,6 +30,10 @@ class Health:
         elif result.failures:
             self._barren[worker] += 1
 
+    def doubtful(self, worker: str) -> bool:
+        """Whether nothing came of its last unit."""
+        return self._barren[worker] > 0
+
     def useless(self, workers: Iterable[str], absolved: Mapping[str, int]) -> list[str]:
         """Those that finish nothing while others do what failed there (`absolved`: how many cells)."""
         return [worker for worker in workers if self._barren[worker] >= BARREN and absolved.get(worker)]

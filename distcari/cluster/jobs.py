@@ -1,6 +1,6 @@
 """What is sent to a worker and what comes back from it: plain values, small enough to send."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,8 @@ class Job:
     """A work unit with all that its worker needs.
 
     `label` is its place on the model axis. `checkpoint_ref` is where a worker fetches the model's file if its node does
-    not have it. `contrast`: these are difference caricatures.
+    not have it. `contrast`: these are difference caricatures. `precisions`: what is decided of (model, layer, precision
+    wanted) already; the worker decides the rest.
     """
 
     label: str
@@ -52,12 +53,22 @@ class Job:
     cells: tuple[CellJob, ...]
     checkpoint_ref: Any = None
     contrast: ContrastJob | None = None
+    precisions: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where a worker is: its place (a node and a card), and its kind: workers of one kind compute the same bits."""
+
+    place: str
+    kind: str
 
 
 @dataclass
 class Result:
     """What became of a unit: index rows of finished cells, (cell, message, traceback) of those that failed, timings.
 
+    `precisions`: what the layers were computed in, by (model, layer, precision wanted), and the worker's `kind`.
     `broken`: why the worker is of no use, "" if it is; then no cell that is missing here has had its try.
     """
 
@@ -65,6 +76,8 @@ class Result:
     failures: list[tuple[Cell, str, str]] = field(default_factory=list)
     node: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    precisions: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    kind: str = ""
     broken: str = ""
 
     @classmethod
@@ -74,7 +87,11 @@ class Result:
 
 
 def make_job(
-    plan: Plan, unit: WorkUnit, attempt: Callable[[Cell], int], checkpoint_ref: Callable[[ModelSpec], Any]
+    plan: Plan,
+    unit: WorkUnit,
+    attempt: Callable[[Cell], int],
+    checkpoint_ref: Callable[[ModelSpec], Any],
+    precisions: Mapping[Any, str],
 ) -> Job:
     """A unit of a plan as a job; `attempt` numbers a cell's try, `checkpoint_ref` says where a model's file is had."""
     (model, *others), settings = plan.networks(unit.model), plan.settings_of(unit.cells[0])
@@ -102,4 +119,5 @@ def make_job(
         cells=tuple(cells),
         checkpoint_ref=checkpoint_ref(model),
         contrast=contrast,
+        precisions={tuple(layer): precision for layer, precision in precisions.items()},
     )

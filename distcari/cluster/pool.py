@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from distcari.cluster.jobs import Seat
 from distcari.grid import WorkUnit
 
 
@@ -24,7 +25,7 @@ class Task:
 class WorkerPool:
     """Actors by name. `starting` and `busy` are keyed by the references to wait for; `hands`: units a worker may have.
 
-    `ready` has each ready worker's place, a node and a card.
+    `ready` has each ready worker's seat.
     """
 
     spawn: Callable[[str], Any]
@@ -34,7 +35,7 @@ class WorkerPool:
     starting: dict[Any, str] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     busy: dict[Any, Task] = field(default_factory=dict)
-    ready: dict[str, str] = field(default_factory=dict)
+    ready: dict[str, Seat] = field(default_factory=dict)
     made: int = 0
 
     def __len__(self) -> int:

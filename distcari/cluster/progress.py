@@ -56,6 +56,7 @@ class Lines:
         """Print if it is time to."""
         if isinstance(event, e.RunStarted):
             self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
+            self._line(event.place)
             self._line(f"run {event.run_id}: {len(event.plan.todo)} cells to do on {event.workers} workers")
         self.tally.count(event)
         if isinstance(event, e.CellFailed):
@@ -95,6 +96,7 @@ class Bar:
         """Redraw."""
         if isinstance(event, e.RunStarted):
             self.tally, self.axes = Tally(len(event.plan.todo)), [axis.name for axis in event.plan.grid.axes]
+            self.console.print(event.place, markup=False, highlight=False)
             self.task = self.bar.add_task("cells", total=len(event.plan.todo), summary="starting", now="")
             self.bar.start()
             return

@@ -60,8 +60,15 @@ class Queue:
             assert model is not None
             unit = self._next_of(model, fit)
             if unit is not None:
-                return self._cut(unit, -(-(self.cells + len(unit.cells)) // (2 * max(1, workers))))
+                return self.cut(unit, -(-(self.cells + len(unit.cells)) // (2 * max(1, workers))))
         return None
+
+    def cut(self, unit: WorkUnit, most: int) -> WorkUnit:
+        """At most so many cells of a unit that was taken; the rest waits in front. A shard stays whole."""
+        if unit.shard is not None or len(unit.cells) <= most:
+            return unit
+        self.put(unit._replace(cells=unit.cells[most:]), first=True)
+        return unit._replace(cells=unit.cells[:most])
 
     def done(self, unit: WorkUnit) -> None:
         """A unit that was taken is out of its worker's hands."""
@@ -81,10 +88,3 @@ class Queue:
                     self._shards.add(unit.shard)
                 return unit
         return None
-
-    def _cut(self, unit: WorkUnit, most: int) -> WorkUnit:
-        """At most so many cells of the unit; the rest waits in front. A shard stays whole."""
-        if unit.shard is not None or len(unit.cells) <= most:
-            return unit
-        self.put(unit._replace(cells=unit.cells[most:]), first=True)
-        return unit._replace(cells=unit.cells[:most])

@@ -54,6 +54,7 @@ class RunNote:
             total=len(plan.todo),
             skipped=plan.done,
             actors=event.workers,
+            place=event.place,
             models={model: runs.Share(n) for model, n in plan.by_model().items()},
         )
 

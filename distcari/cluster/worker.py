@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distcari.cluster.jobs import Job, Result
+from distcari.cluster.jobs import Job, Result, Seat
 from distcari.cluster.metrics import Meter
 from distcari.cluster.receipts import Finished, index_row
 from distcari.cluster.retrying import retried
 from distcari.cluster.shipping import fetched
 from distcari.errors import typed_line
 from distcari.grid import Cell
-from distcari.render import Caricature, Contrast, Network, caricatures, devices
+from distcari.render import Caricature, Contrast, LayerInfo, Network, caricatures, devices
 from distcari.render.memory import cells_at_once
 from distcari.render.passes import out_of_memory
 from distcari.settings import RenderSettings
@@ -49,7 +49,7 @@ class DeviceError(RuntimeError):
 
 
 class Worker:
-    """Renders units for one experiment of one store."""
+    """Renders units for one experiment of one store, on `device`: `cpu`, or `gpu` for whatever torch finds."""
 
     def __init__(
         self,
@@ -64,15 +64,18 @@ class Worker:
         name: str = "worker",
         renderer: Renderer = caricatures,
     ) -> None:
-        self.experiment, self.run_id, self.device, self.renderer = experiment, run_id, device, renderer
+        self.experiment, self.run_id, self.renderer = experiment, run_id, renderer
         self.name, self.share = name, share
         torch.set_num_threads(threads)
-        if device.startswith("cuda") and not torch.cuda.is_available():
+        if device == "gpu" and (found := devices.accelerator()) is None:
             here = f"torch {torch.__version__} on {socket.gethostname()}"
             raise RuntimeError(f"Ray gave {name} a GPU, but {here} sees none")
+        self.device: str = found or "cpu" if device == "gpu" else device
+        devices.limit(self.device, share)
+        self.kind = devices.kind(self.device)
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
-        self.node, self.device_name = socket.gethostname(), devices.name(device)
+        self.node, self.device_name = socket.gethostname(), devices.name(self.device)
         self.meter = Meter(experiment)
         self._resident: dict[str, Network] = {}
         self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
@@ -80,8 +83,8 @@ class Worker:
     def __repr__(self) -> str:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
 
-    def ready(self) -> str:
-        """Answer once it can work: its place, the node's name and the card. From now on, it logs.
+    def ready(self) -> Seat:
+        """Answer once it can work: where it is. From now on, it logs.
 
         Raises DeviceError if the device does not work, or is full already.
         """
@@ -89,7 +92,7 @@ class Worker:
         if flaw := self.trouble():
             raise DeviceError(flaw)
         card = os.environ.get("CUDA_VISIBLE_DEVICES", "") if self.device != "cpu" else ""
-        return f"{self.node}, {self.device} {card}".strip() if self.device != "cpu" else self.node
+        return Seat(f"{self.node}, {self.device} {card}".strip(" ,") if self.device != "cpu" else self.node, self.kind)
 
     def trouble(self, error: BaseException | None = None) -> str:
         """Why the device is of no use, after an error or before any work; "" if it works."""
@@ -97,7 +100,7 @@ class Worker:
 
     def run(self, job: Job) -> Result:
         """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
-        result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0})
+        result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0}, kind=self.kind)
         try:
             network, render = self._networks(job, result)
         except ModelError as error:
@@ -128,10 +131,27 @@ class Worker:
         for name in set(self._resident).difference(wanted):
             del self._resident[name]  # let the old one go before the new one comes
         network = self._network(job.model, job.checkpoint_ref, result)
+        self._settle(network, job.model, job.layer, job)
         if job.contrast is None:
             return network, self.renderer
         other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
+        self._settle(other, job.contrast.model, job.contrast.layer, job)
         return network, partial(self.renderer, against=Contrast(other, job.contrast.layer.name, job.contrast.contrast))
+
+    def _settle(self, network: Network, spec: ModelSpec, layer: LayerInfo, job: Job) -> None:
+        """Take over what was decided of a layer's arithmetic."""
+        decided = job.precisions.get((spec.name, layer.name, job.settings.precision))
+        if decided is not None:
+            network.settle(layer.name, decided)
+
+    def _note_precisions(self, job: Job, result: Result) -> None:
+        """What the layers were computed in, for the workers to come."""
+        if job.settings.compat == "lucent":
+            return
+        asked = [(job.model, job.layer), *([(job.contrast.model, job.contrast.layer)] if job.contrast else [])]
+        for spec, layer in asked:
+            wanted, network = job.settings.precision, self._resident[spec.name]
+            result.precisions[spec.name, layer.name, wanted] = network.precision(layer.name, wanted)
 
     def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
         if spec.name not in self._resident:
@@ -187,6 +207,7 @@ class Worker:
             return
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
+        self._note_precisions(job, result)
         for i, caricature in zip(members, finished, strict=True):
             flaw = caricature.failure
             if not np.isfinite(caricature.picture).all():

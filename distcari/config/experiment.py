@@ -196,22 +196,42 @@ class ImageSource(Part):
 class Resources(Part):
     """What an actor asks Ray for, and how many actors there may be."""
 
-    actors: Annotated[int, Field(ge=1, le=100_000), NoTruth] | None = Field(
-        None, description="Most actors at once. Default: as many as fit."
+    actors: Annotated[int, Field(ge=1, le=100_000), NoTruth] | Literal["auto"] = Field(
+        "auto", description="Most actors at once; `auto`: as many as fit."
     )
     num_cpus: Real = Field(1, gt=0, le=4096, description="CPUs of an actor; also its number of threads.")
-    num_gpus: Real = Field(0, ge=0, le=4096, description="GPUs of an actor; fractions share one GPU.")
+    num_gpus: Annotated[float, Field(ge=0, le=4096, allow_inf_nan=False), NoTruth] | Literal["auto"] = Field(
+        "auto",
+        description="GPUs of an actor; fractions share one GPU. `auto`: GPUs if Ray has any, a large card shared by up "
+        "to four actors where there are two cores for each; else none.",
+    )
     custom: dict[str, Real] = Field(default_factory=dict, description="Custom Ray resources of an actor.")
-    batch: Whole = Field(
-        4,
-        ge=1,
-        le=4096,
-        description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises "
-        "them together, a CPU one after another (as fast, and bit for bit reproducible).",
+    label_selector: dict[str, str] = Field(
+        default_factory=dict,
+        description="Ray's node labels that an actor's node must have: `{ray.io/accelerator-type: H100}`; also "
+        "`!H100`, `in(H100, H200)`, `!in(T4)`.",
+    )
+    batch: Annotated[int, Field(ge=1, le=4096), NoTruth] | Literal["auto"] = Field(
+        "auto",
+        description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises them together, a CPU "
+        "one after another (as fast, and bit for bit reproducible). `auto`: 64 on a GPU, 4 on a CPU.",
     )
     timeout: Annotated[float, Field(gt=0, le=10_000_000), NoTruth] | None = Field(
         None, description="Seconds after which a work unit is taken from a worker that hangs. Default: never."
     )
+
+    @field_validator("actors", mode="before")
+    @classmethod
+    def _nothing_said(cls, actors: Any) -> Any:
+        return "auto" if actors is None else actors  # as older configs have it
+
+    @field_validator("label_selector")
+    @classmethod
+    def _ray_knows_them(cls, selector: dict[str, str]) -> dict[str, str]:
+        for name, value in selector.items():
+            if not re.fullmatch(r"!?(in\([\w.-]+(, ?[\w.-]+)*\)|[\w.-]+)", value):
+                raise ValueError(f"{name}: {value!r}, but must be VALUE, !VALUE, in(A, B) or !in(A, B)")
+        return selector
 
     @field_validator("custom")
     @classmethod

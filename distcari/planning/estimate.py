@@ -2,12 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from distcari.planning.durations import duration
+from distcari.planning.here import this_machine
+from distcari.planning.placement import Node, place
 from distcari.planning.plan import Plan
 from distcari.render import Network, caricatures
 from distcari.sources.models import load_model
@@ -16,32 +18,41 @@ from distcari.store import Store
 _PROBE_STEPS = 3
 
 
-def describe_cost(plan: Plan, store: Store) -> Iterator[str]:
-    """Lines on the work units, the room, the memory and the time of a plan."""
-    need = plan.experiment.resources
-    units = plan.grid.units(plan.todo, need.batch)
+def describe_cost(plan: Plan, store: Store, cluster: Sequence[Node] | None = None) -> Iterator[str]:
+    """Lines on the workers, the work units, the room, the memory and the time of a plan.
+
+    `cluster`: the nodes of the Ray that will compute it; by default this machine.
+    """
+    where = place(plan.experiment.resources, [this_machine()] if cluster is None else cluster)
+    units = plan.grid.units(plan.todo, where.batch)
     size = plan.experiment.render.picture_size
     each = size * size * 3 * np.dtype(plan.experiment.picture_dtype).itemsize + 4 * (56 * 56 + plan.most_steps)
-    yield f"work units: {len(units)} of at most {need.batch} cells"
+    yield where.line
+    yield f"work units: {len(units)} of at most {where.batch} cells"
     yield f"store: up to {len(plan.todo) * each / 2**20:.0f} MiB in {plan.experiment.store}"
     if not units:
         return
-    places = max(1, int((os.cpu_count() or 1) // need.num_cpus))
-    workers = min(need.actors or places, places, len(units))
-    seconds, source = _seconds(plan, store)
+    workers, here = min(where.workers, len(units)), "on this machine" if cluster is None else "on the cluster"
     weights = max(_bytes(plan, unit.model) for unit in units[:: max(1, len(units) // 8)])
-    yield f"memory: about {0.5 + workers * (0.6 + 4 * weights / 2**30):.1f} GiB with {workers} workers on this machine"
-    yield f"time: about {duration(seconds / workers)} with {workers} workers on this machine ({source})"
+    yield f"memory: about {0.5 + workers * (0.6 + 4 * weights / 2**30):.1f} GiB with {workers} workers {here}"
+    seconds, source = _seconds(plan, store, where.on_gpus, cluster is None)
+    if seconds is None:
+        yield f"time: {source}"
+    else:
+        yield f"time: about {duration(seconds / workers)} with {workers} workers {here} ({source})"
 
 
-def _seconds(plan: Plan, store: Store) -> tuple[float, str]:
-    """One worker's seconds for all that is left: from earlier cells like these, else from a short trial."""
+def _seconds(plan: Plan, store: Store, on_gpus: bool, local: bool) -> tuple[float | None, str]:
+    """One worker's seconds for all that is left: from earlier cells on such a device, else from a short trial here."""
     steps = _steps(plan)
-    frame = store.table(["experiment", "steps", "seconds"])
-    earlier = frame[frame["experiment"] == plan.experiment.name]
+    frame = store.table(["experiment", "steps", "seconds", "device"])
+    earlier = frame[(frame["experiment"] == plan.experiment.name) & ((frame["device"] != "cpu") == on_gpus)]
     if len(earlier):
         return float((earlier["seconds"] / earlier["steps"]).median()) * steps, f"from {len(earlier)} earlier cells"
-    return _trial(plan) * steps, "from a trial of three steps; the first minutes will tell better"
+    if on_gpus:  # one cell alone waits for its launches: a trial of a few steps would say ten times too much
+        return None, "unknown before the first cells are done on such a card; the run says it then"
+    guess = "the first minutes will tell better" if local else "here, so a guess for other machines"
+    return _trial(plan) * steps, f"from a trial of three steps; {guess}"
 
 
 def _steps(plan: Plan) -> int:

@@ -54,6 +54,12 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, check, bool)() for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
+def kind(device: str | torch.device) -> str:
+    """What decides which bits a device computes: its type, and whether it multiplies in bfloat16."""
+    device = torch.device(device)
+    return f"{device.type}, bfloat16" if multiplies_bfloat16(device) else device.type
+
+
 def memory(device: str | torch.device) -> Memory | None:
     """A card's memory; None of what has none of its own (a CPU, Apple's chips)."""
     device = torch.device(device)

@@ -84,8 +84,8 @@ class Network:
         return self._decided[name, wanted]
 
     def settle(self, layer: str, precision: str) -> None:
-        """Take over what was decided elsewhere, in the driver: nothing is tried here."""
-        self._decided |= {(self.layer(layer).name, wanted): precision for wanted in ("auto", precision)}
+        """Take over what was decided elsewhere, for all of a run: nothing is tried here."""
+        self._decided |= {(self.layer(layer).name, wanted): precision for wanted in ("auto", "bfloat16")}
 
     def activations(self, layer: str, normalize: bool = True, precision: str = "float32") -> Callable[[Tensor], Tensor]:
         """A function from pictures (N, 3, y, x) in [0, 1], at the input size, to the layer's output (N, …), float32.

@@ -31,7 +31,8 @@ class RunNote:
     """A run: what it is to do and how far it is. Times are UTC, None where the note has none.
 
     `total` cells are to do, `skipped` were done before; `rate` is in cells a second, `eta` in seconds (None: unknown);
-    `running` are the labels, in the order of the axes, of cells that workers have in hand.
+    `place` says what the workers have; `running` are the labels, in the order of the axes, of cells that workers have
+    in hand.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class RunNote:
     total: int = 0
     skipped: int = 0
     actors: int = 0
+    place: str = ""
     done: int = 0
     failed: int = 0
     rate: float = 0.0
@@ -66,6 +68,7 @@ class RunNote:
                 "total": self.total,
                 "skipped": self.skipped,
                 "actors": self.actors,
+                "place": self.place,
                 "done": self.done,
                 "failed": self.failed,
                 "rate": self.rate,
@@ -97,6 +100,7 @@ def parse(content: bytes | str | Mapping[str, Any]) -> RunNote | None:
         total=_whole(note.get("total")),
         skipped=_whole(note.get("skipped")),
         actors=_whole(note.get("actors")),
+        place=str(note.get("place") or "")[:200],
         done=_whole(note.get("done")),
         failed=_whole(note.get("failed")),
         rate=_positive(note.get("rate")) or 0.0,

@@ -9,23 +9,26 @@ import numpy as np
 import pytest
 import ray
 import torch
-from support import tiny
+from support import commands, tiny
 from support.shared import config, write
+from support.workers import OnFakeCards
 
 from distcari.cluster import events, shipping
 from distcari.cluster.driver import Run
 from distcari.cluster.executors.ray import RayExecutor
+from distcari.cluster.executors.serial import SerialExecutor
 from distcari.cluster.ledger import RunStopped
 from distcari.cluster.room import fits_nowhere, places, wait_for_room
+from distcari.cluster.run_note import RunNote
 from distcari.cluster.start import run_plan
 from distcari.cluster.worker import Worker
-from distcari.config.experiment import Resources
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
+from distcari.planning.placement import Need
 from distcari.planning.plan import make_plan
 from distcari.render import Caricature
 from distcari.sources.models import expand_models
-from distcari.store import open_store
+from distcari.store import open_store, runs
 from distcari.store.lease import take
 
 pytestmark = pytest.mark.timeout(300)
@@ -69,14 +72,14 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
 
 def test_custom_resources_and_places(cluster):
     cluster.add_node(num_cpus=2)
-    need = Resources(num_cpus=1, custom={"camera": 1})
-    assert places(Resources(num_cpus=0.5)) == 4
+    need = Need(num_cpus=1, custom={"camera": 1})
+    assert places(Need(num_cpus=0.5)) == 4
     assert "camera 1 wanted, at most 0" in fits_nowhere(need)
     assert "camera" in wait_for_room(need, 0.1)
     cluster.add_node(num_cpus=4, num_gpus=2, resources={"camera": 3})
     assert wait_for_room(need, 30) is None and places(need) == 3
-    assert places(Resources(num_cpus=1, num_gpus=1)) == 2
-    assert places(Resources(num_cpus=0.1, num_gpus=0.4)) == 4  # two on each GPU
+    assert places(Need(num_cpus=1, num_gpus=1)) == 2
+    assert places(Need(num_cpus=0.1, num_gpus=0.4)) == 4  # two on each GPU
 
 
 def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
@@ -87,6 +90,27 @@ def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
     with pytest.raises(RunStopped, match=r"Ray gave worker-4 a GPU, but torch .* sees none"):
         run_plan(plan, store)
     assert len(store.table()) == 0
+
+
+def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster, work):
+    cluster.add_node(num_cpus=2)
+    cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": "far"})
+    cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": "near"})
+    plan, store = planned(work, resources={"label_selector": {"zone": "near"}})
+    said = []
+
+    def listen(event):
+        if isinstance(event, events.RunStarted):
+            said.append(event.place)
+
+    run = run_plan(plan, store, RayExecutor(OnFakeCards), [listen, RunNote(store.files)])
+    assert run.state == "finished" and run.placement.batch == 64
+    assert said == ["2 × GPU: 2 workers, 1 on each (otherwise: --set resources.num_gpus=…, 0 for processors alone)"]
+    assert set(store.table()["device"]) <= {"gpu 0 of 1", "gpu 1 of 1"}
+    (name,) = runs.note_names(store.files)
+    assert runs.read_note(store.files, name).place == said[0]
+    code, out = commands.submit("c.yaml", "--dry-run", "--overwrite", "--address", cluster.address)
+    assert code == 0 and said[0] in out and "work units: 4 of at most 64 cells" in out and "of 8 earlier" not in out
 
 
 def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
@@ -182,7 +206,7 @@ class Batches:
 
 def test_out_of_memory_halves_the_batch_and_goes_on(work):
     plan, store = planned(work, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 6})
-    run = Run(plan, store, RayExecutor())
+    run = Run(plan, store, SerialExecutor())
     job, renderer = run.job(run.prepare()[0]), Batches()
     worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu", renderer=renderer)
     assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # and the network is on the processor

@@ -47,3 +47,25 @@ class AllBroken(OneBroken):
 
     def __init__(self, *args, **more):
         super().__init__(*args, **more | {"name": "worker-1"})
+
+
+class OnFakeCards(Worker):
+    """Takes the GPU that a Ray of the tests says it has for a processor, and its name for the card's."""
+
+    def __init__(self, *args, device, **more):
+        import ray
+
+        super().__init__(*args, device="cpu", **more)
+        cards = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+        self.device_name = f"{device} {','.join(cards)} of {self.share:g}"
+
+
+class OfAnotherMind(Worker):
+    """Each worker decides otherwise than the one before: worker-1 for bfloat16, worker-2 for float32 …."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        from distcari.render import network
+
+        odd = int(self.name.rpartition("-")[2]) % 2
+        network.decide = lambda *_: "bfloat16" if odd else "float32"

@@ -131,6 +131,7 @@ def _numbers(run: RunNote) -> Component:
         ("rate", f"{columns.number(60 * run.rate)} cells/min" if run.rate else "—"),
         ("time left", duration(run.eta)) if is_live(run) else ("took", duration(took)),
         ("workers", f"{run.actors:,}"),
+        *([("on", run.place.partition(" (")[0])] if run.place else []),
         ("done before", f"{run.skipped:,}"),
         ("started", f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "—"),
         (

@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,17 +15,19 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from distcari.cluster import events as e
+from distcari.cluster.arithmetic import layers_of
 from distcari.cluster.driver import Run
 from distcari.cluster.health import Health
 from distcari.cluster.jobs import Result
 from distcari.cluster.ledger import RunStopped, store_stopped
 from distcari.cluster.pool import Task, WorkerPool
 from distcari.cluster.retrying import StoreError
-from distcari.cluster.room import places, what_is_free
+from distcari.cluster.room import nodes, options, places, what_is_free
 from distcari.cluster.shipping import CheckpointStore
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
 from distcari.grid import WorkUnit
+from distcari.planning.placement import Placement, place
 from distcari.planning.plan import Plan
 from distcari.store.files import is_local, local_path
 
@@ -42,16 +44,13 @@ class RayExecutor:
     worker_class: type[Worker] = Worker
     elastic: bool = False
 
-    def workers(self, plan: Plan) -> int:
-        """As many as fit on the nodes there are now, at most as the config says; that many where nodes may come."""
-        limit = plan.experiment.resources.actors
-        if self.elastic and limit is not None:
-            return limit
-        fit = max(1, places(plan.experiment.resources))
-        return min(fit, limit or fit)
+    def place(self, plan: Plan) -> Placement:
+        """By the nodes there are now; as many workers as the config says where nodes may come."""
+        placement, limit = place(plan.experiment.resources, nodes()), plan.experiment.resources.actors
+        return replace(placement, workers=limit) if self.elastic and limit != "auto" else placement
 
     def compute(self, run: Run) -> None:
-        """Compute the run's units on as many workers as there is room for."""
+        """Compute the run's units on as many workers as there is room for, each with what was settled at the start."""
         loop = _Loop(self, run, WorkerPool(_spawner(run, self.worker_class)))
         try:
             while run.queue or loop.pool.busy:
@@ -89,7 +88,7 @@ class _Loop:
         """As many workers as there are places for and cells left."""
         queue, pool = self.run.queue, self.pool
         if time.monotonic() - self.sized > RESIZE_SECONDS:
-            self.sized, self.most = time.monotonic(), self.executor.workers(self.run.plan)
+            self.sized, self.most = time.monotonic(), self._room()
         open_now = max(0, self.most - self.health.closed(time.monotonic()))
         wanted = min(open_now, queue.cells + len(pool.busy))
         while len(pool) < wanted:
@@ -99,6 +98,14 @@ class _Loop:
         labels = {*queue.models, *pool.model.values()}
         self.checkpoints.keep({spec.name for label in labels for spec in self.run.plan.networks(label)})
 
+    def _room(self) -> int:
+        """Workers that there is room for by now."""
+        limit = self.run.plan.experiment.resources.actors
+        if self.executor.elastic and limit != "auto":
+            return limit
+        fit = max(1, places(self.run.placement.need))
+        return fit if limit == "auto" else min(fit, limit)
+
     def _hand_out(self) -> None:
         """Work for every free hand, one for each worker before any has two."""
         for in_hand in range(self.pool.hands):
@@ -107,17 +114,33 @@ class _Loop:
                 unit = self.run.queue.take(resident, self.pool.holding(), len(self.pool), fit)
                 if unit is None:
                     continue
-                self.pool.give(worker, unit, self.run.job(unit, self.checkpoints.reference))
+                kind = self.pool.ready[worker].kind
+                if not (self.run.placement.on_gpus or self.run.arithmetic.decided(self.run.plan, unit, kind)):
+                    unit = self.run.queue.cut(unit, 1)  # the others wait for what it decides
+                self.pool.give(worker, unit, self.run.job(unit, self.checkpoints.reference, kind))
                 self.run.tell(e.UnitStarted(unit, worker))
 
     def _fit(self, worker: str, unit: WorkUnit) -> bool:
         """Whether a worker may have a unit: not cells that failed there while others can try them; nothing beside such
-        cells, so that none is suspected for its company."""
+        cells, so that none is suspected for its company; not a layer whose arithmetic another worker is deciding."""
+        if self._deciding(worker, unit):
+            return False
         in_hand = [task.unit for task in self.pool.busy.values() if task.worker == worker]
         tried = self._failed_on(unit)
         if in_hand and (tried or any(map(self._failed_on, in_hand))):
             return False
         return worker not in tried or not self._others(worker) - tried
+
+    def _deciding(self, worker: str, unit: WorkUnit) -> bool:
+        plan, arithmetic, ready = self.run.plan, self.run.arithmetic, self.pool.ready
+        if arithmetic.decided(plan, unit, ready[worker].kind):
+            return False
+        layer = next(layers_of(plan, unit))
+        return any(
+            layer == next(layers_of(plan, task.unit)) and ready[task.worker].kind == ready[worker].kind
+            for task in self.pool.busy.values()
+            if task.worker != worker and task.worker in ready and not self.health.doubtful(task.worker)
+        )
 
     def _failed_on(self, unit: WorkUnit) -> set[str]:
         """Workers that any of a unit's cells failed on."""
@@ -173,9 +196,12 @@ class _Loop:
                 "reaches the store; where it is the GPU, `--set resources.num_gpus=0` computes without it.",
             )
 
+    def _place(self, worker: str) -> str:
+        return self.pool.ready[worker].place if worker in self.pool.ready else ""
+
     def _retire(self, worker: str, why: str) -> None:
         """Kill a worker that is of no use; all that it has goes back, and nothing that failed there counts."""
-        place = self.pool.ready.get(worker, "")
+        place = self._place(worker)
         self.pool.lose(worker)
         self.run.ledger.forgive(worker)
         for reference, task in list(self.pool.busy.items()):
@@ -197,15 +223,16 @@ class _Loop:
             raise RunStopped(message, remedy)
 
     def _look_for_trouble(self) -> None:
-        now, need, pool = time.monotonic(), self.run.plan.experiment.resources, self.pool
-        if need.timeout is not None:
+        now, pool = time.monotonic(), self.pool
+        if (timeout := self.run.plan.experiment.resources.timeout) is not None:
             for reference, task in list(pool.busy.items()):
-                if now - task.since > need.timeout and reference in pool.busy:
+                if now - task.since > timeout and reference in pool.busy:
                     pool.take(reference)
-                    self._lost(task, f"nothing came of it for {need.timeout:g} s")
+                    self._lost(task, f"nothing came of it for {timeout:g} s")
         if not pool.busy and pool.starting and now - self.heard > QUIET_SECONDS:
             self.heard = now
-            reason = f"no worker could start for {QUIET_SECONDS:g} s ({what_is_free(need)}); waiting for room"
+            free = what_is_free(self.run.placement.need)
+            reason = f"no worker could start for {QUIET_SECONDS:g} s ({free}); waiting for room"
             self.run.tell(e.Stalled(reason))
 
     def _receive(self, reference: Any, task: Task) -> None:
@@ -220,7 +247,7 @@ class _Loop:
             self._lost(task, typed_line(error))
             return
         self.run.finish(task.unit, task.worker, result)
-        self.health.heard(task.worker, self.pool.ready.get(task.worker, ""), result)
+        self.health.heard(task.worker, self._place(task.worker), result)
         if result.broken and task.worker in self.pool.ready:
             self._retire(task.worker, result.broken)
 
@@ -247,26 +274,22 @@ def lost_processes() -> list[str]:
 
 def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
     """What asks Ray for a worker of that name."""
-    need, store = run.plan.experiment.resources, run.store
+    need, store = run.placement.need, run.store
     remote = ray.remote(worker_class)
     # Absolute: a worker's folder is that of its node, not ours.
     url = str(local_path(store.url)) if is_local(store.url) else store.url
 
     def spawn(name: str) -> Any:
         return remote.options(
-            num_cpus=need.num_cpus,
-            num_gpus=need.num_gpus,
-            resources=need.custom,
-            max_restarts=0,
-            max_task_retries=0,
-            name=f"distcari-{run.run_id}-{name}",
+            **options(need), max_restarts=0, max_task_retries=0, name=f"distcari-{run.run_id}-{name}"
         ).remote(
             url,
             store.options,
             run.plan.experiment.name,
             run.run_id,
             threads=max(1, int(need.num_cpus)),
-            device="cuda" if need.num_gpus else "cpu",
+            device="gpu" if need.num_gpus else "cpu",
+            share=need.num_gpus,
             name=name,
         )
 

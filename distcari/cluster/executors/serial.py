@@ -2,7 +2,7 @@
 
 import traceback
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -13,6 +13,8 @@ from distcari.cluster.ledger import RunStopped, store_stopped
 from distcari.cluster.retrying import StoreError
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
+from distcari.planning.here import this_machine
+from distcari.planning.placement import Placement, place
 from distcari.planning.plan import Plan
 
 NAME = "worker-1"
@@ -24,9 +26,9 @@ class SerialExecutor:
 
     worker_class: type[Worker] = Worker
 
-    def workers(self, plan: Plan) -> int:
-        """One."""
-        return 1
+    def place(self, plan: Plan) -> Placement:
+        """One worker, on this machine."""
+        return replace(place(plan.experiment.resources, [this_machine()]), workers=1)
 
     def compute(self, run: Run) -> None:
         """Compute the run's units in turn. Raises RunStopped if the store takes no more."""
@@ -37,21 +39,21 @@ class SerialExecutor:
             torch.set_num_threads(threads)
 
     def _compute(self, run: Run) -> None:
-        need, resident = run.plan.experiment.resources, None
+        need, resident = run.placement.need, None
         worker = self.worker_class(
             run.store.url,
             run.store.options,
             run.plan.experiment.name,
             run.run_id,
             threads=max(1, int(need.num_cpus)),
-            device="cuda" if need.num_gpus else "cpu",
+            device="gpu" if need.num_gpus else "cpu",
             name=NAME,
         )
         while (unit := run.queue.take(resident, Counter(), 1)) is not None:
             resident = unit.model
             run.tell(e.UnitStarted(unit, NAME))
             try:
-                result = worker.run(run.job(unit))
+                result = worker.run(run.job(unit, kind=worker.kind))
             except StoreError as error:
                 raise store_stopped(run.store, error) from error
             except Exception as error:
