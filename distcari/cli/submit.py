@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import math
+import os
 import shlex
 import sys
 import time

@@ -94,7 +94,9 @@ def run(
     with ExitStack() as stack:
         chosen: Executor | Literal["serial"] = "serial"
         if _kind(planned, address, executor) == "ray":
-            chosen = executor_for(planned, stack.enter_context(ray_session(address)), wait)
+            chosen = executor_for(
+                planned, stack.enter_context(ray_session(address, planned.experiment.resources.num_gpus)), wait
+            )
         found = run_plan(planned, store, chosen, [*shown, RunNote(store.files)])
     left = len(planned.todo) - found.done - len(found.failures)
     return Outcome(
