@@ -14,8 +14,8 @@ from distcari.planning.plan import Plan
 def ray_session(address: str | None = None, num_gpus: float | str = "auto") -> Iterator[bool]:
     """A Ray of its own on this machine, or the cluster at `address` or in RAY_ADDRESS; left when the block ends.
 
-    Gives whether nodes may come and go. `num_gpus` is the experiment's (`resources`). A Ray that this process has joined
-    before is used and stays. Raises InputError if no cluster answers.
+    Gives whether nodes may come and go. `num_gpus` is the experiment's (`resources`). A Ray that this process has
+    joined before is used and stays. Raises InputError if no cluster answers.
     """
     needs("cluster", "ray")
     import ray
