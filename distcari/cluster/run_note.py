@@ -9,7 +9,7 @@ from typing import cast
 
 from distcari.cluster import events as e
 from distcari.cluster.progress import Tally
-from distcari.grid import Label
+from distcari.grid import Label, WorkUnit
 from distcari.store import runs
 from distcari.store.files import Files
 
@@ -21,7 +21,7 @@ class RunNote:
 
     def __init__(self, files: Files, every: float = 3.0) -> None:
         self.files, self.every, self.written = files, every, 0.0
-        self.running: dict[str, list[tuple[Label, ...]]] = {}
+        self.running: dict[WorkUnit, list[tuple[Label, ...]]] = {}
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.note = runs.RunNote("", "")
@@ -33,9 +33,9 @@ class RunNote:
         if isinstance(event, e.RunStarted):
             self._begin(event)
         elif isinstance(event, e.UnitStarted):
-            self.running[event.worker] = [cell.labels for cell in event.unit.cells]
+            self.running[event.unit] = [cell.labels for cell in event.unit.cells]
         elif isinstance(event, e.UnitEnded):
-            self.running.pop(event.worker, None)
+            self.running.pop(event.unit, None)
         elif isinstance(event, e.CellDone | e.CellFailed):
             (self.done if isinstance(event, e.CellDone) else self.failed)[event.row["model"]] += 1
         elif isinstance(event, e.RunEnded):

@@ -6,9 +6,11 @@ A plain class; the Ray executor makes an actor of it, the serial one and tests c
 import logging
 import os
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -19,9 +21,9 @@ from numpy.typing import NDArray
 
 from distcari.cluster.jobs import Job, Result, Seat
 from distcari.cluster.metrics import Meter
-from distcari.cluster.receipts import Finished, index_row
-from distcari.cluster.retrying import retried
+from distcari.cluster.receipts import Finished
 from distcari.cluster.shipping import fetched
+from distcari.cluster.tail import Beside, Here, Tail
 from distcari.errors import typed_line
 from distcari.grid import Cell
 from distcari.render import Caricature, Contrast, LayerInfo, Network, caricatures, devices
@@ -34,6 +36,7 @@ from distcari.store.arrays import Arrays
 
 log = logging.getLogger("distcari.worker")
 Renderer = Callable[..., Sequence[Caricature]]
+KEPT = 2  # models of earlier jobs that stay where several jobs are in hand
 
 
 class ModelError(RuntimeError):
@@ -49,7 +52,11 @@ class DeviceError(RuntimeError):
 
 
 class Worker:
-    """Renders units for one experiment of one store, on `device`: `cpu`, or `gpu` for whatever torch finds."""
+    """Renders units for one experiment of one store, on `device`: `cpu`, or `gpu` for whatever torch finds.
+
+    With `beside` processes for figures and the store it may be given several jobs at once, from as many threads: one is
+    on the device while the models of the next are loaded and the cells of the one before are stored.
+    """
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class Worker:
         threads: int,
         device: str,
         share: float = 1.0,
+        beside: int = 0,
         name: str = "worker",
         renderer: Renderer = caricatures,
     ) -> None:
@@ -76,7 +84,10 @@ class Worker:
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
         self.node, self.device_name = socket.gethostname(), devices.name(self.device)
-        self.meter = Meter(experiment)
+        self.meter, self.beside = Meter(experiment), beside
+        whose = {"experiment": experiment, "device": self.device_name, "node": self.node, "run_id": run_id}
+        self.tail: Tail = Beside(store_url, options, self.arrays, whose, beside) if beside else Here(self.arrays, whose)
+        self._loading, self._device = threading.Lock(), threading.Lock()  # several jobs may be in hand at once
         self._resident: dict[str, Network] = {}
         self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
 
@@ -102,59 +113,74 @@ class Worker:
         """Render and store a unit. A cell that fails is reported; only a store that takes no chunk raises."""
         result = Result(node=self.node, seconds={"load": 0.0, "render": 0.0, "commit": 0.0}, kind=self.kind)
         try:
-            network, render = self._networks(job, result)
+            with self._loading:
+                networks, render = self._networks(job, result)
         except ModelError as error:
             result.failures = [(one.cell, str(error), error.trace) for one in job.cells]
         except DeviceError as error:
             result.broken = str(error)
         else:
-            self._compute(network, render, job, result)
+            self._compute(networks[0], render, job, result)
+            if result.rows:
+                self._note_precisions(job, networks, result)
         self.meter.failed(job.label, len(result.failures))
         self.meter.unit(result.seconds)
         return result
 
     def _compute(self, network: Network, render: Renderer, job: Job, result: Result) -> None:
-        """All cells of a job, stored together where they share an object, else one by one."""
+        """All cells of a job: each ended as it comes, or all at its end where they share an object or ending is done
+        beside, so that the device is free for the next job meanwhile."""
         rendered = self._rendered(network, render, job, list(range(len(job.cells))), result)
+        waiting: list[Finished] = []
+        all_at_once = self.beside or self.arrays.images_per_shard > 1
         try:
-            if self.arrays.images_per_shard > 1:
-                self._store(job, list(rendered), result)
-            else:
+            with self._device:
                 for finished in rendered:
-                    self._store(job, [finished], result)
+                    if all_at_once:
+                        waiting.append(finished)
+                    else:
+                        self._end(job, [finished], result)
         except DeviceError as error:
             result.broken = str(error)
+        self._end(job, waiting, result)
 
-    def _networks(self, job: Job, result: Result) -> tuple[Network, Renderer]:
-        """The job's model, and what renders with it: of a difference with the second model bound in."""
+    def _networks(self, job: Job, result: Result) -> tuple[list[Network], Renderer]:
+        """The job's model (of a difference both), and what renders with it."""
         wanted = [job.model.name, *([job.contrast.model.name] if job.contrast else [])]
-        for name in set(self._resident).difference(wanted):
+        others = [name for name in self._resident if name not in wanted]
+        for name in others[: -KEPT if self.beside else None]:
             del self._resident[name]  # let the old one go before the new one comes
         network = self._network(job.model, job.checkpoint_ref, result)
         self._settle(network, job.model, job.layer, job)
         if job.contrast is None:
-            return network, self.renderer
+            return [network], self.renderer
         other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
         self._settle(other, job.contrast.model, job.contrast.layer, job)
-        return network, partial(self.renderer, against=Contrast(other, job.contrast.layer.name, job.contrast.contrast))
+        return [network, other], partial(
+            self.renderer, against=Contrast(other, job.contrast.layer.name, job.contrast.contrast)
+        )
 
     def _settle(self, network: Network, spec: ModelSpec, layer: LayerInfo, job: Job) -> None:
         """Take over what was decided of a layer's arithmetic."""
         decided = job.precisions.get((spec.name, layer.name, job.settings.precision))
         if decided is not None:
             network.settle(layer.name, decided)
+            if self.beside:  # fold it now, while the device is at another job
+                network.forward(layer.name, half=decided == "bfloat16")
 
-    def _note_precisions(self, job: Job, result: Result) -> None:
+    def _note_precisions(self, job: Job, networks: Sequence[Network], result: Result) -> None:
         """What the layers were computed in, for the workers to come."""
         if job.settings.compat == "lucent":
             return
         asked = [(job.model, job.layer), *([(job.contrast.model, job.contrast.layer)] if job.contrast else [])]
-        for spec, layer in asked:
-            wanted, network = job.settings.precision, self._resident[spec.name]
+        for (spec, layer), network in zip(asked, networks, strict=True):
+            wanted = job.settings.precision
             result.precisions[spec.name, layer.name, wanted] = network.precision(layer.name, wanted)
 
     def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
-        if spec.name not in self._resident:
+        if spec.name in self._resident:
+            self._resident[spec.name] = self._resident.pop(spec.name)  # the latest stands last
+        else:
             start = time.perf_counter()
             try:
                 model = load_model(fetched(spec, checkpoint_ref))
@@ -207,7 +233,6 @@ class Worker:
             return
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
-        self._note_precisions(job, result)
         for i, caricature in zip(members, finished, strict=True):
             flaw = caricature.failure
             if not np.isfinite(caricature.picture).all():
@@ -234,23 +259,18 @@ class Worker:
             self._fits = place, max(1, fits // 2) if job.contrast else fits
         return self._fits[1]
 
-    def _store(self, job: Job, finished: list[Finished], result: Result) -> None:
+    def _end(self, job: Job, finished: Sequence[Finished], result: Result) -> None:
         """Write the chunks of these cells, verify them, and only then count the cells as done."""
         if not finished:
             return
         clock = time.perf_counter()
-        pictures = [f.caricature for f in finished]
-        places = [self.arrays.place(job.cells[f.member].cell.labels) for f in finished]
-        hashes = retried(
-            lambda: self.arrays.write_together(
-                places, [p.picture for p in pictures], [p.gain_curve for p in pictures], [p.match for p in pictures]
-            ),
-            log,
-        )
-        here = {"experiment": self.experiment, "device": self.device_name, "node": self.node, "run_id": self.run_id}
-        for cell, sha in zip(finished, hashes, strict=True):
-            result.rows.append(index_row(job, cell, sha) | here)
-            self.meter.done(job.label, cell.seconds)
+        try:
+            result.rows += self.tail.rows(job, finished)
+        except BrokenProcessPool as error:
+            result.broken = f"a process beside it, for figures and the store, was killed ({error})"
+            return
+        for one in finished:
+            self.meter.done(job.label, one.seconds)
         result.seconds["commit"] += time.perf_counter() - clock
 
 

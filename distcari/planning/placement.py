@@ -61,6 +61,16 @@ class Placement:
         """Whether its workers have GPUs."""
         return self.need.num_gpus > 0
 
+    @property
+    def hands(self) -> int:
+        """Units that a worker has at a time: on a GPU one to compute, one to store, one to load for."""
+        return 3 if self.on_gpus else 1
+
+    @property
+    def beside(self) -> int:
+        """Processes beside a worker for figures and the store: on a GPU two, one where it is shared; else none."""
+        return 0 if not self.on_gpus else 2 if self.need.num_gpus >= 1 else 1
+
 
 def place(resources: Resources, nodes: Sequence[Node]) -> Placement:
     """Resolve `auto`: GPUs if any node that will do has some, else cores; at least one worker, at most `actors`."""

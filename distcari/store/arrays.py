@@ -7,6 +7,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 import hashlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -119,11 +120,15 @@ class Arrays:
         curves: Sequence[NDArray[Any]],
         matches: Sequence[NDArray[Any]],
     ) -> list[str]:
-        """As `write`, for cells of one stored object, which differ in their image alone."""
+        """As `write`, for several cells: neighbours along the image axis in one go, which takes less than one by one.
+
+        Cells that share a stored object must come together.
+        """
         whole_curves = np.full((len(curves), self._array("gain_curve").shape[-1]), np.nan, np.float32)
         for whole, curve in zip(whole_curves, curves, strict=True):
             whole[: len(curve)] = curve
-        stored = [as_stored(picture, self._array("caricature").dtype) for picture in pictures]
+        dtype = self._array("caricature").dtype
+        stored = [np.ascontiguousarray(as_stored(picture, dtype)) for picture in pictures]
         for name, values in (
             ("match", np.stack(matches).astype(np.float32)),
             ("gain_curve", whole_curves),
@@ -133,9 +138,9 @@ class Arrays:
             for run in self._runs(places):
                 at, value = self._slice([places[i] for i in run]), values[run]
                 array[at] = value
-                if not np.array_equal(np.asarray(array[at]), value, equal_nan=True):
+                if not _same(np.asarray(array[at]), value):
                     raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
-            self._sync(name, places[0])
+            self._sync(name, places)
         return [pixels_sha256(picture) for picture in stored]
 
     def _runs(self, places: Sequence[Place]) -> list[list[int]]:
@@ -143,8 +148,13 @@ class Arrays:
         shards, and writing what lies between would need it to be readable."""
         image = self._axes.index("image")
         runs: list[list[int]] = []
-        for i in sorted(range(len(places)), key=lambda i: places[i]):
-            if runs and places[i][image] == places[runs[-1][-1]][image] + 1:
+
+        def others(i: int) -> Place:
+            return places[i][:image] + places[i][image + 1 :]
+
+        for i in sorted(range(len(places)), key=lambda i: (others(i), places[i][image])):
+            last = runs[-1][-1] if runs else None
+            if last is not None and others(i) == others(last) and places[i][image] == places[last][image] + 1:
                 runs[-1].append(i)
             else:
                 runs.append([i])
@@ -285,14 +295,17 @@ class Arrays:
     def _writable(self, name: str) -> Any:
         return self._array(name).with_config({"write_empty_chunks": True})
 
-    def _sync(self, name: str, place: Place) -> None:
-        """Make a cell's chunk durable on a local folder (zarr does not fsync)."""
-        path = self._chunk(name, place)
-        if path is not None:
-            for chunk in self._parts(name, path):
-                with chunk.open("rb") as file:
-                    os.fsync(file.fileno())
-            sync_folder(Path(path).parent)
+    def _sync(self, name: str, places: Sequence[Place]) -> None:
+        """Make cells' chunks durable on a local folder (zarr does not fsync): several at a time."""
+        paths = {path for place in places if (path := self._chunk(name, place)) is not None}
+        chunks = [chunk for path in paths for chunk in self._parts(name, path)]
+        if len(chunks) == 1:
+            _sync_file(chunks[0])
+        elif chunks:
+            with ThreadPoolExecutor(min(8, len(chunks))) as several:
+                list(several.map(_sync_file, chunks))
+        for folder in {Path(path).parent for path in paths}:
+            sync_folder(folder)
 
     def _parts(self, name: str, path: str) -> list[Path]:
         """A cell's files, given the first: a curve has several once steps have been added to the experiment."""
@@ -333,6 +346,17 @@ def _files_in(folder: str) -> set[str]:
         return set()
 
 
+def _same(read: NDArray[Any], written: NDArray[Any]) -> bool:
+    """Bit for bit, NaN and all."""
+    one, other = (np.ascontiguousarray(values).view(np.uint8) for values in (read, written))
+    return np.array_equal(one, other)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _sweep(folder: str) -> None:
     for name in _files_in(folder):
         if name.endswith(".partial"):
@@ -343,9 +367,9 @@ def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """A picture in [0, 1] as the type it is stored in (uint8: rounded to 0 … 255)."""
     if np.dtype(dtype) == np.uint8:
         return np.asarray(np.round(np.clip(picture, 0, 1) * 255), np.uint8)
-    return np.asarray(picture.astype(dtype))
+    return np.asarray(picture, dtype)
 
 
 def pixels_sha256(stored: NDArray[Any]) -> str:
     """SHA-256 (hex) of a picture's bytes in its stored type, row by row."""
-    return hashlib.sha256(np.ascontiguousarray(stored).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest()

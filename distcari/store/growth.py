@@ -38,7 +38,7 @@ def create(
             dtype=kind,
             dimension_names=[axis],
             fill_value=unwritten,
-            compressors=[ZstdCodec(level=3), Crc32cCodec()],
+            compressors=[ZstdCodec(level=1), Crc32cCodec()],
         )
     return Arrays(group)
 
@@ -62,7 +62,7 @@ def _create_array(
         dimension_names=dims,
         shards=tuple(shard if dim == "image" else 1 for dim in axes) + inner if shard > 1 else None,
         fill_value=np.nan if dtype.startswith("float") else 0,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        compressors=[ZstdCodec(level=1), Crc32cCodec()],
         config={"write_empty_chunks": True},
         # One flat folder of chunks: with the usual "/" a cell takes nine folders, and a million cells nine million.
         chunk_key_encoding={"name": "default", "separator": "."},

@@ -51,7 +51,7 @@ class RayExecutor:
 
     def compute(self, run: Run) -> None:
         """Compute the run's units on as many workers as there is room for, each with what was settled at the start."""
-        loop = _Loop(self, run, WorkerPool(_spawner(run, self.worker_class)))
+        loop = _Loop(self, run, WorkerPool(_spawner(run, self.worker_class), run.placement.hands))
         try:
             while run.queue or loop.pool.busy:
                 loop.turn()
@@ -281,7 +281,11 @@ def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
 
     def spawn(name: str) -> Any:
         return remote.options(
-            **options(need), max_restarts=0, max_task_retries=0, name=f"distcari-{run.run_id}-{name}"
+            **options(need),
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=run.placement.hands,
+            name=f"distcari-{run.run_id}-{name}",
         ).remote(
             url,
             store.options,
@@ -290,6 +294,7 @@ def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
             threads=max(1, int(need.num_cpus)),
             device="gpu" if need.num_gpus else "cpu",
             share=need.num_gpus,
+            beside=run.placement.beside,
             name=name,
         )
 
