@@ -45,7 +45,14 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
     hold = work / "hold"
     hold.touch()
     slow = {"name": "a", "factory": "tiny:slow", "options": {"seconds": 0, "hold": str(hold)}}
-    plan, store = planned(work, models=[slow], layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1, "actors": 3})
+    plan, store = planned(
+        work,
+        models=[slow],
+        layers=["conv2"],
+        seeds=[0, 1, 2],
+        render={"size": 32, "steps": 3, "precision": "float32"},  # nothing to decide that the others would wait for
+        resources={"batch": 1, "actors": 3},
+    )
     monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     monkeypatch.chdir(work)

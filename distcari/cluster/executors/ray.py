@@ -34,6 +34,7 @@ from distcari.store.files import is_local, local_path
 log = logging.getLogger("distcari.driver")
 RESIZE_SECONDS = 5.0  # between looks at the cluster's size
 MOST_SETBACKS = 4  # workers in a row that could not start or were of no use
+DECIDING_SECONDS = 60.0  # that others wait for a layer's arithmetic: a worker that hangs holds up nobody
 QUIET_SECONDS = 30.0  # without a worker that could start, until somebody is told
 
 
@@ -135,11 +136,14 @@ class _Loop:
         plan, arithmetic, ready = self.run.plan, self.run.arithmetic, self.pool.ready
         if arithmetic.decided(plan, unit, ready[worker].kind):
             return False
-        layer = next(layers_of(plan, unit))
+        layer, since = next(layers_of(plan, unit)), time.monotonic() - DECIDING_SECONDS
         return any(
             layer == next(layers_of(plan, task.unit)) and ready[task.worker].kind == ready[worker].kind
             for task in self.pool.busy.values()
-            if task.worker != worker and task.worker in ready and not self.health.doubtful(task.worker)
+            if task.since > since
+            and task.worker != worker
+            and task.worker in ready
+            and not self.health.doubtful(task.worker)
         )
 
     def _failed_on(self, unit: WorkUnit) -> set[str]:
