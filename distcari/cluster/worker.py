@@ -83,7 +83,7 @@ class Worker:
         self.kind = devices.kind(self.device)
         self.store = open_store(store_url, options=options, writable=True)
         self.arrays: Arrays = self.store.arrays(experiment)
-        self.node, self.device_name = socket.gethostname(), devices.name(self.device)
+        self.node, self.device_name = socket.gethostname(), self.card()
         self.meter, self.beside = Meter(experiment), beside
         whose = {"experiment": experiment, "device": self.device_name, "node": self.node, "run_id": run_id}
         self.tail: Tail = Beside(store_url, options, self.arrays, whose, beside) if beside else Here(self.arrays, whose)
@@ -104,6 +104,10 @@ class Worker:
             raise DeviceError(flaw)
         card = os.environ.get("CUDA_VISIBLE_DEVICES", "") if self.device != "cpu" else ""
         return Seat(f"{self.node}, {self.device} {card}".strip(" ,") if self.device != "cpu" else self.node, self.kind)
+
+    def card(self) -> str:
+        """The device's name, for the column `device`."""
+        return devices.name(self.device)
 
     def trouble(self, error: BaseException | None = None) -> str:
         """Why the device is of no use, after an error or before any work; "" if it works."""

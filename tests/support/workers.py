@@ -53,11 +53,13 @@ class OnFakeCards(Worker):
     """Takes the GPU that a Ray of the tests says it has for a processor, and its name for the card's."""
 
     def __init__(self, *args, device, **more):
+        super().__init__(*args, device="cpu" if device == "gpu" else device, **more)
+
+    def card(self):
+        """The card that Ray gave it, and the share of it."""
         import ray
 
-        super().__init__(*args, device="cpu", **more)
-        cards = ray.get_runtime_context().get_accelerator_ids()["GPU"]
-        self.device_name = f"{device} {','.join(cards)} of {self.share:g}"
+        return f"gpu {','.join(ray.get_runtime_context().get_accelerator_ids()['GPU'])} of {self.share:g}"
 
 
 class OfAnotherMind(Worker):
