@@ -5,10 +5,12 @@
 A unit of n cells takes max(240 ms, 11 ms · n) of the card (what an H100 is estimated to need for ResNet-50, layer3,
 in bfloat16: 240 ms until the launches are through, 11 ms a cell; docs/performance.md) and gives back pictures made
 beforehand. Busy is the card's time at work from the first unit's begin to the last one's end. `before` ends the cells
-on the thread that feeds the card, `after` beside it, with units in hand. Models are small and load at once.
+on the thread that feeds the card, `after` beside it, with units in hand. Models are small and load at once. With
+`--share 0.25` four workers share the card, and wait for their launches side by side, as on a machine with cores for it.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import sys
@@ -51,7 +53,7 @@ class EmulatedWorker(Worker):
 
     def __init__(self, *given: Any, device: str, **more: Any) -> None:
         super().__init__(*given, device="cpu", renderer=self._render, **more)
-        self._card = threading.Lock()
+        self._device_of_mine, self._card = threading.Lock(), Path(os.environ["EMULATED_CARD"] + ".lock")
         self._busy = Path(os.environ["EMULATED_CARD"])
         rng = np.random.default_rng(0)
         coarse = [rng.integers(0, 255, (28, 28, 3), dtype=np.uint8) for _ in range(8)]
@@ -70,9 +72,12 @@ class EmulatedWorker(Worker):
 
     def _render(self, _network: Any, images: torch.Tensor, *_: Any, **__: Any) -> list[Caricature]:
         n = len(images)
-        with self._card:
+        with self._device_of_mine:
             begin = time.time()
-            time.sleep(max(LAUNCHES, CELL * n))
+            time.sleep(max(0, LAUNCHES - CELL * n))
+            with self._card.open("a") as card:  # which the workers that share it use in turn
+                fcntl.flock(card, fcntl.LOCK_EX)
+                time.sleep(CELL * n)
             end = time.time()
         with self._busy.open("a") as file:
             file.write(json.dumps([begin, end, n]) + "\n")
@@ -95,7 +100,16 @@ class Before(RayExecutor):
         return OneByOne(**vars(super().place(plan)))
 
 
-def run(name: str, folder: Path, executor: RayExecutor, busy: Path) -> None:
+def covered(spans: list[tuple[float, float]]) -> float:
+    """Seconds in which at least one of them is on."""
+    seconds, until = 0.0, 0.0
+    for begin, end in sorted(spans):
+        seconds += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return seconds
+
+
+def run(name: str, folder: Path, executor: RayExecutor, busy: Path, share: float) -> None:
     """One grid; prints the card's and everybody's time."""
     models, images, layers = GRIDS[name]
     photos = folder / "photos"
@@ -111,6 +125,7 @@ def run(name: str, folder: Path, executor: RayExecutor, busy: Path) -> None:
         "images": [str(photos / f"{i}.png") for i in range(images)],
         "layers": [str(i) for i in range(layers)],
         "render": {"size": SIDE, "steps": STEPS, "precision": "float32"},
+        "resources": {"num_gpus": share},
     }
     config.write_text(yaml.safe_dump(document))
     experiment = load_experiment(config)
@@ -123,7 +138,7 @@ def run(name: str, folder: Path, executor: RayExecutor, busy: Path) -> None:
     *flaws, verified = [found for found in check(store) if not isinstance(found, int)] + [done.done]
     assert not flaws and not done.failures and verified == models * images * layers
     window = max(end for _, end, _ in units) - min(begin for begin, _, _ in units)
-    at_work, cells = sum(end - begin for begin, end, _ in units), sum(n for _, _, n in units)
+    at_work, cells = covered([(begin, end) for begin, end, _ in units]), sum(n for _, _, n in units)
     kind = "before" if isinstance(executor, Before) else "after"
     print(
         f"{name:11} {kind:7} {cells} cells in {len(units)} units: the card {at_work:.1f} s at work in {window:.1f} s, "
@@ -137,16 +152,17 @@ def main() -> None:
     """Both grids, before and after."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["before", "after"])
-    chosen = parser.parse_args().only
+    parser.add_argument("--share", type=float, default=1.0, help="of the card, for each worker")
+    chosen, share = parser.parse_args().only, parser.parse_args().share
     with tempfile.TemporaryDirectory() as place:
         busy = Path(place) / "busy"
         os.environ |= {"EMULATED_CARD": str(busy), "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
         os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-        ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=max(2, round(1 / share)), num_gpus=1, include_dashboard=False, log_to_driver=False)
         for name in GRIDS:
             for kind in (Before, RayExecutor):
                 if chosen in (None, "before" if kind is Before else "after"):
-                    run(name, Path(place) / f"{name[:2].strip()}{kind.__name__}", kind(EmulatedWorker), busy)
+                    run(name, Path(place) / f"{name[:2].strip()}{kind.__name__}", kind(EmulatedWorker), busy, share)
         ray.shutdown()
 
 

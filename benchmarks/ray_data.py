@@ -3,8 +3,8 @@
     python benchmarks/ray_data.py            # six minutes; two cores
 
 Both use distcari's engine, worker and store; what differs is who hands out the cells, tries again and commits the rows.
-Ray Data reads the cells from a Parquet file, maps them over a pool of two actors one by one, and writes Parquet, with
-its checkpointing (`CheckpointConfig`) by the cell's key, and `max_errored_blocks=-1`, so that bad cells do not end it.
+Ray Data reads each cell from a file, maps them over a pool of two actors one by one, and writes Parquet, with its
+checkpointing (`CheckpointConfig`) by the cell's key, and `max_errored_blocks=-1`, so that bad cells do not end it.
 Faults: three workers killed (SIGKILL) as they begin a cell; a cell that always raises; a cell that always kills its
 process; the driver killed when a third is done, and the same command given again. After 90 s a run counts as hung.
 """
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from PIL import Image
@@ -111,17 +110,19 @@ def through_ray_data(folder: Path) -> None:
     from ray.data.checkpoint import CheckpointConfig
 
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)  # two for reading and writing
-    if not (folder / "cells.parquet").exists():
+    if not (folder / "cells").exists():
         run = Run(*planned(folder), SerialExecutor())
         jobs = {unit.cells[0].key: run.job(unit) for unit in run.prepare()}
         (folder / "jobs").write_bytes(pickle.dumps(jobs))
-        pq.write_table(pa.table({"key": list(jobs)}), folder / "cells.parquet", row_group_size=1)
+        (folder / "cells").mkdir()
+        for i, key in enumerate(jobs):  # a block for each: read_parquet would make one of all
+            (folder / f"cells/{i}.csv").write_text(f"key\n{key}\n")
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks = -1
     context.checkpoint_config = CheckpointConfig(
         id_column="key", checkpoint_path=str(folder / "checkpoint"), delete_checkpoint_on_success=False
     )
-    cells = ray.data.read_parquet(str(folder / "cells.parquet"), override_num_blocks=32)
+    cells = ray.data.read_csv(str(folder / "cells"), override_num_blocks=32)
     made = cells.map_batches(
         Cells, fn_constructor_args=(str(folder),), batch_size=1, compute=ray.data.ActorPoolStrategy(size=2), num_cpus=1
     )

@@ -26,6 +26,7 @@ from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.contrast import Contrast, ContrastTerm, response
+from distcari.render.devices import float32_as_named
 from distcari.render.dominance import warn_of_dominance
 from distcari.render.measure import measure
 from distcari.render.metric import measured
@@ -155,6 +156,19 @@ def caricatures(
     A cell whose optimisation never started has its `failure`; the others are as they would be without it. Raises
     InputError for an unknown layer.
     """
+    with float32_as_named(network.device):
+        return _caricatures(network, images, layer, seeds, settings, against, on_step)
+
+
+def _caricatures(
+    network: Network,
+    images: Tensor,
+    layer: str,
+    seeds: Sequence[int],
+    settings: RenderSettings | None,
+    against: Contrast | None,
+    on_step: Callable[[int], None] | None,
+) -> list[Caricature]:
     chosen = (settings or RenderSettings()).acting()
     if chosen.compat == "lucent":
         if against is not None:

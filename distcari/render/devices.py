@@ -3,7 +3,9 @@
 ROCm's cards are `cuda` to torch. Tried here: `cpu` alone. The others follow torch's documentation and are untried.
 """
 
+import contextlib
 import platform
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -58,6 +60,20 @@ def kind(device: str | torch.device) -> str:
     """What decides which bits a device computes: its type, and whether it multiplies in bfloat16."""
     device = torch.device(device)
     return f"{device.type}, bfloat16" if multiplies_bfloat16(device) else device.type
+
+
+@contextlib.contextmanager
+def float32_as_named(device: torch.device) -> Iterator[None]:
+    """Float32 that is float32: torch lets CUDA's convolutions round to TF32 (10 bits) unless it is told not to."""
+    if device.type != "cuda":
+        yield
+        return
+    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
 
 
 def memory(device: str | torch.device) -> Memory | None:
