@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18, resnet50
 
 from distcari.render import Network, caricatures
-from distcari.render.memory import cells_at_once
+from distcari.render.memory import AT_ONCE
 from distcari.settings import RenderSettings
 
 LAYERS = ("layer2_1_conv2", "layer3_3", "layer4_2")
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"{layer}: lucent's work {before:.2f} s a cell")
         for precision in ("float32", "auto"):
             settings = RenderSettings(size=size, steps=steps, precision=precision)  # type: ignore[arg-type]
-            fits = min(args.most, cells_at_once(network, layer, settings))
+            fits = min(args.most, AT_ONCE)
             for n in sorted({1, min(16, fits), fits}):
                 images = torch.rand(n, 3, size, size)
                 caricatures(network, images, layer, range(n), settings.with_(steps=2))

@@ -16,7 +16,7 @@ from distcari.cluster import events as e
 from distcari.cluster.arithmetic import Arithmetic
 from distcari.cluster.jobs import Job, Result, make_job
 from distcari.cluster.ledger import Ledger, RunStopped
-from distcari.cluster.queue import Queue
+from distcari.cluster.queue import LEAST_ON_GPU, Queue
 from distcari.errors import InputError
 from distcari.grid import WorkUnit
 from distcari.planning.placement import Placement
@@ -89,7 +89,7 @@ class Run:
             if not units:
                 self.state = "finished"
                 return self.state
-            self.queue = Queue(units)
+            self.queue = Queue(units, LEAST_ON_GPU if self.placement.on_gpus else 1)
             workers = min(self.placement.workers, len(self.plan.todo))
             self.tell(e.RunStarted(self.plan, self.run_id, workers, self.placement.line))
             self.state = "stopped"

@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterable
 
 from distcari.grid import Label, WorkUnit
 
+LEAST_ON_GPU = 16  # cells; fewer wait for launches (docs/performance.md: estimated, not measured)
+
 
 class Queue:
-    """Units that wait, and which shards are being written."""
+    """Units that wait, and which shards are being written.
 
-    def __init__(self, units: Iterable[WorkUnit] = ()) -> None:
+    No unit is cut to pieces of fewer than `least` cells: a GPU that waits for launches does one in the time of many.
+    """
+
+    def __init__(self, units: Iterable[WorkUnit] = (), least: int = 1) -> None:
+        self.least = least
         self._by_model: dict[str, deque[WorkUnit]] = {}
         self._cells: Counter[str] = Counter()
         self._shards: set[tuple[Label, ...]] = set()
@@ -60,7 +66,9 @@ class Queue:
             assert model is not None
             unit = self._next_of(model, fit)
             if unit is not None:
-                return self.cut(unit, -(-(self.cells + len(unit.cells)) // (2 * max(1, workers))))
+                share = -(-(self.cells + len(unit.cells)) // (2 * max(1, workers)))
+                most = max(share, self.least)
+                return unit if len(unit.cells) - most < self.least > 1 else self.cut(unit, most)
         return None
 
     def cut(self, unit: WorkUnit, most: int) -> WorkUnit:

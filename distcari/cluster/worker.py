@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from functools import partial
@@ -27,9 +27,8 @@ from distcari.cluster.tail import Beside, Here, Tail
 from distcari.errors import typed_line
 from distcari.grid import Cell
 from distcari.render import Caricature, Contrast, LayerInfo, Network, caricatures, devices
-from distcari.render.memory import cells_at_once
+from distcari.render.memory import Limits
 from distcari.render.passes import out_of_memory
-from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec, load_model
 from distcari.store import open_store
 from distcari.store.arrays import Arrays
@@ -89,7 +88,7 @@ class Worker:
         self.tail: Tail = Beside(store_url, options, self.arrays, whose, beside) if beside else Here(self.arrays, whose)
         self._loading, self._device = threading.Lock(), threading.Lock()  # several jobs may be in hand at once
         self._resident: dict[str, Network] = {}
-        self._fits: tuple[tuple[str, str, RenderSettings], int] | None = None
+        self._limits = Limits()
 
     def __repr__(self) -> str:
         return f"{self.name} of {self.experiment}"  # what Ray's dashboard and log lines call it
@@ -208,7 +207,7 @@ class Worker:
         On a CPU one by one, which is as fast (docs/performance.md) and makes a picture's bits independent of its
         company.
         """
-        if len(members) > 1 and len(members) > (most := self._most(network, job)):
+        if len(members) > 1 and len(members) > (most := self._most(job)):
             for first in range(0, len(members), most):
                 yield from self._rendered(network, render, job, members[first : first + most], result)
             return
@@ -230,6 +229,8 @@ class Worker:
             if alone:
                 result.failures.append((cells[0], *_message(error)))
                 return
+            if out_of_memory(error):
+                self._limits.ran_out(memory_place(job), len(members))
             _free(error)
             half = len(members) // 2
             yield from self._rendered(network, render, job, members[:half], result)
@@ -246,22 +247,9 @@ class Worker:
             else:
                 yield Finished(i, caricature, seconds / len(members), started)
 
-    def _most(self, network: Network, job: Job) -> int:
-        """Cells that are optimised at once: one on a CPU, on a GPU what its free memory holds, else the unit."""
-        if self.device == "cpu":
-            return 1
-        place = (job.model.name, job.layer.name, job.settings)
-        if self._fits is None or self._fits[0] != place:
-            fits = len(job.cells)
-            if self.device.startswith("cuda"):
-                try:
-                    fits = cells_at_once(network, job.layer.name, job.settings)
-                except Exception as error:  # the cells themselves will tell
-                    _free(error)
-                    fits = 1
-            # A difference keeps the activations of two networks.
-            self._fits = place, max(1, fits // 2) if job.contrast else fits
-        return self._fits[1]
+    def _most(self, job: Job) -> int:
+        """Cells that are optimised at once: one on a CPU, on a GPU as many as its memory has held so far."""
+        return 1 if self.device == "cpu" else self._limits.most(memory_place(job))
 
     def _end(self, job: Job, finished: Sequence[Finished], result: Result) -> None:
         """Write the chunks of these cells, verify them, and only then count the cells as done."""
@@ -276,6 +264,13 @@ class Worker:
         for one in finished:
             self.meter.done(job.label, one.seconds)
         result.seconds["commit"] += time.perf_counter() - clock
+
+
+def memory_place(job: Job) -> Hashable:
+    """What decides how much memory a cell of a job takes; models of one architecture share it."""
+    asked = [(job.model, job.layer), *([(job.contrast.model, job.contrast.layer)] if job.contrast else [])]
+    seen = tuple((spec.source.architecture, str(spec.source.options), spec.input_size, at.name) for spec, at in asked)
+    return seen, tuple(sorted(job.precisions.items())), job.settings.precision, job.settings.picture_size
 
 
 def _batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:

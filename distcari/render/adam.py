@@ -84,7 +84,7 @@ class Nadam:
 
     def _whole(self, unbiased2: float) -> Tensor:
         """Each cell's rms gradient over all its coefficients, (N, 1, …)."""
-        if self._square.is_cuda:  # one launch for all cells
+        if self._square.device.type != "cpu":  # one launch for all cells
             mean = self._square.flatten(1).mean(1)
         else:  # cell by cell: bits that no company changes
             mean = torch.stack([cell.mean() for cell in self._square])

@@ -8,6 +8,7 @@ since lucent's are unseeded.)
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from distcari.render.parametrization import colour_basis, frequency_scale, gener
 from distcari.settings import RenderSettings
 
 SIZE, PAD, SEEN = 128, 12, 224
+FIRST, LAST = 8, 4  # pixels of jitter, before and after the turn
 _ANGLES = [*range(-10, 11), 0, 0, 0, 0, 0]
 _SCALES = [1 + (i - 5) / 50 for i in range(11)]
 
@@ -47,11 +49,13 @@ def lucent_optimise(
     draws, t = generators(seeds), flat(target)
     spectra = starts(draws, SIZE).to(device).requires_grad_(True)
     scale, colour = frequency_scale(SIZE, decay=1.0).to(device), colour_basis(network.grey).to(device)
+    drawn = [[_draw(draw) for _ in range(settings.steps)] for draw in draws]
+    turns = torch.stack([torch.cat([view.turn for view in each]) for each in drawn]).to(device)
     optimizer = Adam(spectra)
     gains = []
-    for step in range(settings.steps):
+    for step in range(settings.steps):  # nothing in here waits for a GPU
         shown = pictures(spectra, scale, SIZE, colour)
-        views = torch.cat([_view(picture[None], draw) for picture, draw in zip(shown, draws, strict=True)])
+        views = torch.cat([_view(shown[i : i + 1], each[step], turns[i, step]) for i, each in enumerate(drawn)])
         gain, cosine = gain_and_cosine(flat(forward(views)), t)
         optimizer.minimise(-objective(gain, cosine, 0.0).sum(), 0.05)
         gains.append(gain.detach())
@@ -61,21 +65,33 @@ def lucent_optimise(
         return lambda x: forward(_enlarge(x)), pictures(spectra, scale, SIZE, colour), target, torch.stack(gains, 1)
 
 
-def _view(picture: Tensor, draw: torch.Generator) -> Tensor:
-    """One picture through lucent's chain of random transforms, (1, 3, 224, 224)."""
-    x = F.pad(picture, [PAD] * 4, value=0.5)
-    x = _jitter(x, 8, draw)
+class _View(NamedTuple):
+    """One draw of lucent's chain: the corners (top, left) of both crops, and the matrix (1, 2, 3) between them."""
+
+    first: tuple[int, int]
+    turn: Tensor
+    last: tuple[int, int]
+
+
+def _draw(draw: torch.Generator) -> _View:
+    first = _pick(FIRST, draw), _pick(FIRST, draw)
     zoom = _SCALES[_pick(len(_SCALES), draw)]
     angle = _ANGLES[_pick(len(_ANGLES), draw)]
-    matrix = affine(torch.tensor([math.radians(angle)]), torch.tensor([zoom]), torch.zeros(1), torch.zeros(1))
-    grid = F.affine_grid(matrix.to(x), list(x.shape), align_corners=False)
+    turn = affine(torch.tensor([math.radians(angle)]), torch.tensor([zoom]), torch.zeros(1), torch.zeros(1))
+    return _View(first, turn, (_pick(LAST, draw), _pick(LAST, draw)))
+
+
+def _view(picture: Tensor, view: _View, turn: Tensor) -> Tensor:
+    """One picture through lucent's chain of random transforms, (1, 3, 224, 224); `turn` (2, 3) is on its device."""
+    x = _crop(F.pad(picture, [PAD] * 4, value=0.5), FIRST, view.first)
+    grid = F.affine_grid(turn[None], list(x.shape), align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return _enlarge(_jitter(x, 4, draw))
+    return _enlarge(_crop(x, LAST, view.last))
 
 
-def _jitter(x: Tensor, d: int, draw: torch.Generator) -> Tensor:
-    """A random crop that is d pixels smaller."""
-    top, left = _pick(d, draw), _pick(d, draw)
+def _crop(x: Tensor, d: int, corner: tuple[int, int]) -> Tensor:
+    """A crop that is d pixels smaller."""
+    top, left = corner
     return x[..., top : top + x.shape[-2] - d, left : left + x.shape[-1] - d]
 
 

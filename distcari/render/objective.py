@@ -18,7 +18,9 @@ def flat(activations: Tensor) -> Tensor:
 
 def dots(a: Tensor, b: Tensor) -> Tensor:
     """Dot product of each cell: (N, values) · (N, values) → (N,)."""
-    if a.is_cuda:  # sums there have no fixed order anyway, and a launch for each cell takes longer than the sum
+    if (
+        a.device.type != "cpu"
+    ):  # sums there have no fixed order anyway, and a launch for each cell takes longer than the sum
         return (a * b).sum(1)
     return torch.stack([(x * y).sum() for x, y in zip(a, b, strict=True)])
 

@@ -38,7 +38,7 @@ class Sight:
         if self._grey:
             return
         flat = gradient.flatten(2)
-        if flat.is_cuda:  # one launch for all cells
+        if flat.device.type != "cpu":  # one launch for all cells
             self._colours.baddbmm_(flat, flat.mT)
             return
         for matrix, own in zip(self._colours, flat, strict=True):  # cell by cell: bits that no company changes

@@ -219,4 +219,6 @@ def test_out_of_memory_halves_the_batch_and_goes_on(work):
     assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # and the network is on the processor
     renderer.sizes, worker.device = [], "an accelerator"  # where cells are optimised together
     result = worker.run(job)
-    assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 2, 3, 1, 2]
+    assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 1, 1, 1, 1, 1]
+    renderer.sizes = []
+    assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # learnt, and kept

@@ -79,3 +79,17 @@ def test_a_shard_is_in_one_hand_at_a_time(sizes):
         hands.append(unit)
         given_out += len(unit.cells)
     assert given_out == sum(size for _, size in sizes) + min(3, len(sizes))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 200)), max_size=9), st.integers(1, 9), st.integers(2, 16)
+)
+def test_for_a_gpu_no_unit_is_cut_to_less_than_it_takes_to_keep_it_busy(sizes, workers, least):
+    queue = Queue(units(sizes), least)
+    smallest = min((min(size, least) for _, size in sizes), default=0)
+    given_out = []
+    while queue:
+        unit = queue.take(None, Counter(), workers)
+        assert len(unit.cells) >= smallest
+        given_out += unit.cells
+    assert sorted(given_out) == sorted(cell for unit in units(sizes) for cell in unit.cells)
