@@ -47,8 +47,8 @@ def measure(forward: Callable[[Tensor], Tensor], pictures: Tensor, target: Tenso
 
 
 def _robust(forward: Callable[[Tensor], Tensor], pictures: Tensor, t: Tensor, size: int) -> Tensor:
-    """Gain and cosine, means over the fixed views: (2, N). On a GPU all cells at once, through several views; on a CPU cell by
-    cell, so that a cell's bits do not depend on its company, and some views at once."""
+    """Gain and cosine, means over the fixed views: (2, N). On a GPU all cells at once, through several
+    views; on a CPU cell by cell, so that a cell's bits do not depend on its company, and some views at once."""
     views = robust_views().to(pictures.device)
     if pictures.device.type != "cpu":
         return torch.cat(list(_views_together(forward, pictures, t, size, views)), 1).mean(1)

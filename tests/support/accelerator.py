@@ -27,7 +27,7 @@ class Watch(TorchDispatchMode):
         super().__init__()
         self.looking, self.found, self.operations = False, [], 0
 
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # noqa: D105
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         name, given = str(operation), {t.device.type for t in _tensors((args, kwargs)) if t.ndim or not _on_cpu(t)}
         self.operations += self.looking
         if self.looking and name.startswith(WAITS) and given - {"cpu"}:
