@@ -44,6 +44,21 @@ def test_a_run_at_work_says_how_far_it_is(ran):
     assert "goes on" not in said and Catalog(store).runs()[0].pending == 20
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("2 × H100: 8 workers, 4 on each (otherwise: --set …)", "2 × H100: 8 workers, 4 on each'"),
+        ("", None),
+        (7, "'7'"),
+    ],
+)
+def test_a_run_says_what_it_computes_on(ran, place, shown):
+    store, _ = ran
+    note(store, "e", place=place, **FULL)
+    said = page(Catalog(store))
+    assert ("Dt('on')" in said) == bool(shown) and (shown or "workers") in said
+
+
 def test_failures_stand_there_by_reason_with_the_command(ran):
     store, _ = ran
     note(store, "e", state="finished", **{**FULL, "done": 21, "failed": 3})
