@@ -67,8 +67,8 @@ class EmulatedWorker(Worker):
             for c in coarse
         ]
 
-    def _most(self, _network: Any, job: Any) -> int:
-        return len(job.cells)
+    def _most(self, *given: Any) -> int:
+        return len(given[-1].cells)
 
     def _render(self, _network: Any, images: torch.Tensor, *_: Any, **__: Any) -> list[Caricature]:
         n = len(images)
