@@ -161,6 +161,8 @@ def child(way: str, folder: Path, until: int | None) -> bool:
                 process.kill()
                 return True
             time.sleep(0.05)
+        if process.returncode:
+            print((folder / "log").read_text().splitlines()[-1], file=sys.stderr)
         return True
     finally:
         with contextlib.suppress(ProcessLookupError):
