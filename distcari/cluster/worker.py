@@ -27,6 +27,7 @@ from distcari.cluster.tail import Beside, Here, Tail
 from distcari.errors import typed_line
 from distcari.grid import Cell
 from distcari.render import Caricature, Contrast, LayerInfo, Network, caricatures, devices
+from distcari.render.launch import Launch
 from distcari.render.memory import Limits
 from distcari.render.passes import out_of_memory
 from distcari.sources.models import ModelSpec, load_model
@@ -68,16 +69,19 @@ class Worker:
         device: str,
         share: float = 1.0,
         beside: int = 0,
+        launch: Launch = "eager",
         name: str = "worker",
         renderer: Renderer = caricatures,
     ) -> None:
-        self.experiment, self.run_id, self.renderer = experiment, run_id, renderer
+        self.experiment, self.run_id = experiment, run_id
         self.name, self.share = name, share
         torch.set_num_threads(threads)
         if device == "gpu" and (found := devices.accelerator()) is None:
             here = f"torch {torch.__version__} on {socket.gethostname()}"
             raise RuntimeError(f"Ray gave {name} a GPU, but {here} sees none")
         self.device: str = found or "cpu" if device == "gpu" else device
+        one_by_one = launch == "eager" or self.device == "cpu" or (launch == "graph" and self.device != "cuda")
+        self.renderer: Renderer = renderer if one_by_one else partial(renderer, launch=launch)
         devices.limit(self.device, share)
         self.kind = devices.kind(self.device)
         self.store = open_store(store_url, options=options, writable=True)

@@ -216,6 +216,12 @@ class Resources(Part):
         description="Most cells in a work unit: what is lost if its worker dies. A GPU optimises them together, a CPU "
         "one after another (as fast, and bit for bit reproducible). `auto`: 64 on a GPU, 4 on a CPU.",
     )
+    launch: Literal["eager", "graph", "inductor"] = Field(
+        "eager",
+        description="How a GPU is given the operations of a step: one by one, as a CUDA graph (CUDA alone; untried), or "
+        "compiled by inductor (needs Triton, and a minute or so for each layer and batch). Pictures differ by "
+        "rounding. A CPU is always given them one by one.",
+    )
     timeout: Annotated[float, Field(gt=0, le=10_000_000), NoTruth] | None = Field(
         None, description="Seconds after which a work unit is taken from a worker that hangs. Default: never."
     )

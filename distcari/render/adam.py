@@ -54,39 +54,48 @@ class Nadam:
     def __init__(self, parameter: Tensor, beta1: float = 0.7, beta2: float = 0.99, damping: float = 0.0) -> None:
         self.parameter, self._beta1, self._beta2, self._steps = parameter, beta1, beta2, 0
         self._damping = damping
-        self._mean, self._square = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        self.moments = torch.zeros_like(parameter), torch.zeros_like(parameter)  # of the gradient: mean, mean square
 
     def minimise(self, loss: Tensor, rate: float) -> None:
         """One step down the gradient of a scalar, at a learning rate."""
         (gradient,) = torch.autograd.grad(loss, self.parameter)
-        self.step(gradient, rate)
+        self._steps += 1
+        self.apply(gradient, *self.numbers(self._steps, rate))
+
+    def numbers(self, step: int, rate: float) -> tuple[float, float]:
+        """Of a step, from 1: what the parameter moves by (negative), and what corrects the root of the mean square."""
+        return -rate / (1 - self._beta1**step), (1 - self._beta2**step) ** -0.5
 
     @torch.no_grad()
-    def step(self, gradient: Tensor, rate: float, gate: Tensor | None = None) -> None:
-        """One step down the gradient, at a learning rate; each coefficient's step times its gate, if there is one."""
-        self._steps += 1
+    def apply(
+        self, gradient: Tensor, down: float | Tensor, correction: float | Tensor, gate: Tensor | None = None
+    ) -> None:
+        """One step with its `numbers`; each coefficient's step times its gate, if there is one."""
         b1, b2 = self._beta1, self._beta2
-        unbiased1, unbiased2 = 1 - b1**self._steps, 1 - b2**self._steps
-        self._mean.lerp_(gradient, 1 - b1)
-        self._square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-        ahead = torch.lerp(gradient, self._mean, b1)
-        spread = self._square.sqrt().mul_(unbiased2**-0.5).add_(1e-8)
+        average, square = self.moments
+        average.lerp_(gradient, 1 - b1)
+        square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
+        ahead = torch.lerp(gradient, average, b1)
+        spread = square.sqrt().mul_(correction).add_(1e-8)
         if self._damping:
-            spread.add_(self._whole(unbiased2), alpha=self._damping)
+            spread.add_(self._whole(correction), alpha=self._damping)
         if gate is not None:
             ahead.mul_(gate)
-        self.parameter.addcdiv_(ahead, spread, value=-rate / unbiased1)
+        if isinstance(down, Tensor):
+            self.parameter.addcmul_(ahead.div_(spread), down)
+        else:
+            self.parameter.addcdiv_(ahead, spread, value=down)
 
     def asleep(self) -> Tensor:
         """Which cells no gradient has ever reached: (N,) bool, on the parameter's device."""
-        asleep: Tensor = self._square.flatten(1).amax(1) == 0
+        asleep: Tensor = self.moments[1].flatten(1).amax(1) == 0
         return asleep
 
-    def _whole(self, unbiased2: float) -> Tensor:
+    def _whole(self, correction: float | Tensor) -> Tensor:
         """Each cell's rms gradient over all its coefficients, (N, 1, …)."""
-        if self._square.device.type != "cpu":  # one launch for all cells
-            mean = self._square.flatten(1).mean(1)
+        if self.moments[1].device.type != "cpu":  # one launch for all cells
+            mean = self.moments[1].flatten(1).mean(1)
         else:  # cell by cell: bits that no company changes
-            mean = torch.stack([cell.mean() for cell in self._square])
-        rms: Tensor = mean.sqrt() * unbiased2**-0.5
+            mean = torch.stack([cell.mean() for cell in self.moments[1]])
+        rms: Tensor = mean.sqrt() * correction
         return rms.view(-1, *[1] * (self.parameter.ndim - 1))

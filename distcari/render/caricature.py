@@ -6,10 +6,8 @@ summation for another batch size, and the steps amplify the rounding. So workers
 batches are no faster. On a GPU the resampling's backward pass adds in no fixed order.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,33 +20,21 @@ from torch import Tensor, nn
 
 from distcari.errors import InputError
 from distcari.figures import high_frequency_share
-from distcari.render.adam import Nadam
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
 from distcari.render.contrast import Contrast, ContrastTerm, response
 from distcari.render.devices import float32_as_named
 from distcari.render.dominance import warn_of_dominance
+from distcari.render.launch import Launch, launcher
 from distcari.render.measure import measure
 from distcari.render.metric import measured
 from distcari.render.network import Network
-from distcari.render.objective import flat, gain_and_cosine, objective
-from distcari.render.parametrization import (
-    Veil,
-    coarse_gate,
-    colour_basis,
-    frequencies,
-    frequency_scale,
-    generators,
-    pictures,
-    starts,
-)
+from distcari.render.objective import objective
+from distcari.render.parametrization import colour_basis, frequency_scale, generators, starts
 from distcari.render.plateau import Plateau
 from distcari.render.preprocessing import chosen as chosen_preprocessing
-from distcari.render.sight import Sight
+from distcari.render.step import WAKING, Step
 from distcari.settings import RenderSettings
-
-WARM_UP = 0.05  # share of the steps in which the learning rate rises
-WAKING = 10  # first steps in which a cell that no gradient has reached has its start doubled: contrast .004 to 1
 
 
 @dataclass(frozen=True)
@@ -149,15 +135,17 @@ def caricatures(
     *,
     against: Contrast | None = None,
     on_step: Callable[[int], None] | None = None,
+    launch: Launch = "eager",
 ) -> list[Caricature]:
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
     `against` makes them difference caricatures (contrast.py). `on_step` is called with the number of each step done.
+    `launch`: who runs the steps, see launch.py; other than eager, pictures differ by rounding.
     A cell whose optimisation never started has its `failure`; the others are as they would be without it. Raises
     InputError for an unknown layer.
     """
     with float32_as_named(network.device):
-        return _caricatures(network, images, layer, seeds, settings, against, on_step)
+        return _caricatures(network, images, layer, seeds, settings, against, on_step, launch)
 
 
 def _caricatures(
@@ -168,6 +156,7 @@ def _caricatures(
     settings: RenderSettings | None,
     against: Contrast | None,
     on_step: Callable[[int], None] | None,
+    launch: Launch,
 ) -> list[Caricature]:
     chosen = (settings or RenderSettings()).acting()
     if chosen.compat == "lucent":
@@ -184,66 +173,30 @@ def _caricatures(
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
-    scale, waves = _to(frequency_scale(chosen.size), device), _to(frequencies(chosen.size), device)
-    colour = _to(colour_basis(network.grey), device)
-    optimizer, plateau = Nadam(spectra, damping=chosen.damping), Plateau(chosen.plateau)
-    sight = Sight(len(images), chosen.size, device, network.grey) if chosen.damping else None
-    veil, woken = None, torch.zeros(len(images), device=device)
+    scale, colour = _to(frequency_scale(chosen.size), device), _to(colour_basis(network.grey), device)
     term = None if against is None else ContrastTerm(against, images, chosen)
+    step = Step(forward, size, images, target, spectra, scale, colour, chosen, term, network.grey)
+    take, plateau = launcher(launch, step, views), Plateau(chosen.plateau)
     gains: list[Tensor] = []
-    t = flat(target)
-    for step in range(chosen.steps):  # nothing in here waits for a GPU
-        if chosen.views == "both":
-            with torch.no_grad():
-                t = flat(forward(see(images, views[step], size)))
-        shown = pictures(spectra, scale, chosen.size, colour, veil)
-        gain, cosine = gain_and_cosine(flat(forward(see(shown, views[step], size))), t)
-        loss = -objective(gain, cosine, chosen.cossim_pow).sum()
-        if term is not None:
-            loss = loss + term.cost(shown, views[step]).sum()
-        gradient, arrived = torch.autograd.grad(loss, (spectra, shown))
-        gate = coarse_gate(waves, (step + 1) / (chosen.steps * chosen.coarse)) if chosen.coarse else None
-        optimizer.step(gradient, chosen.learning_rate * rate(step, chosen.steps, chosen.schedule), gate)
-        if sight is not None:
-            sight.note(arrived)
-            veil = sight.veil()
-        if step < WAKING and chosen.compat != "v2":
-            woken += _wake(spectra, optimizer.asleep())
-        gains.append(gain.detach())
+    for number in range(chosen.steps):  # nothing in here waits for a GPU
+        gains.append(take(number))
         if on_step is not None:
-            on_step(step + 1)
-        if plateau.all_stopped(gains, partial(_finished, spectra, scale, chosen.size, colour, veil)):
+            on_step(number + 1)
+        if plateau.all_stopped(gains, step.pictures):
             break
-    finished = plateau.finished(_finished(spectra, scale, chosen.size, colour, veil))
+    finished = plateau.finished(step.pictures())
     done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term)
-    failures = _failures(t, optimizer.asleep(), layer)
+    failures = _failures(step.target, step.optimizer.asleep(), layer)
     return [
         replace(
             c,
             precision=precision,
             gain_curve=c.gain_curve[: plateau.steps(i, len(gains))],
-            woken=int(woken[i]),
+            woken=int(step.woken[i]),
             failure=failures[i],
         )
         for i, c in enumerate(done)
     ]
-
-
-@torch.no_grad()
-def _wake(spectra: Tensor, asleep: Tensor) -> Tensor:
-    """Double the spectra (N, …) of cells that sleep (N,); 1 for each of these, else 0.
-
-    A start of contrast .004 can leave every ReLU of a network off: no gradient, and no step ever. Twice, four times …
-    as strong, the same start gets through; other cells keep their bits.
-    """
-    doubled = asleep.to(spectra)
-    spectra.mul_((1.0 + doubled).view(-1, *[1] * (spectra.ndim - 1)))
-    return doubled
-
-
-@torch.no_grad()
-def _finished(spectra: Tensor, scale: Tensor, size: int, colour: Tensor, veil: Veil | None) -> Tensor:
-    return pictures(spectra, scale, size, colour, veil)
 
 
 def _failures(target: Tensor, asleep: Tensor, layer: str) -> list[str]:
@@ -294,16 +247,6 @@ def _measured(
         )
         for i in range(len(shown))
     ]
-
-
-def rate(step: int, steps: int, schedule: str) -> float:
-    """Share of the peak learning rate at a step: a short warm-up, then a quarter of a cosine to 0; or always 1."""
-    if schedule == "constant":
-        return 1.0
-    warm = max(1, round(steps * WARM_UP))
-    if step < warm:
-        return (step + 1) / warm
-    return math.cos(math.pi / 2 * (step - warm) / max(1, steps - warm))
 
 
 def as_tensor(image: Any, size: int) -> Tensor:

@@ -49,7 +49,17 @@ def coarse_gate(f: Tensor, progress: float) -> Tensor:
     by the network and the input; the fine ones then find their places in them, where together each start would settle
     on fine patterns of its own (`python benchmarks/trust.py levers` shows what it is worth).
     """
-    edge = COARSEST * (FINEST / COARSEST) ** min(1.0, progress)
+    return gate_at(f, coarse_edge(progress))
+
+
+def coarse_edge(progress: float) -> float:
+    """Where the gate's edge is, in cycles/pixel."""
+    edge: float = COARSEST * (FINEST / COARSEST) ** min(1.0, progress)
+    return edge
+
+
+def gate_at(f: Tensor, edge: float | Tensor) -> Tensor:
+    """The gate with its edge at a frequency."""
     gate: Tensor = 1 / (1 + (f / edge).square().square())
     return gate
 

@@ -32,6 +32,15 @@ class Sight:
         self._places = torch.zeros(cells, 1, side, side, device=device)
         self._colours = torch.zeros(cells, 3, 3, device=device)
 
+    @property
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """Of places (N, 1, v, u) and of colours (N, 3, 3)."""
+        return self._places, self._colours
+
+    @sums.setter
+    def sums(self, sums: tuple[Tensor, Tensor]) -> None:
+        self._places, self._colours = sums
+
     def note(self, gradient: Tensor) -> None:
         """Take in dL/dpicture (N, 3, y, x) of one step."""
         self._places += F.adaptive_avg_pool2d(gradient.square().sum(1, keepdim=True), self._places.shape[-1])

@@ -10,11 +10,11 @@ from torch import nn
 from torchvision.models import VisionTransformer
 
 from distcari.render import Contrast, Network, caricatures
-from distcari.render.caricature import WAKING
 from distcari.render.measure import SEEN_AT_ONCE, _robust, _views_together, robust_views
 from distcari.render.metric import measured
 from distcari.render.objective import flat
 from distcari.render.plateau import WINDOW
+from distcari.render.step import WAKING
 from distcari.settings import RenderSettings
 
 

@@ -16,7 +16,6 @@ from distcari.errors import InputError
 from distcari.figures import high_frequency_share
 from distcari.render import Network, caricature, caricatures
 from distcari.render.augment import random_views, see
-from distcari.render.caricature import rate
 from distcari.render.metric import channel_dim, measured, reference_images
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import (
@@ -28,6 +27,7 @@ from distcari.render.parametrization import (
     pictures,
     starts,
 )
+from distcari.render.step import rate
 from distcari.settings import RenderSettings
 
 SIZE = 64

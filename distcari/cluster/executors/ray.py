@@ -299,6 +299,7 @@ def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
             device="gpu" if need.num_gpus else "cpu",
             share=need.num_gpus,
             beside=run.placement.beside,
+            launch=run.plan.experiment.resources.launch,
             name=name,
         )
 
