@@ -218,8 +218,8 @@ class Resources(Part):
     )
     launch: Literal["eager", "graph", "inductor"] = Field(
         "eager",
-        description="How a GPU is given the operations of a step: one by one, as a CUDA graph (CUDA alone; untried), or "
-        "compiled by inductor (needs Triton, and a minute or so for each layer and batch). Pictures differ by "
+        description="How a GPU is given the operations of a step: one by one, as a CUDA graph (CUDA alone; untried), "
+        "or compiled by inductor (needs Triton, and a minute or so for each layer and batch). Pictures differ by "
         "rounding. A CPU is always given them one by one.",
     )
     timeout: Annotated[float, Field(gt=0, le=10_000_000), NoTruth] | None = Field(
