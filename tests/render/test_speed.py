@@ -1,6 +1,7 @@
 """What makes it fast leaves the picture what it is: folding, truncation, packed convolutions, bfloat16, batches."""
 
 import copy
+import json
 import subprocess
 import sys
 
@@ -257,13 +258,17 @@ def test_a_layer_that_nothing_leads_to_by_gradient_still_runs():
         assert run_to(network.model, network.model.layer1, 1, x).shape == (1, 64, 16, 16)
 
 
-@pytest.mark.parametrize("script", ["gpu.py"])
-def test_benchmarks_that_need_torch_alone_run_without_the_rest(script):
-    root = ROOT
+def test_the_command_for_a_real_card_runs_on_a_bare_machine_and_says_what_it_leaves_out(tmp_path):
     code = (
-        "import sys, runpy; sys.modules.update(dict.fromkeys(('ray', 'zarr', 'pydantic', 'skimage', 'timm')));"
-        f"sys.argv = ['{script}', '--tiny']; runpy.run_path('benchmarks/{script}', run_name='__main__')"
+        "import sys, runpy; sys.modules.update(dict.fromkeys(('ray', 'zarr', 'pyarrow', 'pydantic', 'timm')));"
+        f"sys.argv = ['gpu.py', '--tiny', '--out', {str(tmp_path)!r}];"
+        "runpy.run_path('benchmarks/gpu.py', run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "cells per hour" in done.stdout
+    found = json.loads(next(tmp_path.glob("*-tiny.json")).read_text())
+    assert not found["failed"] and found["tiny"]
+    assert found["left_out"]["whole_run"] == "no ray, zarr, pyarrow"
+    assert found["arithmetic"]["layer2_1_conv2, float32"] < 1e-5 < found["arithmetic"]["layer2_1_conv2, bfloat16"] < 0.1
+    assert all(row["cells_per_hour"] > 0 for row in found["against_lucent"].values())
+    assert found["batches"]["2 eager"]["step_ms"] > 0 and found["tail"]["figures_ms"] > 0
