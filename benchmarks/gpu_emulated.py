@@ -158,7 +158,7 @@ def main() -> None:
         busy = Path(place) / "busy"
         os.environ |= {"EMULATED_CARD": str(busy), "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
         os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-        ray.init(num_cpus=max(2, round(1 / share)), num_gpus=1, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=max(2, round(1 / share)), num_gpus=1, include_dashboard=False, log_to_driver=False)
         for name in GRIDS:
             for kind in (Before, RayExecutor):
                 if chosen in (None, "before" if kind is Before else "after"):

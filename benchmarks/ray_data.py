@@ -81,7 +81,7 @@ def through_distcari(folder: Path) -> None:
     from distcari.cluster.executors.ray import RayExecutor
     from distcari.cluster.start import run_plan
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     run_plan(*planned(folder), RayExecutor(FaultyWorker))
 
 
@@ -109,7 +109,7 @@ def through_ray_data(folder: Path) -> None:
     import ray.data
     from ray.data.checkpoint import CheckpointConfig
 
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)  # two for reading and writing
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False)  # two for reading and writing
     if not (folder / "cells").exists():
         run = Run(*planned(folder), SerialExecutor())
         jobs = {unit.cells[0].key: run.job(unit) for unit in run.prepare()}

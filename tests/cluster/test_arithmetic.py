@@ -16,7 +16,7 @@ from distcari.cluster.start import run_plan
 
 @pytest.mark.timeout(300)
 def test_workers_of_two_minds_compute_a_layer_alike(work):
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         plan, store = planned(work, config(seeds=list(range(6)), resources={"batch": 1}))
         run = run_plan(plan, store, RayExecutor(OfAnotherMind))

@@ -142,6 +142,7 @@ def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
 
 def test_metrics_reach_prometheus(work):
     ray.init(
+        "local",
         num_cpus=1,
         include_dashboard=False,
         log_to_driver=False,

@@ -107,7 +107,7 @@ def test_workers_on_cards_that_die_with_units_in_hand_lose_nothing_and_change_no
     """killer_once ends its process in the first rendering: three units are in that worker's hands."""
     models = [{"name": "a", "factory": "tiny:killer_once", "init_seed": 0}, DOCUMENT["models"][1]]
     document = config(models=models, seeds=[0, 1, 2], resources={"batch": 2, "actors": 1})
-    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
         plan, store = planned(work, document)
         run = run_plan(plan, store, RayExecutor(OnFakeCards))
