@@ -1,7 +1,6 @@
 """What a layer is computed in is decided once in a run, whoever comes to it first."""
 
 import pytest
-import ray
 from support.serial import compute, planned
 from support.shared import config
 from support.workers import OfAnotherMind
@@ -15,13 +14,9 @@ from distcari.cluster.start import run_plan
 
 
 @pytest.mark.timeout(300)
-def test_workers_of_two_minds_compute_a_layer_alike(work):
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        plan, store = planned(work, config(seeds=list(range(6)), resources={"batch": 1}))
-        run = run_plan(plan, store, RayExecutor(OfAnotherMind))
-    finally:
-        ray.shutdown()
+def test_workers_of_two_minds_compute_a_layer_alike(two, work):
+    plan, store = planned(work, config(seeds=list(range(6)), resources={"batch": 1}))
+    run = run_plan(plan, store, RayExecutor(OfAnotherMind))
     table = store.table(["model", "layer", "arithmetic"])
     assert run.done == 48 and set(table["arithmetic"]) <= {"bfloat16", "float32"}
     assert (table.groupby(["model", "layer"])["arithmetic"].nunique() == 1).all()

@@ -1,7 +1,6 @@
 """A worker of no use does not eat the grid: on a real Ray, with one broken worker of two."""
 
 import pytest
-import ray
 from support.serial import planned
 from support.shared import config
 from support.workers import AllBroken, BrokenAndSaysSo, BrokenLater, OneBroken
@@ -18,17 +17,9 @@ from distcari.store.check import check
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture
-def two(work):
-    """A Ray with room for two workers."""
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield work
-    ray.shutdown()
-
-
 @pytest.mark.parametrize("worker", [OneBroken, BrokenLater, BrokenAndSaysSo])
-def test_one_broken_worker_of_two_costs_no_cell(two, worker):
-    plan, store = planned(two, config(layers=["conv2"], seeds=list(range(10)), resources={"batch": 2, "actors": 2}))
+def test_one_broken_worker_of_two_costs_no_cell(two, work, worker):
+    plan, store = planned(work, config(layers=["conv2"], seeds=list(range(10)), resources={"batch": 2, "actors": 2}))
     heard = []
     run = run_plan(plan, store, RayExecutor(worker), [heard.append])
     assert run.state == "finished" and run.done == 40 and not run.failures and len(store.failures()) == 0
@@ -43,10 +34,11 @@ def test_one_broken_worker_of_two_costs_no_cell(two, worker):
         assert not any(isinstance(event, events.CellRetried) for event in heard)
 
 
-def test_where_every_worker_is_of_no_use_the_run_stops_and_says_why(two, monkeypatch):
+def test_where_every_worker_is_of_no_use_the_run_stops_and_says_why(two, work, monkeypatch):
     monkeypatch.setattr(health, "WAITS", (0.0, 0.1))
-    plan, store = planned(two, config(resources={"actors": 1}))
-    with pytest.raises(RunStopped, match="4 workers in a row were of no use; the last: the card is full") as error:
+    monkeypatch.setattr("distcari.cluster.executors.ray.MOST_SETBACKS", 2)
+    plan, store = planned(work, config(resources={"actors": 1}))
+    with pytest.raises(RunStopped, match="2 workers in a row were of no use; the last: the card is full") as error:
         run_plan(plan, store, RayExecutor(AllBroken))
     assert "num_gpus=0" in error.value.remedy and len(store.failures()) == 0 == len(store.table())
 
@@ -58,13 +50,13 @@ def test_without_ray_a_broken_device_stops_the_run_and_gives_no_cell_up(work):
     assert len(store.failures()) == 0 == len(store.table())
 
 
-def test_a_cell_that_fails_on_two_workers_is_the_cells_fault(two):
+def test_a_cell_that_fails_on_two_workers_is_the_cells_fault(two, work):
     """The poisoned picture fails everywhere, and is given up after its tries; nobody is retired for it."""
     from PIL import Image
 
-    Image.new("RGB", (40, 40), (1, 1, 1)).save(two / "photos/one.png")
+    Image.new("RGB", (40, 40), (1, 1, 1)).save(work / "photos/one.png")
     models = [{"name": "a", "factory": "tiny:poisoned", "init_seed": 0}]
-    plan, store = planned(two, config(models=models, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1}))
+    plan, store = planned(work, config(models=models, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1}))
     heard = []
     run = run_plan(plan, store, RayExecutor(), [heard.append])
     assert run.done == 3 == len(run.failures) and {row["attempt"] for row in run.failures} == {3}
