@@ -3,7 +3,8 @@
 On a CPU the same cell in the same batch, with the same number of threads, gives the same bits. In another batch it may
 not: behind a linear layer, in a transformer, with tiny inputs or more threads the library picks another order of
 summation for another batch size, and the steps amplify the rounding. So workers render cells one by one on a CPU, where
-batches are no faster. On a GPU the resampling's backward pass adds in no fixed order.
+batches are no faster. On a GPU the backward passes of resampling, max-pooling and attention add in no fixed order, and
+cuDNN chooses its kernels by itself; `torch.use_deterministic_algorithms` refuses the resampling (pytorch #68959).
 """
 
 from collections.abc import Callable, Sequence

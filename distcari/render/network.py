@@ -80,7 +80,9 @@ class Network:
         """The precision that a layer is computed in, `float32` or `bfloat16`; decided once, see precision.decide."""
         name = self.layer(layer).name
         if (name, wanted) not in self._decided:
-            self._decided[name, wanted] = decide(self, layer, wanted)
+            found = self._decided[name, wanted] = decide(self, layer, wanted)
+            if wanted == "auto":  # which asks for all that the precision's own name does, and more
+                self._decided.setdefault((name, found), found)
         return self._decided[name, wanted]
 
     def settle(self, layer: str, precision: str) -> None:

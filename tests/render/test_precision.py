@@ -131,3 +131,13 @@ def test_one_weight_with_two_biases():
     network = Network(model, mean=(0,), std=(1,), input_size=8)
     with torch.no_grad():
         assert torch.allclose(network.activations("end")(x), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("act", [lambda: None, asserting])
+def test_what_auto_found_is_not_tried_a_second_time_by_its_name(act, monkeypatch):
+    tried = []
+    monkeypatch.setattr("distcari.render.network.decide", lambda *given: tried.append(given[2]) or decide(*given))
+    network = Network(Odd(act), input_size=16)
+    found = network.precision("b", "auto")
+    network.activations("b", precision=found)(torch.rand(1, 3, 16, 16))
+    assert tried == ["auto"] and network.precision("b", "float32") == "float32"
