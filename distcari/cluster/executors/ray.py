@@ -110,7 +110,8 @@ class _Loop:
     def _hand_out(self) -> None:
         """Work for every free hand, one for each worker before any has two."""
         for in_hand in range(self.pool.hands):
-            for worker in [name for name in self.pool.ready if self.pool.load()[name] == in_hand]:
+            load = self.pool.load()
+            for worker in [name for name in self.pool.ready if load[name] == in_hand]:
                 resident, fit = self.pool.model.get(worker), partial(self._fit, worker)
                 unit = self.run.queue.take(resident, self.pool.holding(), len(self.pool), fit)
                 if unit is None:
