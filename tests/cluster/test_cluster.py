@@ -223,3 +223,21 @@ def test_out_of_memory_halves_the_batch_and_goes_on(work):
     assert len(result.rows) == 6 and not result.failures and renderer.sizes == [6, 3, 1, 1, 1, 1, 1, 1]
     renderer.sizes = []
     assert len(worker.run(job).rows) == 6 and renderer.sizes == [1] * 6  # learnt, and kept
+
+
+@pytest.mark.parametrize(
+    ("device", "launch", "given"), [("cpu", "graph", {}), ("gpu", "inductor", {"launch": "inductor"})]
+)
+def test_how_steps_are_launched_is_told_to_gpus_alone(work, monkeypatch, device, launch, given):
+    plan, store = planned(work, layers=["conv2"], seeds=[0], resources={"batch": 1})
+    job, told = (run := Run(plan, store, SerialExecutor())).job(run.prepare()[0]), []
+    render = Batches()
+    monkeypatch.setattr("distcari.cluster.worker.devices.accelerator", lambda: "meta")
+
+    def renderer(*args, **more):
+        told.append(more)
+        return render(*args)
+
+    worker = Worker(store.url, {}, "small", "r", threads=1, device=device, launch=launch, renderer=renderer)
+    worker.device = "cpu"
+    assert len(worker.run(job).rows) == 1 and told == [given]
