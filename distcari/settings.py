@@ -68,11 +68,25 @@ class RenderSettings:
         le=100,
     )
     coarse: float = setting(
-        0.3,
+        0.6,
         "Coarse to fine: the share of the steps in which finer and finer patterns come in, so that they find "
         "their places in the coarse ones and less of a picture is its seed's alone; 0 lets all in at once.",
         ge=0,
         le=1,
+    )
+    weight_decay: float = setting(
+        0.06,
+        "Decoupled, as AdamW: the share of the picture's spectrum that a step at the peak rate forgets. What "
+        "the network does not keep asking for fades, and with it what is the seed's alone. 0 forgets nothing.",
+        ge=0,
+        lt=1,
+    )
+    amplify: float = setting(
+        2.0,
+        "Contrast of the finished picture in multiples of the optimised one's, which `weight_decay` keeps pale; "
+        "all figures are of the finished picture.",
+        gt=0,
+        le=10,
     )
     metric: Literal["plain", "standardised"] = setting(
         "standardised",
@@ -92,8 +106,8 @@ class RenderSettings:
         "none",
         "`lucent` reproduces torch-lucent 0.1.8 as the predecessor called it: its frame, augmentation, "
         "learning rate, ImageNet normalisation and plain dot product. `v2` reproduces the pictures of distcari's "
-        "version 2: no damping, no waking, plain metric, all tokens, and its defaults for what is left at today's "
-        "default; one for all cells.",
+        "version 2: no damping, no decay, no waking, plain metric, all tokens, and its defaults for what is left at "
+        "today's default; one for all cells.",
         sweep=False,
     )
 
@@ -132,19 +146,19 @@ class RenderSettings:
         if self.version == RENDER_VERSION:
             return self.as_dict()
         old = self._of_version_2().with_(compat="none" if self.compat == "v2" else self.compat).as_dict()
-        return {name: value for name, value in old.items() if name not in _BEFORE_V3}
+        return {name: value for name, value in old.items() if name not in _AFTER_V2}
 
     def _of_version_2(self) -> "RenderSettings":
         own = {f.name: f.default for f in fields(self)}
         left = {name: old for name, old in _DEFAULTS_V2.items() if getattr(self, name) == own[name]}
-        return replace(self, **left, **_BEFORE_V3)
+        return replace(self, **left, **_AFTER_V2)
 
     def in_force(self) -> dict[str, Any]:
         """The settings that can be swept, as they act on a cell; None where `compat: lucent` has no such thing."""
         own = {name: getattr(self.acting(), name) for name in sweepable()}
         if self.compat != "lucent":
             return own
-        lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture", **_BEFORE_V3}
+        lucent = {"cossim_pow": 0.0, "learning_rate": 0.05, "schedule": "constant", "views": "picture", **_AFTER_V2}
         return {**dict.fromkeys(own), **lucent, "steps": self.steps}
 
     def as_dict(self) -> dict[str, Any]:
@@ -154,7 +168,7 @@ class RenderSettings:
 
 def unclear_in_version_2(name: str, values: Collection[Any]) -> str:
     """Why values of a setting cannot be swept with `compat: v2`, as the end of a sentence; "" if they can."""
-    if name in _BEFORE_V3:
+    if name in _AFTER_V2:
         return "came after version 2"
     default = next(f.default for f in fields(RenderSettings) if f.name == name)
     if name in _DEFAULTS_V2 and default in values:
@@ -178,7 +192,14 @@ _BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
 )
 
 # What version 2 did, in terms of later settings; and defaults that were others.
-_BEFORE_V3: dict[str, Any] = {"damping": 0.0, "coarse": 0.0, "metric": "plain", "tokens": "all"}
+_AFTER_V2: dict[str, Any] = {
+    "damping": 0.0,
+    "coarse": 0.0,
+    "weight_decay": 0.0,
+    "amplify": 1.0,
+    "metric": "plain",
+    "tokens": "all",
+}
 _DEFAULTS_V2: dict[str, Any] = {"cossim_pow": 1.0, "learning_rate": 0.1, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
 
-RENDER_VERSION = 3  # part of every key: raise it when the same settings would give other pixels
+RENDER_VERSION = 4  # part of every key: raise it when the same settings would give other pixels

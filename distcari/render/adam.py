@@ -86,6 +86,11 @@ class Nadam:
         else:
             self.parameter.addcdiv_(ahead, spread, value=down)
 
+    @torch.no_grad()
+    def forget(self, kept: float | Tensor) -> None:
+        """Weight decay apart from the gradient (AdamW: Loshchilov and Hutter 2019): keep this share of the parameter."""
+        self.parameter.mul_(kept)
+
     def asleep(self) -> Tensor:
         """Which cells no gradient has ever reached: (N,) bool, on the parameter's device."""
         asleep: Tensor = self.moments[1].flatten(1).amax(1) == 0

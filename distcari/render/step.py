@@ -24,12 +24,13 @@ WAKING = 10  # first steps in which a cell that no gradient has reached has its 
 
 
 class Moment(NamedTuple):
-    """The numbers of one step: Nadam's (down, correction), the gate's edge in cycles/pixel, and whether cells that
-    sleep are woken (1 or 0)."""
+    """The numbers of one step: Nadam's (down, correction), the gate's edge in cycles/pixel, the share of the
+    spectra that is kept, and whether cells that sleep are woken (1 or 0)."""
 
     down: Any
     correction: Any
     edge: Any
+    kept: Any
     waking: Any
 
 
@@ -72,10 +73,11 @@ class Step:
     def moment(self, step: int) -> Moment:
         """The numbers of a step, from 0."""
         s = self.settings
-        peak = s.learning_rate * rate(step, s.steps, s.schedule)
+        share = rate(step, s.steps, s.schedule)
         edge = coarse_edge((step + 1) / (s.steps * s.coarse)) if s.coarse else 0.0
         waking = step < WAKING and s.compat != "v2"
-        return Moment(*self.optimizer.numbers(step + 1, peak), edge, float(waking))
+        down, correction = self.optimizer.numbers(step + 1, s.learning_rate * share)
+        return Moment(down, correction, edge, 1 - s.weight_decay * share, float(waking))
 
     def take(self, view: Tensor, at: Moment) -> Tensor:
         """One step, seen through views (N, 2, 3): the gain of each cell before it, (N,). Waits for no GPU."""
@@ -91,6 +93,8 @@ class Step:
         gradient, arrived = torch.autograd.grad(loss, (self.spectra, shown))
         gate = gate_at(self.waves, at.edge) if s.coarse else None
         self.optimizer.apply(gradient, at.down, at.correction, gate)
+        if s.weight_decay:
+            self.optimizer.forget(at.kept)
         if self.sight is not None:
             self.sight.note(arrived)
             self._see(self.sight.veil())
@@ -100,8 +104,8 @@ class Step:
 
     @torch.no_grad()
     def pictures(self) -> Tensor:
-        """The pictures as they are now, (N, 3, size, size)."""
-        return pictures(self.spectra, self.scale, self.settings.size, self.colour, self.veil)
+        """The pictures as they would be finished now, (N, 3, size, size)."""
+        return pictures(self.spectra, self.scale * self.settings.amplify, self.settings.size, self.colour, self.veil)
 
     def fix(self) -> None:
         """From now on no tensor is replaced by another; before the first step only."""

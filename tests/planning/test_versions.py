@@ -29,16 +29,16 @@ def test_an_older_store_is_not_mixed_with_new_pictures(work, old):
     keys = set(old.table()["key"])
     with pytest.raises(InputError) as error:
         planned(work, config(layers=["conv2"], render=SMALL))
-    for words in ("version 2 of the engine, now it is 3", "another name", "--overwrite", "render.compat=v2"):
+    for words in ("version 2 of the engine, now it is 4", "another name", "--overwrite", "render.compat=v2"):
         assert words in str(error.value)
     same = {"cossim_pow": 1.0, "learning_rate": 0.1, "rotate": 5.0, "scale": 0.05, "shift": 0.045}
-    with pytest.raises(InputError, match="version 2 of the engine, now it is 3"):
+    with pytest.raises(InputError, match="version 2 of the engine, now it is 4"):
         planned(work, config(layers=["conv2"], render=SMALL | same))
     with pytest.raises(InputError, match="another name"):
         planned(work, config(layers=["conv2"], render=SMALL), only={"model": ["a"]}, overwrite=True)
     run = compute(work, config(layers=["conv2"], render=SMALL), overwrite=True)
     assert run.done == 4 and len(run.store.table()) == 4 and not keys & set(run.store.table()["key"])
-    with pytest.raises(InputError, match="version 3 of the engine, now it is 2"):
+    with pytest.raises(InputError, match="version 4 of the engine, now it is 2"):
         planned(work, config(layers=["conv2"], render=V2))
 
 

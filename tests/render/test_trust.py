@@ -315,3 +315,20 @@ def test_fine_patterns_come_in_after_the_coarse_ones():
     first, half, last = (coarse_gate(f, progress) for progress in (0.0, 0.5, 1.0))
     assert (first <= half).all() and (half <= last).all() and last.min() > 0.15
     assert first[0, 0] == 1 and first[0, SIZE // 4] < 1e-3 < 0.9 < last[0, SIZE // 4]
+
+
+def test_what_no_gradient_asks_for_fades_from_the_start():
+    blind = copy.deepcopy(net())
+    with torch.no_grad():
+        blind.conv1.weight.copy_(blind.conv1.weight.mean(1, keepdim=True).expand_as(blind.conv1.weight))
+    kept, faded = (
+        render(blind, "conv2", 0, damping=100.0, weight_decay=w, learning_rate=1e-6, steps=16).picture
+        for w in (0.0, 0.3)
+    )
+    assert (faded - 0.5).std() < 0.1 * (kept - 0.5).std()
+
+
+def test_amplify_is_contrast_alone():
+    plain, twice = (render(net(), "conv2", 0, amplify=a).picture for a in (1.0, 2.0))
+    logit = lambda p: np.log(p / (1 - p))  # noqa: E731
+    assert np.allclose(logit(twice), 2 * logit(plain), atol=1e-3)
