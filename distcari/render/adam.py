@@ -88,7 +88,7 @@ class Nadam:
 
     @torch.no_grad()
     def forget(self, kept: float | Tensor) -> None:
-        """Weight decay apart from the gradient (AdamW: Loshchilov and Hutter 2019): keep this share of the parameter."""
+        """Weight decay apart from the gradient (AdamW: Loshchilov and Hutter 2019): keep this share of it."""
         self.parameter.mul_(kept)
 
     def asleep(self) -> Tensor:
