@@ -21,6 +21,7 @@ from distcari.dashboard.data.state import Labels, State, parse
 from distcari.dashboard.page import components
 from distcari.grid import BASE_AXES
 from distcari.store.schema import SETTINGS
+from distcari.yardsticks import remarks
 
 NAME, TITLE = "cell", "Cell"
 
@@ -161,6 +162,14 @@ def _name(at: Labels) -> str:
     return "_".join(at.values()).replace("/", "-")
 
 
+def _held_against(row: Mapping[str, Any]) -> list[Component]:
+    """The cell's yardsticks, and what is to be said of them; nothing in rows written before there were any."""
+    known = tuple(name for name in of_groups("yardstick") if pd.notna(row.get(name)))
+    said = remarks(row)
+    words = [html.P(f"{text[0].upper()}{text[1:]}.", className="remark") for text in said]
+    return [*words, _figures("Held against grey and other photographs", known, row)] if known else []
+
+
 def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
     strength = (*of_groups("match"), *(name for name in OF_DIFFERENCES if pd.notna(row.get(name))))
     return html.Div(
@@ -168,6 +177,7 @@ def _facts(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
             html.Div(
                 [
                     _figures("Strength", strength, row),
+                    *_held_against(row),
                     _figures("Colour and texture", of_groups("colour", "texture"), row),
                 ],
                 className="cell-figures",

@@ -8,6 +8,7 @@ import pandas as pd
 from distcari.analysis.correction import Method
 from distcari.analysis.groups import Group, Unit
 from distcari.analysis.permutation import Shuffle, units_needed
+from distcari.yardsticks import HARDLY, hardly_responds
 
 _CLAIMS: dict[Unit, str] = {
     "seed": "Unit: the seed. A significant difference says that these two networks make other pictures of these images "
@@ -68,4 +69,18 @@ def unmoved(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
                 "optimisation did not leave its grey start there, and their figures tell of that alone. Look "
                 "at them before you conclude anything about colours or textures."
             )
+    return found
+
+
+def unresponsive(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
+    """A warning of layers where a grey picture, or any photograph, reaches nearly the picture's cosine."""
+    wanted = ("robust_cosine", "grey_cosine", "other_cosine")
+    if not set(wanted) <= set(rows):
+        return []
+    hardly = rows[hardly_responds(*(rows[name] for name in wanted))]
+    found = []
+    for one in groups:
+        mine = hardly[hardly["model"].isin(one.models)]
+        for layer, cells in mine.groupby("layer", sort=False).size().items():
+            found.append(f"{one.name} / {layer}, {cells} pictures: {HARDLY}. Gain and cosine say nothing there.")
     return found

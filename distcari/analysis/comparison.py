@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.between import between_within
-from distcari.analysis.caveats import limits, unmoved
+from distcari.analysis.caveats import limits, unmoved, unresponsive
 from distcari.analysis.correction import Method, with_correction
 from distcari.analysis.examples import show_best
 from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
@@ -68,7 +68,8 @@ def compare(
     for frame in (pooled, single):
         with_correction(frame, correction, alpha)
         frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
-    notes = limits(pooled, unit, alpha, how, correction) + unmoved(shared, (one, two)) + notes
+    seen = unmoved(shared, (one, two)) + unresponsive(shared, (one, two))
+    notes = limits(pooled, unit, alpha, how, correction) + seen + notes
     distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
     pictures = show_best(study, pooled, shared, one, two)
     for note in notes:

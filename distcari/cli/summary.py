@@ -9,6 +9,7 @@ from rich.text import Text
 
 from distcari.cli.options import print_table
 from distcari.grid import BASE_AXES, label_text
+from distcari.yardsticks import HARDLY, hardly_responds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ def show_end(
     from distcari.planning.durations import duration
 
     axes = [axis.name for axis in plan.grid.axes]
-    table = store.table(["key", "experiment", *axes, "robust_gain", "robust_cosine"])
+    table = store.table(["key", "experiment", *axes, "robust_gain", "robust_cosine", "grey_cosine", "other_cosine"])
     mine = table[table["experiment"] == plan.experiment.name]
     new = len(set(mine["key"]) & {cell.key for cell in plan.todo})
     if plan.todo:
@@ -60,6 +61,7 @@ def show_end(
     if len(mine):
         show_means(mine, console)
         show_worst(mine, axes, console)
+        show_unresponsive(mine, console)
         console.print(f"contact sheet: {_sheet(store, plan.experiment.name, new=bool(plan.todo))}")
     if state == "interrupted":
         console.print(f"interrupted; nothing done is lost. Go on with: {again}")
@@ -96,6 +98,16 @@ def show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -
         console.print(
             f"lowest robust cosine: {row['robust_cosine']:.2f} (gain {row['robust_gain']:.2f}) at {_place(row, axes)}"
         )
+
+
+def show_unresponsive(frame: "pd.DataFrame", console: "Console") -> None:
+    """The layers whose gain and cosine say nothing: grey, or just any photograph, reaches nearly the picture's."""
+    hardly = frame[hardly_responds(frame["robust_cosine"], frame["grey_cosine"], frame["other_cosine"])]
+    places = hardly.groupby(["model", "layer"], sort=False).size().reset_index(name="cells")
+    for model, layer, cells in places.head(WORST).itertuples(index=False):
+        console.print(f"{model} / {layer}: {HARDLY} ({cells} {'cell' if cells == 1 else 'cells'})")
+    if len(places) > WORST:
+        console.print(f"… and {len(places) - WORST} layers more that hardly respond")
 
 
 def _place(row: Any, axes: Sequence[str]) -> str:

@@ -7,8 +7,10 @@ batches are no faster. On a GPU the backward passes of resampling, max-pooling a
 cuDNN chooses its kernels by itself; `torch.use_deterministic_algorithms` refuses the resampling (pytorch #68959).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,9 @@ from distcari.render.parametrization import colour_basis, frequency_scale, gener
 from distcari.render.plateau import Plateau
 from distcari.render.preprocessing import chosen as chosen_preprocessing
 from distcari.render.step import WAKING, Step
+from distcari.render.yardsticks import yardsticks
 from distcari.settings import RenderSettings
+from distcari.yardsticks import YARDSTICKS
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ class Caricature:
 
     `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step taken;
     `match` float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
-    objective, target_norm, high_frequency_share; of a difference also gain_in_b, cosine_in_b, robust_gain_in_b,
-    robust_cosine_in_b. `precision` is what the network computed in, float32 or bfloat16. `woken` is how often the
-    start was doubled before the network answered at all. `failure` says why this is no caricature; "" if it is one.
+    objective, target_norm, high_frequency_share and the yardsticks (distcari/yardsticks.py) that there are; of a
+    difference also gain_in_b, cosine_in_b, robust_gain_in_b, robust_cosine_in_b. `precision` is what the network
+    computed in, float32 or bfloat16. `woken` is how often the start was doubled before the network answered at all.
+    `failure` says why this is no caricature; "" if it is one.
     Gains, cosines, match and target_norm are of the metric in force (metric.py): of `standardised`, zero is the mean of
     the reference photographs.
     """
@@ -186,7 +191,8 @@ def _caricatures(
         if plateau.all_stopped(gains, step.pictures):
             break
     finished = plateau.finished(step.pictures())
-    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term)
+    held_against = partial(yardsticks, network, layer, precision, chosen, forward, images, target)
+    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term, held_against)
     failures = _failures(step.target, step.optimizer.asleep(), layer)
     return [
         replace(
@@ -228,8 +234,11 @@ def _measured(
     gains: Tensor,
     settings: RenderSettings,
     term: ContrastTerm | None = None,
+    held_against: Callable[[Tensor, dict[str, Tensor]], dict[str, Tensor]] | None = None,
 ) -> list[Caricature]:
     figures = measure(forward, finished, target, size)
+    if held_against is not None:
+        figures |= held_against(finished, figures)
     figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
     if term is not None:
         figures |= term.figures(finished)
@@ -243,7 +252,7 @@ def _measured(
             picture=np.ascontiguousarray(shown[i]),
             gain_curve=curves[i],
             match=match[i],
-            figures={name: float(v[i]) for name, v in values.items()}
+            figures={n: float(v[i]) for n, v in values.items() if not (n in YARDSTICKS and math.isnan(v[i]))}
             | {"high_frequency_share": high_frequency_share(shown[i])},
         )
         for i in range(len(shown))

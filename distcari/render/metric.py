@@ -72,6 +72,12 @@ def reference_images(size: int) -> Tensor:
     return torch.cat([shown, shown.flip(3)]).clamp(0, 1)
 
 
+def photographs(size: int) -> Tensor:
+    """The shipped photographs alone, without mirror images: (8, 3, size, size) in [0, 1]."""
+    shown = reference_images(size)
+    return shown[: len(shown) // 2]
+
+
 @torch.no_grad()
 def statistics(forward: Activations, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and 1 / σ of each channel over the reference, shaped to broadcast on the activations; 1 / σ is 0 if dead."""

@@ -18,7 +18,7 @@ from distcari.errors import InputError
 from distcari.render.convolution import FrozenConvolutions, packing_works
 from distcari.render.folding import Folded, fold
 from distcari.render.layers import LayerInfo, describe, find_layers, nearest_layers
-from distcari.render.passes import noise, run_to
+from distcari.render.passes import noise, run_through, run_to
 from distcari.render.precision import decide
 from distcari.render.replica import replica
 
@@ -112,6 +112,25 @@ class Network:
             with self._context():
                 x = x.to(dtype).contiguous(memory_format=torch.channels_last)
                 return run_to(model, target, info.calls, x).float()
+
+        return forward
+
+    def earlier(self, layer: str, names: Sequence[str], half: bool) -> Callable[[Tensor], list[Tensor]]:
+        """As `forward`, of several layers that lie before `layer`, by one pass of the form that gives `layer`."""
+        infos = [self.layer(name) for name in names]
+        model = self.model_for(self.layer(layer), half)
+        if self._convolutions is not None:
+            self._convolutions.also(model)
+        targets = [(model.get_submodule(info.path), info.calls) for info in infos]
+        dtype = torch.bfloat16 if half else torch.float32
+
+        def forward(pictures: Tensor) -> list[Tensor]:
+            x = (pictures - self.mean) / self.std
+            if self.grey:
+                x = _luminance(x, self._weights)
+            with self._context():
+                x = x.to(dtype).contiguous(memory_format=torch.channels_last)
+                return [output.float() for output in run_through(model, targets, x)]
 
         return forward
 

@@ -1,6 +1,6 @@
 """Forward passes that are looked into: up to one layer's output, or past all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +34,34 @@ def run_to(model: nn.Module, target: nn.Module, calls: int, x: Tensor) -> Tensor
     finally:
         hook.remove()
     raise RuntimeError("the layer was not reached; does the model's path depend on its input?")
+
+
+def run_through(model: nn.Module, targets: Sequence[tuple[nn.Module, int]], x: Tensor) -> list[Tensor]:
+    """The outputs of several submodules, each at its n-th call, of one pass; nothing behind the last is computed."""
+    found: dict[int, Tensor] = {}
+
+    def keep(at: int, calls: int) -> Callable[..., None]:
+        count = 0
+
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            nonlocal count
+            count += 1
+            if count == calls:
+                found[at] = output.clone()  # an activation behind may change it in place
+                if len(found) == len(targets):
+                    raise _Stopped(output)
+
+        return hook
+
+    hooks = [module.register_forward_hook(keep(at, calls)) for at, (module, calls) in enumerate(targets)]
+    try:
+        model(x)
+    except _Stopped:
+        return [found[at] for at in range(len(targets))]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    raise RuntimeError("a layer was not reached; does the model's path depend on its input?")
 
 
 def watch(model: nn.Module, x: Tensor, look: Look) -> Any:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from distcari.figures import FIGURES
 from distcari.settings import RenderSettings, sweepable
+from distcari.yardsticks import YARDSTICKS
 
 _TEXT, _INT, _FLOAT, _TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 _SMALL = pa.int32()
@@ -14,7 +15,9 @@ _SMALL = pa.int32()
 _TYPES = {int: _INT, float: _FLOAT, str: _TEXT}
 _MEANINGS = {f.name: f.metadata["description"] for f in fields(RenderSettings)}
 
-Group = Literal["key", "axes", "match", "difference", "settings", "provenance", "layer", "colour", "texture"]
+Group = Literal[
+    "key", "axes", "match", "difference", "yardstick", "settings", "provenance", "layer", "colour", "texture"
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Column:
     """A column of the index: its type, its unit or range, what it means and where it comes from, its group.
 
     Groups: `key`; `axes`, the labels; `match`, how well the picture does what it should; `difference`, what only
-    difference caricatures have; `settings`; `provenance`, by whom, when and where; `layer`; `colour` and `texture`.
+    difference caricatures have; `yardstick`, what `match` is held against; `settings`; `provenance`, by whom, when and
+    where; `layer`; `colour` and `texture`.
     """
 
     kind: pa.DataType
@@ -96,6 +100,9 @@ COLUMNS: dict[str, Column] = {
     **{
         name: Column(_FLOAT, figure.unit, f"{figure.meaning} ({figure.source})", figure.group)
         for name, figure in FIGURES.items()
+    },
+    **{
+        name: Column(_FLOAT, one.unit, f"{one.meaning} ({one.source})", "yardstick") for name, one in YARDSTICKS.items()
     },
 }
 

@@ -1,0 +1,78 @@
+"""What a cell's gain and cosine are to be held against, and what is said where they say nothing. No torch.
+
+A picture's cosine of .9 is worth nothing at a layer where a plain grey card has .9 as well. So every cell's row has
+its yardsticks; rows written before them have null there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 0.8  # of the picture's cosine: what grey, or just any photograph, reaches where a layer hardly responds
+HARDLY = "this layer hardly responds to the image"
+OTHER_WAY = 0.0  # path coherence of another photograph
+STRANGE = "this picture takes another path through the network than its input"
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A yardstick's unit or range, what it means and where it comes from."""
+
+    unit: str
+    meaning: str
+    source: str
+
+
+YARDSTICKS: dict[str, Yardstick] = {
+    "grey_gain": Yardstick("1 = as strong as the input", "gain of a plain grey picture (.5)", "distcari"),
+    "grey_cosine": Yardstick("-1 … 1", "cosine of a plain grey picture (.5)", "distcari"),
+    "other_gain": Yardstick(
+        "1 = as strong as the input", "gain of other photographs: mean over the eight shipped ones", "distcari"
+    ),
+    "other_cosine": Yardstick("-1 … 1", "cosine of other photographs: mean over the eight shipped ones", "distcari"),
+    "calibrated_gain": Yardstick(
+        "0 = grey or another photograph, 1 = the input",
+        "(robust_gain - z) / (1 - z), z the largest of 0, grey_gain and other_gain; null where z is above .95",
+        "distcari",
+    ),
+    "calibrated_cosine": Yardstick(
+        "0 = grey or another photograph, 1 = the input",
+        "(robust_cosine - z) / (1 - z), z the largest of 0, grey_cosine and other_cosine; null where z is above .95",
+        "distcari",
+    ),
+    "path_coherence": Yardstick(
+        "0 = another photograph, 1 = a random view of the input",
+        "how like the input's the picture's activations are at up to four earlier layers; null at a first layer",
+        "after Geirhos et al. 2024, scale of distcari (render/path.py)",
+    ),
+}
+
+
+def hardly_responds(cosine: Any, grey: Any, other: Any) -> NDArray[np.bool_]:
+    """Whether a grey picture or just any photograph reaches .8 of the picture's (robust) cosine, value by value.
+
+    False where one is not known: rows of older versions.
+    """
+    reached = np.fmax(np.asarray(grey, float), np.asarray(other, float))
+    return np.asarray((reached > 0) & (reached >= SHARE * np.asarray(cosine, float)))
+
+
+def takes_another_path(path_coherence: Any) -> NDArray[np.bool_]:
+    """Whether a picture is no more like its input at earlier layers than another photograph is, value by value."""
+    return np.asarray(np.asarray(path_coherence, float) <= OTHER_WAY)
+
+
+def remarks(row: Mapping[str, Any]) -> list[str]:
+    """What a cell's yardsticks say of it, in words; none of a row without them."""
+    shown = {
+        name: _number(row.get(name)) for name in ("robust_cosine", "grey_cosine", "other_cosine", "path_coherence")
+    }
+    said = [HARDLY] if hardly_responds(shown["robust_cosine"], shown["grey_cosine"], shown["other_cosine"]) else []
+    return [*said, STRANGE] if takes_another_path(shown["path_coherence"]) else said
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
