@@ -34,7 +34,6 @@ check: lint types layers
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff format --check .
 
 types: $(STAMP)
 	$(BIN)/mypy
