@@ -42,7 +42,7 @@ def earlier_layers(network: Network, layer: str) -> list[LayerInfo]:
 
 @torch.no_grad()
 def path_coherence(network: Network, layer: str, half: bool, pictures: Tensor, images: Tensor) -> Tensor | None:
-    """Path coherence of pictures (N, 3, y, x) made for images of that shape, (N,); None where no layer is earlier.
+    """Path coherence of pictures (N, 3, y, x) made for images of whatever side, (N,); None where no layer is earlier.
 
     About 0 for another photograph, 1 for a random view of the input; NaN where the two cannot be told apart.
     """
@@ -58,7 +58,7 @@ def path_coherence(network: Network, layer: str, half: bool, pictures: Tensor, i
     found = []
     for picture, image in zip(pictures, images, strict=True):
         seen = see(image.expand(VIEWS, *image.shape), views, network.input_size)
-        straight = see(torch.stack([image, picture]), None, network.input_size)
+        straight = torch.cat([see(one[None], None, network.input_size) for one in (image, picture)])
         found.append(way.coherence(torch.cat([straight, seen])))
     return torch.stack(found)
 

@@ -87,3 +87,8 @@ def test_rows_of_older_versions_are_not_judged():
     assert remarks({"robust_cosine": 0.9, "grey_cosine": None}) == []
     assert not hardly_responds([0.9], [np.nan], [np.nan]).any()
     assert remarks({"robust_cosine": 0.9, "grey_cosine": 0.1, "path_coherence": -0.1}) == [STRANGE]
+
+
+def test_a_picture_may_be_smaller_than_its_input(photo):
+    small = caricatures(network(), photo, "third", [0], S.with_(size=32))[0]
+    assert small.picture.shape == (32, 32, 3) and np.isfinite(small.figures["path_coherence"])
