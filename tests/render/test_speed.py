@@ -227,7 +227,7 @@ def test_a_cell_alone_and_in_a_batch(precision):
 def test_plateau_stops_a_cell_and_not_its_neighbours():
     torch.manual_seed(0)
     network, shown = Network(tiny.net(), input_size=32), torch.rand(2, 3, 32, 32)
-    settings = RenderSettings(size=32, steps=10 * WINDOW, precision="float32")
+    settings = RenderSettings(size=32, steps=10 * WINDOW, precision="float32", weight_decay=0.0, coarse=0.3)
     full = caricatures(network, shown, "conv2", [0, 1], settings)
     assert all(len(c.gain_curve) == settings.steps for c in full)
     stopped = caricatures(network, shown, "conv2", [0, 1], settings.with_(plateau=0.05))
