@@ -18,7 +18,7 @@ class Figure:
     unit: str
     meaning: str
     source: str
-    group: Literal["colour", "texture"]
+    group: Literal["colour", "texture", "yardstick"]
 
 
 FIGURES: dict[str, Figure] = {

@@ -1,4 +1,4 @@
-"""Pixels as files: rounding to 8 bit, PNG, WebP and NumPy's format, and the match map's fixed colours."""
+"""Pixels as files: PNG, WebP and NumPy's format, and the match map's fixed colours."""
 
 import io
 from typing import Any
@@ -10,13 +10,6 @@ from PIL import Image
 SIZES = (96, 160, 224, 320, 448, 640, 896)
 MATCH_STOPS = ("#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b")  # -1, -0.5, 0, 0.5, 1: ColorBrewer's RdBu
 _MATCH = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in MATCH_STOPS], np.float32)
-
-
-def to_8_bit(stored: NDArray[Any]) -> NDArray[np.uint8]:
-    """A stored picture (y, x, 3), float in [0, 1] or uint8, as uint8, rounded."""
-    if stored.dtype == np.uint8:
-        return stored
-    return np.asarray(np.round(np.clip(np.nan_to_num(stored.astype(np.float32)), 0, 1) * 255), np.uint8)
 
 
 def match_colours(match: NDArray[np.floating[Any]], size: int) -> NDArray[np.uint8]:

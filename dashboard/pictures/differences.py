@@ -12,9 +12,10 @@ from flask import Flask, Response
 from distcari.dashboard.data import differences
 from distcari.dashboard.data.addresses import pair_sha
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.encoding import encode, to_8_bit
+from distcari.dashboard.data.encoding import encode
 from distcari.dashboard.data.pictures import between, place, values
 from distcari.dashboard.pictures.answers import Memory, Refused, answer, in_one_line, one_of
+from distcari.store.arrays import to_8_bit
 
 MEMORY = 64 << 20  # bytes of encoded pictures
 LEVELS = tuple(map(str, range(256)))

@@ -13,8 +13,9 @@ from flask import Flask, Response, request
 
 from distcari.dashboard.data import pictures
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.encoding import SIZES, encode, match_colours, npy, to_8_bit
+from distcari.dashboard.data.encoding import SIZES, encode, match_colours, npy
 from distcari.dashboard.pictures.answers import Memory, Refused, answer, in_one_line, one_of
+from distcari.store.arrays import to_8_bit
 
 KINDS = {"png": "image/png", "webp": "image/webp"}
 MEMORY = 256 << 20  # bytes of encoded pictures

@@ -16,13 +16,13 @@ from PIL import Image, ImageDraw
 from distcari.dashboard.data import columns
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
-from distcari.dashboard.data.encoding import to_8_bit
 from distcari.dashboard.data.facets import Facets, Slot
 from distcari.dashboard.data.pictures import input_pixels, inputs_of, stored
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.data.window import Shown, resolve, window
 from distcari.dashboard.pictures.answers import Refused, in_one_line
 from distcari.exchange.contact_sheet import GAP, HEAD, _font, _write
+from distcari.store.arrays import to_8_bit
 
 LARGEST, SMALLEST = 224, 64
 MOST_PIXELS = 24_000_000

@@ -8,7 +8,7 @@ import pandas as pd
 from distcari.analysis.correction import Method
 from distcari.analysis.groups import Group, Unit
 from distcari.analysis.permutation import Shuffle, units_needed
-from distcari.yardsticks import HARDLY, hardly_responds
+from distcari.yardsticks import COSINES, HARDLY, hardly_respond
 
 _CLAIMS: dict[Unit, str] = {
     "seed": "Unit: the seed. A significant difference says that these two networks make other pictures of these images "
@@ -74,10 +74,9 @@ def unmoved(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
 
 def unresponsive(rows: pd.DataFrame, groups: Sequence[Group]) -> list[str]:
     """A warning of layers where a grey picture, or any photograph, reaches nearly the picture's cosine."""
-    wanted = ("robust_cosine", "grey_cosine", "other_cosine")
-    if not set(wanted) <= set(rows):
+    if not set(COSINES) <= set(rows):
         return []
-    hardly = rows[hardly_responds(*(rows[name] for name in wanted))]
+    hardly = rows[hardly_respond(rows)]
     found = []
     for one in groups:
         mine = hardly[hardly["model"].isin(one.models)]

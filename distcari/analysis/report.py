@@ -16,6 +16,7 @@ from distcari import __version__
 from distcari.analysis.metrics import METRICS
 from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
 from distcari.analysis.study import Study
+from distcari.store.arrays import to_8_bit
 from distcari.store.schema import COLUMNS
 
 Row = Mapping[Any, Any]
@@ -104,7 +105,7 @@ def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
                 (
                     name,
                     [
-                        {**row, "src": _inline(_as_8_bit(study.picture(str(row["key"]))))}
+                        {**row, "src": _inline(to_8_bit(study.picture(str(row["key"]))))}
                         for row in part[part["side"] == side].to_dict("records")
                     ],
                 )
@@ -115,10 +116,6 @@ def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
 
 def _images_of(found: Comparison) -> list[str]:
     return sorted(set(found.pictures["image"])) if len(found.pictures) else []
-
-
-def _as_8_bit(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 def _inline(pixels: NDArray[np.uint8]) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from distcari.cli.options import print_table
 from distcari.grid import BASE_AXES, label_text
-from distcari.yardsticks import HARDLY, hardly_responds
+from distcari.yardsticks import COSINES, HARDLY, hardly_respond
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def show_end(
     from distcari.planning.durations import duration
 
     axes = [axis.name for axis in plan.grid.axes]
-    table = store.table(["key", "experiment", *axes, "robust_gain", "robust_cosine", "grey_cosine", "other_cosine"])
+    table = store.table(["key", "experiment", *axes, "robust_gain", *COSINES])
     mine = table[table["experiment"] == plan.experiment.name]
     new = len(set(mine["key"]) & {cell.key for cell in plan.todo})
     if plan.todo:
@@ -102,7 +102,7 @@ def show_worst(frame: "pd.DataFrame", axes: Sequence[str], console: "Console") -
 
 def show_unresponsive(frame: "pd.DataFrame", console: "Console") -> None:
     """The layers whose gain and cosine say nothing: grey, or just any photograph, reaches nearly the picture's."""
-    hardly = frame[hardly_responds(frame["robust_cosine"], frame["grey_cosine"], frame["other_cosine"])]
+    hardly = frame[hardly_respond(frame)]
     places = hardly.groupby(["model", "layer"], sort=False).size().reset_index(name="cells")
     for model, layer, cells in places.head(WORST).itertuples(index=False):
         console.print(f"{model} / {layer}: {HARDLY} ({cells} {'cell' if cells == 1 else 'cells'})")

@@ -55,6 +55,12 @@ class Job:
     contrast: ContrastJob | None = None
     precisions: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> list[tuple[ModelSpec, LayerInfo]]:
+        """Its model and layer, of a difference also the other's."""
+        other = [] if self.contrast is None else [(self.contrast.model, self.contrast.layer)]
+        return [(self.model, self.layer), *other]
+
 
 @dataclass(frozen=True)
 class Seat:

@@ -64,13 +64,8 @@ class Beside:
 
     def rows(self, job: Job, finished: Sequence[Finished]) -> Rows:
         """As Tail says. Raises BrokenProcessPool if a process was killed."""
-        light, image = _light(job), self.arrays.axes.index("image")
-
-        def neighbours(one: Finished) -> tuple[Any, ...]:
-            place = self.arrays.place(job.cells[one.member].cell.labels)
-            return (*place[:image], *place[image + 1 :], place[image])
-
-        ordered = sorted(finished, key=neighbours)
+        light, place = _light(job), self.arrays.place
+        ordered = sorted(finished, key=lambda one: self.arrays.along_images(place(job.cells[one.member].cell.labels)))
         size = len(ordered) if self.arrays.images_per_shard > 1 else TOGETHER
         parts = [ordered[i : i + size] for i in range(0, len(ordered), max(1, size))]
         return [row for part in [self.pool.submit(_end, light, part) for part in parts] for row in part.result()]

@@ -153,7 +153,7 @@ class Worker:
 
     def _networks(self, job: Job, result: Result) -> tuple[list[Network], Renderer]:
         """The job's model (of a difference both), and what renders with it."""
-        wanted = [job.model.name, *([job.contrast.model.name] if job.contrast else [])]
+        wanted = [spec.name for spec, _ in job.asked]
         others = [name for name in self._resident if name not in wanted]
         for name in others[: -KEPT if self.beside else None]:
             del self._resident[name]  # let the old one go before the new one comes
@@ -179,8 +179,7 @@ class Worker:
         """What the layers were computed in, for the workers to come."""
         if job.settings.compat == "lucent":
             return
-        asked = [(job.model, job.layer), *([(job.contrast.model, job.contrast.layer)] if job.contrast else [])]
-        for (spec, layer), network in zip(asked, networks, strict=True):
+        for (spec, layer), network in zip(job.asked, networks, strict=True):
             wanted = job.settings.precision
             result.precisions[spec.name, layer.name, wanted] = network.precision(layer.name, wanted)
 
@@ -272,8 +271,9 @@ class Worker:
 
 def memory_place(job: Job) -> Hashable:
     """What decides how much memory a cell of a job takes; models of one architecture share it."""
-    asked = [(job.model, job.layer), *([(job.contrast.model, job.contrast.layer)] if job.contrast else [])]
-    seen = tuple((spec.source.architecture, str(spec.source.options), spec.input_size, at.name) for spec, at in asked)
+    seen = tuple(
+        (spec.source.architecture, str(spec.source.options), spec.input_size, at.name) for spec, at in job.asked
+    )
     return seen, tuple(sorted(job.precisions.items())), job.settings.precision, job.settings.picture_size
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from distcari.exchange.choice import cell_names
 from distcari.exchange.file_names import file_names
 from distcari.store import Store
+from distcari.store.arrays import to_8_bit
 from distcari.store.schema import INDEX
-from distcari.store.show import eight_bit
 
 PRIVATE = ("node",)  # a host's name is nobody's business
 RENAMED = {"image": "image_label"}  # `image` is the picture itself in a Hugging Face data set
@@ -46,7 +46,7 @@ def cells(store: Store, frame: pd.DataFrame) -> Iterator[Cell]:
                 {str(column): value for column, value in row.items()},
                 f"{folder}/{name}",
                 f"{folder}/{seen}" if seen else "",
-                eight_bit(picture),
+                to_8_bit(picture),
             )
 
 

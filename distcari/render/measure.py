@@ -13,9 +13,7 @@ from distcari.render.objective import dots, flat, gain_and_cosine
 MATCH_SIZE = 56
 ROBUST_VIEWS = 32
 VIEWS_AT_ONCE = 4  # on a CPU: a quarter faster than one by one, and no slower than 8
-SEEN_AT_ONCE = (
-    128  # pictures through views on a GPU: enough to keep it busy, no more memory than 64 cells with gradients
-)
+SEEN_AT_ONCE = 128  # pictures through views on a GPU: keeps it busy, in no more memory than 64 cells with gradients
 
 
 @cache

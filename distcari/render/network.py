@@ -18,7 +18,7 @@ from distcari.errors import InputError
 from distcari.render.convolution import FrozenConvolutions, packing_works
 from distcari.render.folding import Folded, fold
 from distcari.render.layers import LayerInfo, describe, find_layers, nearest_layers
-from distcari.render.passes import noise, run_through, run_to
+from distcari.render.passes import noise, run_through
 from distcari.render.precision import decide
 from distcari.render.replica import replica
 
@@ -98,34 +98,25 @@ class Network:
 
     def forward(self, layer: str, half: bool, normalize: bool = True) -> Callable[[Tensor], Tensor]:
         """As `activations`, in bfloat16 or not, whatever is decided."""
-        info = self.layer(layer)
-        model = self.model_for(info, half)
-        if self._convolutions is not None:
-            self._convolutions.also(model)
-        target = model.get_submodule(info.path)
-        dtype = torch.bfloat16 if half else torch.float32
-
-        def forward(pictures: Tensor) -> Tensor:
-            x = (pictures - self.mean) / self.std if normalize else pictures
-            if self.grey:
-                x = _luminance(x, self._weights)
-            with self._context():
-                x = x.to(dtype).contiguous(memory_format=torch.channels_last)
-                return run_to(model, target, info.calls, x).float()
-
-        return forward
+        through = self._through([layer], layer, half, normalize)
+        return lambda pictures: through(pictures)[0]
 
     def earlier(self, layer: str, names: Sequence[str], half: bool) -> Callable[[Tensor], list[Tensor]]:
         """As `forward`, of several layers that lie before `layer`, by one pass of the form that gives `layer`."""
-        infos = [self.layer(name) for name in names]
-        model = self.model_for(self.layer(layer), half)
+        return self._through(names, layer, half)
+
+    def _through(
+        self, names: Sequence[str], layer: str, half: bool, normalize: bool = True
+    ) -> Callable[[Tensor], list[Tensor]]:
+        """The outputs of layers, of one pass of the form of the model that gives `layer`."""
+        infos, model = [self.layer(name) for name in names], self.model_for(self.layer(layer), half)
         if self._convolutions is not None:
             self._convolutions.also(model)
         targets = [(model.get_submodule(info.path), info.calls) for info in infos]
         dtype = torch.bfloat16 if half else torch.float32
 
         def forward(pictures: Tensor) -> list[Tensor]:
-            x = (pictures - self.mean) / self.std
+            x = (pictures - self.mean) / self.std if normalize else pictures
             if self.grey:
                 x = _luminance(x, self._weights)
             with self._context():

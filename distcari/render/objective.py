@@ -18,9 +18,7 @@ def flat(activations: Tensor) -> Tensor:
 
 def dots(a: Tensor, b: Tensor) -> Tensor:
     """Dot product of each cell: (N, values) · (N, values) → (N,)."""
-    if (
-        a.device.type != "cpu"
-    ):  # sums there have no fixed order anyway, and a launch for each cell takes longer than the sum
+    if a.device.type != "cpu":  # no fixed order of sums there anyway, and a launch for each cell takes longer
         return (a * b).sum(1)
     return torch.stack([(x * y).sum() for x, y in zip(a, b, strict=True)])
 

@@ -42,24 +42,18 @@ def frequency_scale(size: int, decay: float = DECAY) -> Tensor:
     return scale
 
 
-def coarse_gate(f: Tensor, progress: float) -> Tensor:
-    """What share of its step each frequency takes, of the shape of `f`: 1 below an edge that rises, soft above it.
-
-    The edge is at 0.02 cycles/pixel where `progress` is 0 and at 0.5, the highest, from 1 on. Coarse things are settled
-    by the network and the input; the fine ones then find their places in them, where together each start would settle
-    on fine patterns of its own (`python benchmarks/trust.py levers` shows what it is worth).
-    """
-    return gate_at(f, coarse_edge(progress))
-
-
 def coarse_edge(progress: float) -> float:
-    """Where the gate's edge is, in cycles/pixel."""
+    """Where the gate's edge is, in cycles/pixel: at 0.02 where `progress` is 0 and at 0.5, the highest, from 1 on.
+
+    Coarse things are settled by the network and the input; the fine ones then find their places in them, where together
+    each start would settle on fine patterns of its own (`python benchmarks/trust.py levers` shows what it is worth).
+    """
     edge: float = COARSEST * (FINEST / COARSEST) ** min(1.0, progress)
     return edge
 
 
 def gate_at(f: Tensor, edge: float | Tensor) -> Tensor:
-    """The gate with its edge at a frequency."""
+    """What share of its step each frequency takes, of the shape of `f`: 1 below the edge, soft above it."""
     gate: Tensor = 1 / (1 + (f / edge).square().square())
     return gate
 

@@ -10,30 +10,12 @@ Look = Callable[[str, nn.Module, tuple[Any, ...], Any], None]  # path, module, i
 
 
 class _Stopped(Exception):
-    """Raised in a hook to end the forward pass at the target layer; carries its output."""
-
-    def __init__(self, output: Tensor) -> None:
-        self.output = output
+    """Raised in a hook to end the forward pass at the last layer that is wanted."""
 
 
 def run_to(model: nn.Module, target: nn.Module, calls: int, x: Tensor) -> Tensor:
     """The output of a submodule at its n-th call; nothing behind it is computed."""
-    count = 0
-
-    def stop(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        nonlocal count
-        count += 1
-        if count == calls:
-            raise _Stopped(output)
-
-    hook = target.register_forward_hook(stop)
-    try:
-        model(x)
-    except _Stopped as stopped:
-        return stopped.output
-    finally:
-        hook.remove()
-    raise RuntimeError("the layer was not reached; does the model's path depend on its input?")
+    return run_through(model, [(target, calls)], x)[0]
 
 
 def run_through(model: nn.Module, targets: Sequence[tuple[nn.Module, int]], x: Tensor) -> list[Tensor]:
@@ -46,10 +28,12 @@ def run_through(model: nn.Module, targets: Sequence[tuple[nn.Module, int]], x: T
         def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             nonlocal count
             count += 1
-            if count == calls:
-                found[at] = output.clone()  # an activation behind may change it in place
-                if len(found) == len(targets):
-                    raise _Stopped(output)
+            if count != calls:
+                return
+            if len(found) == len(targets) - 1:
+                found[at] = output
+                raise _Stopped
+            found[at] = output.clone()  # an activation behind may change it in place
 
         return hook
 
@@ -61,7 +45,7 @@ def run_through(model: nn.Module, targets: Sequence[tuple[nn.Module, int]], x: T
     finally:
         for hook in hooks:
             hook.remove()
-    raise RuntimeError("a layer was not reached; does the model's path depend on its input?")
+    raise RuntimeError("the layer was not reached; does the model's path depend on its input?")
 
 
 def watch(model: nn.Module, x: Tensor, look: Look) -> Any:

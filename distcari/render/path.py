@@ -20,12 +20,11 @@ from torch.nn import functional as F
 from distcari.render.augment import see
 from distcari.render.layers import LayerInfo
 from distcari.render.measure import positions, robust_views
-from distcari.render.metric import photographs
+from distcari.render.metric import AT_ONCE, photographs
 from distcari.render.network import Network
 
 LAYERS, GRID = 4, 4
 VIEWS = 4  # of the 32 fixed ones, of the input: the ceiling
-AT_ONCE = 4  # photographs in one pass
 
 _KNOWN: WeakKeyDictionary[Network, dict[tuple[str, bool], "_Way"]] = WeakKeyDictionary()
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from distcari.render.metric import photographs
+from distcari.render.metric import AT_ONCE, photographs
 from distcari.render.network import Network
 from distcari.render.objective import dots, flat, gain_and_cosine
 from distcari.render.path import path_coherence
@@ -19,7 +19,6 @@ from distcari.settings import RenderSettings
 
 GREY = 0.5
 NO_SCALE = 0.95  # a zero above it leaves too little to be divided by
-AT_ONCE = 4  # photographs in one pass
 
 Activations = Callable[[Tensor], Tensor]
 _KNOWN: WeakKeyDictionary[Network, dict[tuple[str, str, str, str], "_Seen"]] = WeakKeyDictionary()

@@ -143,18 +143,19 @@ class Arrays:
             self._sync(name, places)
         return [pixels_sha256(picture) for picture in stored]
 
+    def along_images(self, place: Place) -> tuple[Place, int]:
+        """A place's key for sorting that puts neighbours along the image axis in a row: the others, the image."""
+        image = self._axes.index("image")
+        return place[:image] + place[image + 1 :], place[image]
+
     def _runs(self, places: Sequence[Place]) -> list[list[int]]:
         """Numbers of the places, in groups of images that follow each other: zarr 3.1 fails at lists of places in
         shards, and writing what lies between would need it to be readable."""
-        image = self._axes.index("image")
         runs: list[list[int]] = []
-
-        def others(i: int) -> Place:
-            return places[i][:image] + places[i][image + 1 :]
-
-        for i in sorted(range(len(places)), key=lambda i: (others(i), places[i][image])):
-            last = runs[-1][-1] if runs else None
-            if last is not None and others(i) == others(last) and places[i][image] == places[last][image] + 1:
+        keys = [self.along_images(place) for place in places]
+        for i in sorted(range(len(places)), key=keys.__getitem__):
+            last = keys[runs[-1][-1]] if runs else None
+            if last is not None and keys[i] == (last[0], last[1] + 1):
                 runs[-1].append(i)
             else:
                 runs.append([i])
@@ -368,6 +369,13 @@ def as_stored(picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
     if np.dtype(dtype) == np.uint8:
         return np.asarray(np.round(np.clip(picture, 0, 1) * 255), np.uint8)
     return np.asarray(picture, dtype)
+
+
+def to_8_bit(stored: NDArray[Any]) -> NDArray[np.uint8]:
+    """A stored picture, float in [0, 1] (NaN: nothing there, so 0) or uint8, as uint8, rounded."""
+    if stored.dtype == np.uint8:
+        return stored
+    return as_stored(np.nan_to_num(stored.astype(np.float32)), np.uint8)
 
 
 def pixels_sha256(stored: NDArray[Any]) -> str:

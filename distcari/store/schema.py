@@ -99,10 +99,7 @@ COLUMNS: dict[str, Column] = {
     **_BEFORE,
     **{
         name: Column(_FLOAT, figure.unit, f"{figure.meaning} ({figure.source})", figure.group)
-        for name, figure in FIGURES.items()
-    },
-    **{
-        name: Column(_FLOAT, one.unit, f"{one.meaning} ({one.source})", "yardstick") for name, one in YARDSTICKS.items()
+        for name, figure in {**FIGURES, **YARDSTICKS}.items()
     },
 }
 

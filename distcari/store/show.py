@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from distcari import markup
 from distcari.errors import InputError
 from distcari.grid import Axis, Label, label_text
-from distcari.store.arrays import Arrays
+from distcari.store.arrays import Arrays, to_8_bit
 from distcari.store.schema import COLUMNS
 
 MOST = 400  # pictures in one output: it is kept in the notebook's file
@@ -61,7 +59,7 @@ class PictureGrid:
             return markup.gap(self.size, "not done" if there else "no such layer")
         labels = [row[axis] for axis in self.arrays.axes]
         name = "Caricature: " + ", ".join(f"{a} {label_text(v)}" for a, v in zip(self.arrays.axes, labels, strict=True))
-        shown = markup.picture(eight_bit(self.arrays.picture(self.arrays.place(labels))), self.size, name)
+        shown = markup.picture(to_8_bit(self.arrays.picture(self.arrays.place(labels))), self.size, name)
         if self.figure is None:
             return shown
         value = row[self.figure]
@@ -135,11 +133,6 @@ def picture_grid(
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
-
-
-def eight_bit(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture in [0, 1] rounded to 8 bit."""
-    return np.asarray(np.round(np.clip(np.nan_to_num(picture), 0, 1) * 255), np.uint8)
 
 
 def _labels(axis: str, wanted: Any, known: Mapping[str, list[Label]], experiment: str) -> list[Label]:

@@ -18,8 +18,8 @@ from support.shared import ROOT
 from waitress.server import create_server
 
 from distcari.dashboard.app import VIEWS, create_app
-from distcari.dashboard.data.encoding import to_8_bit
 from distcari.store import Store
+from distcari.store.arrays import to_8_bit
 
 pytestmark = pytest.mark.timeout(300)
 

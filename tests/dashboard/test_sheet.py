@@ -7,11 +7,11 @@ from support.dashboard_store import finish, grid, picture, prepare
 
 from distcari.dashboard.app import create_app
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.encoding import to_8_bit
 from distcari.dashboard.data.state import parse
 from distcari.dashboard.data.window import resolve
 from distcari.dashboard.pictures import sheet
 from distcari.store import Store
+from distcari.store.arrays import to_8_bit
 
 
 def of(store, search):

@@ -19,10 +19,11 @@ from distcari.render.augment import random_views, see
 from distcari.render.metric import channel_dim, measured, reference_images
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import (
-    coarse_gate,
+    coarse_edge,
     colour_basis,
     frequencies,
     frequency_scale,
+    gate_at,
     generators,
     pictures,
     starts,
@@ -312,7 +313,7 @@ def test_a_class_token_is_asked_of_transformers_alone():
 
 def test_fine_patterns_come_in_after_the_coarse_ones():
     f = frequencies(SIZE)
-    first, half, last = (coarse_gate(f, progress) for progress in (0.0, 0.5, 1.0))
+    first, half, last = (gate_at(f, coarse_edge(progress)) for progress in (0.0, 0.5, 1.0))
     assert (first <= half).all() and (half <= last).all() and last.min() > 0.15
     assert first[0, 0] == 1 and first[0, SIZE // 4] < 1e-3 < 0.9 < last[0, SIZE // 4]
 
