@@ -17,6 +17,7 @@ from distcari.cluster.arithmetic import Arithmetic
 from distcari.cluster.jobs import Job, Result, make_job
 from distcari.cluster.ledger import Ledger, RunStopped
 from distcari.cluster.queue import LEAST_ON_GPU, Queue
+from distcari.cluster.stopping import told_to_stop
 from distcari.errors import InputError
 from distcari.grid import WorkUnit
 from distcari.planning.placement import Placement
@@ -62,6 +63,7 @@ class Run:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.plan, self.store, self.run_id, self.tell)
         self.queue, self.arithmetic = Queue(), Arithmetic()
+        self.told: Callable[[], bool] = lambda: False
 
     @property
     def done(self) -> int:
@@ -83,7 +85,7 @@ class Run:
 
         Raises InputError if another driver works on the experiment, RunStopped if the run cannot go on.
         """
-        with take(self.store.files, self.plan.experiment.name) as lease:
+        with take(self.store.files, self.plan.experiment.name) as lease, told_to_stop() as self.told:
             self.lease: Lease = lease
             units = self.prepare()
             if not units:
@@ -141,7 +143,9 @@ class Run:
             self.queue.put(again, first=True)  # where it was done elsewhere, the worker is soon known for what it is
 
     def pulse(self) -> None:
-        """A second or so has passed: commit if it is time to."""
+        """A second or so has passed: commit if it is time to. Raises KeyboardInterrupt if one was dropped."""
+        if self.told():
+            raise KeyboardInterrupt
         if self.ledger.due:
             self.ledger.flush(self.lease)
         self.tell(e.Tick())

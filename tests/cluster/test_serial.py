@@ -1,5 +1,6 @@
 """Plans computed in this process alone: the same bits in the store, no Ray, and nothing lost when it breaks off."""
 
+import signal
 import subprocess
 import sys
 
@@ -47,6 +48,24 @@ def test_it_goes_on_where_it_was_interrupted_and_leaves_the_threads_alone(work):
     rest = compute(work, config())
     assert rest.state == "finished" and rest.done == 5 and list(check(store)) == [8]
     assert compute(work, config()).done == 0
+
+
+def test_an_interrupt_that_python_drops_ends_the_run_all_the_same(work, monkeypatch):
+    class Swallows:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: dropped.append(it.exc_type))
+
+    def interrupt_in_a_destructor(event):
+        if isinstance(event, events.CellDone) and not dropped:
+            Swallows()
+
+    plan, store = planned(work, config())
+    run = run_plan(plan, store, "serial", [interrupt_in_a_destructor])
+    assert dropped == [KeyboardInterrupt] and run.state == "interrupted" and 0 < run.done < 8
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_what_is_finished_when_a_run_breaks_is_committed(work):
