@@ -11,6 +11,20 @@ import pytest
 from PIL import Image
 from support.shared import HERE, ROOT, S3, TESTS
 
+WAIT_LONG = ("system", "cluster", "dashboard", "cli")  # folders whose tests wait for processes: begun first
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items):
+    """For `make test`: a file's tests share its fixtures in one process, but for those marked `apart`; long ones first.
+
+    Begun last they would be all that runs at the end, on one core.
+    """
+    for item in items:
+        if not item.get_closest_marker("apart"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).as_posix()))
+    items.sort(key=lambda it: (not it.get_closest_marker("apart"), it.path.parent.name not in WAIT_LONG))
+
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):

@@ -7,9 +7,13 @@ trainings of each: then a training is the unit, its seeds are averaged, and the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
+import pandas as pd
+
 from distcari.analysis.study import Study
+from distcari.config.tags import number
 from distcari.errors import InputError
 
 Unit = Literal["seed", "training"]
@@ -31,6 +35,32 @@ def group(study: Study, given: Given, name: str | None = None) -> Group:
         raise InputError(f"group {name or given!r}", "has no models", "Name at least one.")
     known = tuple(dict.fromkeys(str(study.label("model", model)) for model in models))
     return Group(name or (known[0] if len(known) == 1 else _common(known)), known)
+
+
+def by_tags(study: Study, conditions: Sequence[str]) -> list[str]:
+    """The models that have all these tags, each given as `name=value`; the value of a text may be a pattern.
+
+    Raises InputError for a tag that there is not, and where no model has them all.
+    """
+    tags = study.tags
+    kept = pd.Series(True, tags.index)
+    for condition in conditions:
+        name, _, value = condition.partition("=")
+        if name not in tags:
+            there = ", ".join(tags.columns) or "none; see distcari tag --help"
+            raise InputError(f"{condition!r}", f"{study.experiment} has no tag {name!r}", f"There are: {there}.")
+        column, wanted = tags[name], number(value)
+        if pd.api.types.is_numeric_dtype(column):
+            hit = column == wanted
+        else:
+            hit = pd.Series([isinstance(tag, str) and fnmatchcase(tag, value) for tag in column], tags.index)
+        if not hit.any():
+            known = ", ".join(map(str, column.dropna().unique()[:12]))
+            raise InputError(f"{condition!r}", "no model has it", f"Values of {name}: {known}.")
+        kept &= hit
+    if not kept.any():
+        raise InputError(" and ".join(map(repr, conditions)), "no model has them all", "Take one away.")
+    return [str(model) for model in tags.index[kept]]
 
 
 def all_groups(study: Study, given: Mapping[str, Given] | None) -> list[Group]:

@@ -42,6 +42,12 @@ class Study:
         """Models with a finished cell, in the store's order."""
         return self.known("model")
 
+    @property
+    def tags(self) -> pd.DataFrame:
+        """Their tags: a row for each, in the store's order, a column for each tag that one of them has."""
+        models = self.store.models(self.experiment).set_index("model").reindex(self.models)
+        return models.drop(columns=["experiment", "checksum", "parameters", "classes"]).dropna(axis=1, how="all")
+
     def known(self, axis: str) -> list[Any]:
         """Labels of an axis that have a finished cell, in the store's order."""
         there = set(self.rows[axis])

@@ -29,7 +29,7 @@ def compare(
     context: typer.Context,
     store: StorePlace,
     a: Annotated[
-        str, typer.Argument(metavar="A", help="A model, or trainings: a,b,c or a pattern.", show_default=False)
+        str, typer.Argument(metavar="A", help="A model, or trainings: a,b,c, a pattern, or a tag.", show_default=False)
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other.", show_default=False)],
     experiment: OneExperiment = None,
@@ -49,12 +49,14 @@ def compare(
     """Compare two models, or groups of trainings.
 
     Prints what differs, by how much and how surely. A and B are models, or groups of trainings of one recipe: names
-    separated by commas, or a pattern like 'one_camera_*'. --out writes the findings with pictures as one HTML file.
+    separated by commas, a pattern like 'one_camera_*', or tags like camera=one (of several all must hold). --out
+    writes the findings with pictures as one HTML file.
 
     \b
     Examples:
       distcari compare store lite0 lite1 --out report.html
       distcari compare store 'one_camera_*' 'all_vary_*' --figures colourfulness,small_circles
+      distcari compare store camera=one camera=all
     """
     study = study_of(store, options, experiment)
     from distcari.analysis import compare as compare_models
@@ -86,9 +88,17 @@ def compare(
 
 
 def _models(study: "Study", text: str) -> "Given":
-    """One name, or several by commas or pattern."""
+    """One name, or several by commas or pattern, or those that have some tags."""
     found: list[str] = []
-    for name in names(text) or ():
+    given = names(text) or []
+    tags = [name for name in given if "=" in name and name not in study.models]
+    if tags:
+        from distcari.analysis.groups import by_tags
+
+        found += by_tags(study, tags)
+    for name in given:
+        if name in tags:
+            continue
         matches = [m for m in study.models if fnmatchcase(m, name)] if any(c in name for c in "*?[") else [name]
         if not matches:
             raise InputError(

@@ -28,6 +28,7 @@ from distcari.cli import (
     reference,
     similarity,
     submit,
+    tag,
     verify,
 )
 from distcari.cli.process import drop, ended_by_sigterm
@@ -54,6 +55,7 @@ for module in (
     compact,
     export,
     adopt,
+    tag,
 ):
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))

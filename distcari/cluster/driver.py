@@ -26,6 +26,7 @@ from distcari.sources.models import ModelSpec
 from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.lease import Lease, take
+from distcari.store.models import update_models
 from distcari.store.runs import close_notes
 
 MANY_PARTS, SMALL_PART = 200, 50_000
@@ -113,6 +114,7 @@ class Run:
         close_notes(self.store.files, experiment.name)
         self.store.recover(experiment.name, [cell.labels for cell in plan.todo], plan.lost)
         self.plan = plan = plan.refreshed(self.store)
+        update_models(self.store.files, plan.model_rows, experiment.tag_order)
         if not plan.todo:
             return []
         if plan.overwritten:

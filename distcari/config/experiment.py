@@ -24,6 +24,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from distcari import markup
 from distcari.config.sweeps import conflict, take_lists, wrong
+from distcari.config.tags import Tag, check_pattern, check_tag_names, is_file
 from distcari.grid import alike, check_experiment_name, check_label
 from distcari.settings import RenderSettings
 
@@ -47,6 +48,11 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError(f"is a {type(value).__name__}, but must be text, a number, true, false, null, or lists of them")
+
+
+def _tag(value: Any) -> Any:
+    """`true` and `false` are text: a tag of two values."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 NoTruth = BeforeValidator(_no_truth)
@@ -130,6 +136,18 @@ class ModelSource(Part):
         description="Side of the network's input in pixels. Default: that of the published "
         "weights, else the experiment's `input_size`.",
     )
+
+    tags: dict[str, Annotated[Tag, BeforeValidator(_tag)]] = Field(
+        default_factory=dict,
+        description="What is known of the model, or of each of a group: `{camera: one, images: 40000}`. Text or "
+        "numbers; no part of any key, so they may change without anything being computed anew.",
+    )
+
+    @field_validator("tags")
+    @classmethod
+    def _good_tags(cls, tags: dict[str, Tag]) -> dict[str, Tag]:
+        check_tag_names(tags)
+        return tags
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "ModelSource":
@@ -275,6 +293,15 @@ class Experiment(Part):
     differences: list[DifferenceSource] = Field(
         [], description="Pairs of the models: difference caricatures, more labels on the model axis."
     )
+    tags_from: list[str] = Field(
+        [],
+        description="Where models' tags come from: patterns of their names (`resnet_50_{camera}_{run:d}`), tables "
+        "(`tags.csv`, with a column `model`). Later ones win over earlier, a model's own `tags` over all.",
+    )
+    tag_order: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="The order of tags that are ordered text, lowest first: `{damage: [none, mild, strong]}`.",
+    )
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
     layers: list[Label] = Field(
         min_length=1,
@@ -328,6 +355,27 @@ class Experiment(Part):
     def _as_written(self, render: RenderSettings, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As its author wrote it, lists and all."""
         return {**plain(render), **self.sweeps}
+
+    @field_validator("tags_from", mode="before")
+    @classmethod
+    def _one_source(cls, sources: Any) -> Any:
+        return [sources] if isinstance(sources, str) else sources
+
+    @field_validator("tags_from")
+    @classmethod
+    def _good_patterns(cls, sources: list[str]) -> list[str]:
+        for source in sources:
+            if not is_file(source):
+                check_pattern(source)
+        return sources
+
+    @field_validator("tag_order")
+    @classmethod
+    def _good_orders(cls, orders: dict[str, list[str]]) -> dict[str, list[str]]:
+        check_tag_names(orders)
+        for levels in orders.values():
+            _distinct(levels, "value")
+        return orders
 
     @field_validator("images", mode="before")
     @classmethod

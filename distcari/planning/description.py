@@ -94,7 +94,7 @@ def describe(
                 "std": list(spec.std),
                 "input_size": spec.input_size,
                 "num_classes": spec.num_classes,
-                "source": spec.source.model_dump(mode="json", exclude_defaults=True),
+                "source": spec.source.model_dump(mode="json", exclude_defaults=True, exclude={"tags"}),
             }
             for name, spec in models.items()
         }

@@ -17,12 +17,14 @@ from distcari.grid import Cell, Grid, Label, label_text, select
 from distcari.planning.description import axes_of, describe, settings_hash, steps_at
 from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
+from distcari.planning.tags import Row, model_rows
 from distcari.render import LayerInfo
 from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage, load_images
 from distcari.sources.models import ModelSpec, expand_models
 from distcari.store import Store
 from distcari.store.description import Description
+from distcari.store.models import read_models
 
 MOST_SHOWN = 50  # models in a notebook's output
 
@@ -40,6 +42,7 @@ class Plan:
     counterparts: Mapping[str, Mapping[str, LayerInfo]]  # difference -> layer label -> info of b's layer
     settings: Mapping[str, RenderSettings]  # layer label -> its settings, those that are swept at their first value
     meta: Mapping[str, Any]
+    model_rows: Sequence[Row]  # of the store's `models.parquet`, tags and all
     wanted: Sequence[Cell]
     todo: Sequence[Cell]
     given_up: int
@@ -133,6 +136,8 @@ def make_plan(
         axes=axes_of(experiment, models, differences, images, labels),
         layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
     )
+    rows = model_rows(experiment, models, differences, where)
+    read_models(store.files).merged(rows, experiment.tag_order)  # that they go together is checked before any work
     meta = describe(experiment, grid, models, differences, images, settings)
     with _no_collections():
         cells = list(grid.cells())
@@ -156,6 +161,7 @@ def make_plan(
         counterparts=counterparts,
         settings=settings,
         meta=meta,
+        model_rows=rows,
         wanted=wanted,
         todo=todo,
         given_up=given_up,

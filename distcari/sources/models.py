@@ -35,6 +35,7 @@ class ModelSpec:
     input_size: int
     num_classes: int | None
     where: str
+    parameters: int | None = None  # numbers that training sets
 
 
 def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSpec]:
@@ -105,11 +106,12 @@ def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
 def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
     """The specification with its classes, known to fit, but for the digest of a file. Tensors stay on the disk."""
     if spec.file is None:
-        state = _state(spec)
+        state, parameters = _state(spec), None
         if state is None:
-            state = architectures.build(spec.source, spec.where).state_dict()
+            built = architectures.build(spec.source, spec.where)
+            state, parameters = built.state_dict(), _parameters(built)
             check_plain(state, f"model {spec.name}", spec.where)
-        return replace(spec, sha256=state_sha256(state))
+        return replace(spec, sha256=state_sha256(state), parameters=parameters or _parameters(outlines.of(spec)))
     raw, model = read_state(Path(spec.file), spec.where), outlines.of(spec)
     state = convert(raw, model, spec.source)
     classes = _num_classes(spec, state, model)
@@ -118,7 +120,11 @@ def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
         state = convert(raw, model, spec.source)
     check_fits(state, model.state_dict(), spec.file, spec.where)
     check_kinds(state, model.state_dict(), spec.file, spec.where)
-    return replace(spec, num_classes=classes)
+    return replace(spec, num_classes=classes, parameters=_parameters(model))
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _check_names(models: Mapping[str, ModelSpec], where: str) -> None:

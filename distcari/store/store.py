@@ -32,6 +32,7 @@ from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
 from distcari.store.layout import Damaged
 from distcari.store.lease import LeaseLost, take
+from distcari.store.models import Models, read_models
 from distcari.store.object_files import summary
 from distcari.store.place import check_note, check_place
 from distcari.store.schema import INDEX
@@ -89,9 +90,21 @@ class Store:
         return arrays
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per finished cell, as pandas; columns and units in docs/store.md."""
+        """One row per finished cell, as pandas; columns and units in docs/store.md.
+
+        Whole (without `columns`), it has the models' tags as well, behind the index's own columns.
+        """
         frame: pd.DataFrame = self.index.table(columns).to_pandas()
-        return frame.drop_duplicates("key", keep="last", ignore_index=True) if "key" in frame else frame
+        if "key" in frame:
+            frame = frame.drop_duplicates("key", keep="last", ignore_index=True)
+        models = read_models(self.files) if columns is None else Models()
+        if not models.tags:
+            return frame
+        return frame.merge(models.frame()[["experiment", "model", *models.tags]], "left", ["experiment", "model"])
+
+    def models(self, experiment: str | None = None) -> pd.DataFrame:
+        """One row per experiment and model: checksum, parameters, classes, tags (ordered ones as such)."""
+        return read_models(self.files).frame(experiment)
 
     def failures(self) -> pd.DataFrame:
         """One row per cell that was given up and has not been done since."""

@@ -29,6 +29,7 @@ COMMANDS = [
     "compact",
     "export",
     "adopt",
+    "tag",
     "config",
     "config check",
     "config show",

@@ -12,12 +12,12 @@ from support.shared import ROOT, config, write
 
 from distcari.store import open_store
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
 
 
 def test_computes_resumes_grows_refuses_and_overwrites(work):
     path = write(work / "c.yaml", config())
-    code, said = submit(path, "--dry-run")
+    code, said = run("submit", path, "--dry-run")
     assert code == 0 and "2 models × 2 images × 2 layers × 1 seed = 8 cells" in said and "work units: 4" in said
     assert "time: about" in said and not (work / "store/index").exists()
 
@@ -30,7 +30,7 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
     assert Image.open("store/contact_sheets/small.png").width > 300
     before = {key: open_store().picture(key).tobytes() for key in frame["key"]}
 
-    code, said = submit(path)
+    code, said = run("submit", path)
     assert code == 0 and "8 done already, 0 to do" in said and "computed" not in said
 
     more = config(seeds=[0, 1])
@@ -41,7 +41,7 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
     assert all(open_store().picture(key).tobytes() == pixels for key, pixels in before.items())
     assert len(pd.read_parquet("store/index")) == 24
 
-    code, said = submit(path, "--set", "render.cossim_pow=2")
+    code, said = run("submit", path, "--set", "render.cossim_pow=2")
     assert code == 2 and "render.cossim_pow: 1.2 in the store, 2.0 now" in said and "--overwrite" in said
     code, said = serially(path, "--only", "model=a", "--overwrite")
     assert code == 0 and "8 cells computed" in said
@@ -105,7 +105,7 @@ def test_a_killed_worker_costs_nothing(work):
     ],
 )
 def test_bad_input_ends_with_2_and_a_remedy(work, changes, arguments, says):
-    code, said = submit(write(work / "c.yaml", config(**changes)), *arguments)
+    code, said = run("submit", write(work / "c.yaml", config(**changes)), *arguments)
     assert code == 2 and says in said and "Traceback" not in said, said
 
 
@@ -136,9 +136,9 @@ def test_the_predecessors_preliminary_experiment_runs_whole(work, monkeypatch):
     for i, name in enumerate(["flowers", "dog_cat", "chain"]):
         Image.effect_noise((224, 224), 50 + i).convert("RGBA").save(work / f"images/{name}.png")
     experiment = yaml.safe_load((ROOT / "configs/preliminary.yaml").read_text())
-    experiment["models"][1]["input_size"] = 48  # its weights ask for 224: ten times the time
+    experiment["models"][1]["input_size"] = 32  # its weights ask for 224: ten times the time
     path = write(work / "preliminary.yaml", experiment)
-    code, said = serially(path, "--set", "render.steps=1", "--set", "render.size=48", "--set", "input_size=48")
+    code, said = serially(path, "--set", "render.steps=1", "--set", "render.size=32", "--set", "input_size=32")
     assert code == 0, said
     assert "4 models × 3 images × 7 layers × 1 seed = 84 cells" in said and "84 cells computed" in said
     frame = pd.read_parquet("store/index")
@@ -155,6 +155,6 @@ def test_the_serial_executor_computes_without_ray_and_goes_on(work):
     path = write(work / "c.yaml", config(images=["photos/one.png"], layers=["conv2"]))
     code, said = submit(path, "--executor", "serial")
     assert code == 0 and "2 cells computed" in said and len(pd.read_parquet("store/index")) == 2
-    assert "0 to do" in submit(path, "--executor", "serial")[1]
-    code, said = submit(path, "--executor", "serial", "--address", "auto")
+    assert "0 to do" in serially(path)[1]
+    code, said = serially(path, "--address", "auto")
     assert code == 2 and "does not go with --address" in said

@@ -1,9 +1,8 @@
 """A real browser walks through every view, on the demo's store made here with real networks and few steps."""
 
+import contextlib
 import io
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.commands import serially
 from support.dashboard_store import fail, finish, grid, prepare
 from support.pages import until
 from support.shared import ROOT
@@ -28,18 +28,9 @@ pytestmark = pytest.mark.timeout(300)
 def store(tmp_path_factory):
     """The demo with two steps, and a small experiment with cells of every status."""
     url = str(tmp_path_factory.mktemp("demo") / "store")
-    submit = [
-        sys.executable,
-        "-m",
-        "distcari.submit",
-        "configs/demo.yaml",
-        "--set",
-        f"store={url}",
-        "--set",
-        "render.steps=2",
-    ]
-    done = subprocess.run(submit, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    with contextlib.chdir(ROOT):
+        code, said = serially("configs/demo.yaml", "--set", f"store={url}", "--set", "render.steps=2")
+    assert code == 0, said
     store = Store(url, writable=True)
     g = grid("small", layers_of={"n": ["x", "y"]})
     arrays = prepare(store, g)

@@ -1,19 +1,23 @@
-"""Commands as a user types them, in processes of their own."""
+"""Commands as a user types them."""
 
+import contextlib
+import io
 import subprocess
 import sys
 
+from distcari.cli.main import main
+
 
 def run(command, *arguments):
-    """`distcari COMMAND …`; its exit code, and what it said on both streams."""
-    done = subprocess.run(
-        [sys.executable, "-m", "distcari", command, *map(str, arguments)], capture_output=True, text=True
-    )
-    return done.returncode, done.stdout + done.stderr
+    """`distcari COMMAND …` in this process, without the seconds that imports take; its exit code, and what it said."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = main([command, *map(str, arguments)])
+    return code, said.getvalue()
 
 
 def submit(*arguments):
-    """`distcari submit …`, by the name that is promised to users."""
+    """`distcari submit …` in a process of its own, by the name that is promised to users."""
     done = subprocess.run(
         [sys.executable, "-m", "distcari.submit", *map(str, arguments)], capture_output=True, text=True
     )
@@ -21,5 +25,5 @@ def submit(*arguments):
 
 
 def serially(*arguments):
-    """`distcari submit … --executor serial`: for what is not about Ray, a third of the time."""
-    return submit(*arguments, "--executor", "serial")
+    """`distcari submit … --executor serial` in this process: for what is not about Ray, a tenth of the time."""
+    return run("submit", *arguments, "--executor", "serial")

@@ -12,12 +12,12 @@ import pandas as pd
 import psutil
 import pytest
 from PIL import Image
-from support.commands import submit
+from support.commands import serially, submit
 from support.shared import config, write
 
 from distcari import open_store
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
 
 
 def started(path):
@@ -58,7 +58,7 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     path = write(work / "c.yaml", slow_config())
     first = started(path)
     Path("hold").touch()  # or it might end before it is killed
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 2 and "store lease 'small'" in said and f"process {first.pid}" in said and "stop it" in said
     first.kill()
     first.wait()
@@ -73,14 +73,14 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     between = pd.read_parquet("store/index")
     assert set(before["key"]) <= set(between["key"]) and 0 < len(between) < 16
 
-    notes = len(list(Path("store/runs").iterdir()))
+    notes = len(list(Path("store/runs").glob("*.json")))
     third = subprocess.Popen([sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, text=True)
-    while len(list(Path("store/runs").iterdir())) == notes:
+    while len(list(Path("store/runs").glob("*.json"))) == notes:
         time.sleep(0.05)
     third.terminate()
     assert third.wait() == 130
     Path("hold").unlink()
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0, said
     after = pd.read_parquet("store/index")
     assert len(after) == after["key"].nunique() == 16
@@ -90,7 +90,7 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     assert states == ["crashed", "finished", "interrupted", "interrupted"]
 
     untouched = files()
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0 and "16 done already, 0 to do" in said
     assert files() == untouched  # 0 cells, 0 bytes
 
@@ -125,7 +125,7 @@ def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
     assert "cannot be loaded" in failed["nowhere", "one"] and "lacks the library" in failed["nowhere", "one"]
     assert (pd.read_parquet("store/failures")["attempt"] == 3).all()
 
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 1 and "4 given up earlier" in said and "0 to do" in said
 
 
@@ -140,6 +140,6 @@ def test_an_embedded_ray_that_loses_its_own_processes_ends_the_run_and_says_how_
     assert run.wait() == 1 and name in said and "goes on where this one stopped" in said and "Traceback" not in said
     (work / "hold").unlink()
     before = {key: open_store().picture(key).tobytes() for key in pd.read_parquet("store/index")["key"]}
-    code, said = submit(path)
+    code, said = serially(path)
     assert code == 0 and before and all(open_store().picture(key).tobytes() == was for key, was in before.items())
     assert pd.read_parquet("store/index")["key"].is_unique
