@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Those that run by themselves, not their helpers. All of them take hours; each says in its head what it does.
 BENCHMARKS = $(shell grep -l __main__ benchmarks/*.py)
 
-.PHONY: demo dashboard test chaos check lint types layers docs bench install clean
+.PHONY: demo dashboard test test-long chaos check lint types layers docs bench install clean
 
 install: $(STAMP)
 
@@ -21,9 +21,14 @@ demo: $(STAMP)
 dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
 
-# Four at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
+# Three at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
+AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
+	$(AT_ONCE) -m "not long"
+
+# What takes a minute or more each: random kills, two hosts, trained networks.
+test-long: $(STAMP)
+	$(AT_ONCE) -m long
 
 # Random kills over a real grid: KILLS=300 takes about half an hour on two cores.
 chaos: $(STAMP)

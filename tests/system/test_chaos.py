@@ -3,7 +3,7 @@
 import pytest
 from system.chaos.chaos_run import ChaosRun
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_kills_lose_nothing_double_nothing_and_change_no_bit(tmp_path_factory, monkeypatch):

@@ -12,6 +12,7 @@ from torch import nn
 
 from distcari.grid import Axis, Grid
 from distcari.store import Store
+from distcari.store.models import update_models
 from distcari.store.schema import COLUMNS, column_reference
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,6 +46,7 @@ def demo_store(tmp_path, monkeypatch):
     cell = next(grid.cells())
     sha = arrays.write((0, 0, 0, 0), np.full((16, 16, 3), 0.5), np.zeros(2), np.zeros((56, 56)))
     row = dict.fromkeys(COLUMNS) | dict(zip(arrays.axes, cell.labels, strict=True))
+    update_models(store.files, [{"experiment": "demo", "model": "lite0", "parameters": 4_652_008}])
     store.commit([row | {"key": cell.key, "experiment": "demo", "pixels_sha256": sha, "colour_uniformity": 0.5}])
 
 

@@ -17,7 +17,7 @@ import torch
 from support import tiny
 from support.shared import HERE, ROOT, config, write
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 A, B = "10.203.0.1", "10.203.0.2"
 
 

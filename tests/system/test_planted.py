@@ -14,7 +14,7 @@ from support.shared import ROOT, write
 from distcari.analysis import between_within, compare
 
 EXAMPLE = ROOT / "examples/planted"
-pytestmark = [pytest.mark.planted, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.planted, pytest.mark.timeout(300)]
 # One comparison, planned: the clearest of the full-size example (docs/evidence.md), which a pilot with narrower
 # networks, trainings 0 to 2, had as well. The networks here are others, of other seeds and scenes.
 FIGURES, LAYER, VARIANT, FIRST = ["colour_uniformity"], "block2", "one_environment", 30

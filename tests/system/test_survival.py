@@ -129,7 +129,7 @@ def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
     assert code == 1 and "4 given up earlier" in said and "0 to do" in said
 
 
-@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+@pytest.mark.parametrize("name", ["raylet", pytest.param("gcs_server", marks=pytest.mark.long)])
 def test_an_embedded_ray_that_loses_its_own_processes_ends_the_run_and_says_how_to_go_on(work, name):
     path = write(work / "c.yaml", slow_config())
     run = started(path)
