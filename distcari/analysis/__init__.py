@@ -19,12 +19,14 @@ from distcari.analysis.metrics import Metric
 from distcari.analysis.result import Comparison
 from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
+from distcari.analysis.trend import Trend, trend
 
 __all__ = [
     "Comparison",
     "Judge",
     "Metric",
     "Study",
+    "Trend",
     "agreement",
     "between_within",
     "compare",
@@ -34,4 +36,5 @@ __all__ = [
     "open_judge",
     "open_study",
     "similarity",
+    "trend",
 ]

@@ -56,12 +56,12 @@ def compare(
     study = open_study(store, experiment)
     one, two = pair(study, a, b)
     unit = unit_of(one, two)
-    names = _figures(study, figures)
+    names = named_figures(study, figures)
     rows = study.of([*one.models, *two.models])
     if layers is not None:
         rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
     shared = _shared(study, rows, one, two)
-    known, notes = _known(shared, names)
+    known, notes = known_figures(shared, names)
     how: Shuffle = shuffle if unit == "seed" else "block"
     pooled = _frame(study, shared, [axis for axis in study.blocks if axis not in over], known, (one, two), unit, how)
     single = _frame(study, shared, study.blocks, known, (one, two), unit, how)
@@ -78,7 +78,8 @@ def compare(
     return Comparison(one, two, unit, alpha, pooled, single, distances, pictures, notes)
 
 
-def _figures(study: Study, given: Sequence[str] | None) -> list[str]:
+def named_figures(study: Study, given: Sequence[str] | None) -> list[str]:
+    """The columns to compare: those given, or all of colour, texture and strength. Raises InputError for others."""
     numbers = [name for name, column in COLUMNS.items() if str(column.kind) == "double"]
     for name in given or ():
         if name not in numbers:
@@ -103,7 +104,7 @@ def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFram
     return shared
 
 
-def _known(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+def known_figures(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """The figures that every row has, and a note on the others."""
     lacking = [name for name in names if rows[name].isna().any()]
     if not lacking:

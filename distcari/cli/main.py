@@ -29,6 +29,7 @@ from distcari.cli import (
     similarity,
     submit,
     tag,
+    trend,
     verify,
 )
 from distcari.cli.process import drop, ended_by_sigterm
@@ -48,6 +49,7 @@ for module in (
     dashboard,
     compare,
     distances,
+    trend,
     match,
     similarity,
     cross,

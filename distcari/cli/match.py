@@ -28,6 +28,10 @@ def match(
             help="A group of trainings, two times or more: the right group for a training that was held out.",
         ),
     ] = None,
+    groups_by: Annotated[
+        str | None,
+        typer.Option("--groups-by", metavar="TAG", help="A group for each value of a tag.", show_default=False),
+    ] = None,
     by: Annotated[str, typer.Option(metavar="A,B", help="Axes that have a score each.")] = "layer",
     layers: Layers = None,
     options: StoreOptions = None,
@@ -35,21 +39,27 @@ def match(
     """Score pictures by a two-way game: of 100 choices, how many a judge gets right (chance 50).
 
     The judge is a network that made none of the pictures. It sees a picture and picks between its input and another
-    image; with --group, between the group of the picture's training and another group, from the other trainings.
+    image; with --group or --groups-by, between the group of the picture's training and another group, from the other
+    trainings: which layer tells the groups apart.
 
     \b
     Examples:
       distcari match store
       distcari match store --judge torchvision:resnet50 --by model,layer
       distcari match store --group one=one_1,one_2,one_3 --group all=all_1,all_2,all_3
+      distcari match store --groups-by camera
     """
     needs_models()
     study = study_of(store, options, experiment)
     from distcari.analysis.matching import match_groups, match_inputs
+    from distcari.analysis.tagged import groups_by as groups_of_tag
 
     axes, chosen = names(by) or ["layer"], names(layers)
-    if groups:
-        frame = match_groups(study, _groups(groups), judge=judge, layers=chosen, by=axes)
+    if groups and groups_by:
+        raise InputError("--groups-by", "does not go with --group", "Give one of them.")
+    sides = groups_of_tag(study, groups_by) if groups_by else _groups(groups or [])
+    if sides:
+        frame = match_groups(study, sides, judge=judge, layers=chosen, by=axes)
     else:
         frame = match_inputs(study, judge=judge, layers=chosen, by=axes)
     typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.1f}"))

@@ -22,6 +22,7 @@ COMMANDS = [
     "dashboard",
     "compare",
     "distances",
+    "trend",
     "match",
     "similarity",
     "cross",
