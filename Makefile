@@ -22,7 +22,7 @@ dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
 
 # Three at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
-AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: $(STAMP)
 	$(AT_ONCE) -m "not long"
 

@@ -11,19 +11,32 @@ import pytest
 from PIL import Image
 from support.shared import HERE, ROOT, S3, TESTS
 
-WAIT_LONG = ("system", "cluster", "dashboard", "cli")  # folders whose tests wait for processes: begun first
+# Files whose tests share nothing but wait long for processes: `make test` runs each in whatever process is free.
+APART = {
+    *(f"tests/cluster/test_{name}.py" for name in ("cluster", "tail")),
+    *(f"tests/cli/test_{name}.py" for name in ("process", "submit")),
+    *(f"tests/system/test_{name}.py" for name in ("survival", "power_cut")),
+    "tests/store/test_objectstore.py",
+}
+WAIT_LONG = ("system", "cluster", "dashboard", "cli")  # folders that are begun first: last, they would end alone
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """For `make test`: a file's tests share its fixtures in one process, but for those marked `apart`; long ones first.
+    """Long ones first."""
+    items.sort(key=lambda it: (it.nodeid.partition("::")[0] not in APART, it.path.parent.name not in WAIT_LONG))
 
-    Begun last they would be all that runs at the end, on one core.
-    """
-    for item in items:
-        if not item.get_closest_marker("apart"):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).as_posix()))
-    items.sort(key=lambda it: (not it.get_closest_marker("apart"), it.path.parent.name not in WAIT_LONG))
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests share its fixtures in one process, but for those of APART."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return nodeid if file in APART else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture

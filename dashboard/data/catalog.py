@@ -15,11 +15,13 @@ import pandas as pd
 
 from distcari.dashboard.data.columns import FIGURES, NUMBERS, OF_DIFFERENCES
 from distcari.dashboard.data.facets import Facets, Slot, Status, facets
+from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.notes import Notes
 from distcari.dashboard.data.reading import Reader
 from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.dashboard.data.state import Labels, State
 from distcari.store import Store
+from distcari.store.models import Kind
 from distcari.store.runs import RunNote
 from distcari.store.schema import SETTINGS
 
@@ -119,6 +121,21 @@ class Catalog:
         """The figures to choose from: those of differences only where there are such cells."""
         frame = self.frame(experiments)
         return [name for name in FIGURES if name not in OF_DIFFERENCES or frame[name].notna().any()]
+
+    def tags(self, experiments: Sequence[str]) -> dict[str, Kind]:
+        """The tags that models of these experiments have, and their kinds."""
+        models = self.now().models
+        of = [row for (name, _), row in models.rows.items() if name in experiments]
+        return {name: kind for name, kind in models.tags.items() if any(name in row for row in of)}
+
+    def tagged(self, experiments: Sequence[str], tag: str) -> dict[str, list[str]]:
+        """The models of these experiments by a tag's values, in its order; those without it under a dash, last."""
+        models, labels = self.now().models, self.labels(experiments, "model")
+        values = {m: row[tag] for (name, m), row in models.rows.items() if name in experiments and tag in row}
+        order = models.orders.get(tag) or sorted(set(values.values()))
+        groups = {text(value): [m for m in labels if values.get(m) == value] for value in order}
+        groups["—"] = [m for m in labels if m not in values]
+        return {value: members for value, members in groups.items() if members}
 
     def failures(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
         """The rows of cells that were given up and not done since."""

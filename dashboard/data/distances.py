@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from distcari.dashboard.data.pictures import PictureError, values
 
 MOST, MOST_PICTURES, MOST_MODELS = 3000, 480, 40  # of a first answer
 MOST_BEHIND = 60_000  # comparisons while the first answer is looked at
+NOISE_PAIRS = 24  # pairs of seeds that are compared at a layer
 KEPT = 4096  # small pictures in memory, 48 KB each as float32 Lab
 
 Place = tuple[str, ...]  # a cell's labels without its model
@@ -64,13 +66,22 @@ class Matrix:
         )
 
 
+_of_catalogs: "WeakKeyDictionary[Catalog, Distances]" = WeakKeyDictionary()
+
+
+def distances_of(catalog: Catalog) -> "Distances":
+    """A catalog's distances, the same for all views."""
+    return _of_catalogs.setdefault(catalog, Distances(catalog))
+
+
 class Distances:
     """Matrices of a catalog's cells, computed when asked for and kept. Thread-safe."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
+        self.catalog = proxy(catalog)  # it is the catalog that keeps this
         self._small: LRUCache[str, NDArray[np.float32]] = LRUCache(KEPT)
         self._matrices: LRUCache[Any, Matrix] = LRUCache(32)
+        self._noises: LRUCache[Any, dict[str, float]] = LRUCache(16)
         self._lock = threading.Lock()  # of what is kept
         self._asked = threading.Lock()  # one first answer at a time: a second question waits for its pictures
         self._behind = threading.Lock()  # one at a time behind the first answers
@@ -97,6 +108,36 @@ class Distances:
     def is_growing(self, experiments: Sequence[str], held: Mapping[str, str]) -> bool:
         """Whether a better matrix than the present one is being computed."""
         return self._name(experiments, held, self._frame(experiments, held)[0]) in self.growing
+
+    def noise(self, experiments: Sequence[str]) -> dict[str, float]:
+        """The mean ΔE2000 between two seeds of one model, image and layer, by layer; none with one seed."""
+        frame = self.catalog.frame(experiments)
+        seeds = self.catalog.labels(experiments, "seed")[:2]
+        if len(seeds) < 2:
+            return {}
+        name = ("noise", tuple(experiments), self.catalog.version())
+        with self._lock:
+            known = self._noises.get(name)
+        if known is None:
+            two = frame[[text(seed) in seeds for seed in frame["seed"]]]
+            axes = [axis for axis in self.catalog.axes(experiments) if axis not in ("seed", "experiment")]
+            known = {
+                str(layer): value
+                for layer, part in two.groupby("layer", observed=True)
+                if not np.isnan(value := self._between_seeds(part, ["experiment", *axes]))
+            }
+            with self._lock:
+                self._noises[name] = known
+        return known
+
+    def _between_seeds(self, rows: pd.DataFrame, axes: list[str]) -> float:
+        groups = [part for _, part in rows.groupby(axes, observed=True, sort=False) if len(part) == 2]
+        chosen = (
+            [groups[i] for i in np.unique(np.linspace(0, len(groups) - 1, NOISE_PAIRS).astype(int))] if groups else []
+        )
+        labs = [[self._lab({str(k): v for k, v in r.items()}) for r in part.to_dict("records")] for part in chosen]
+        found = [float(mean_delta_e(a, b[None])[0]) for a, b in labs if a is not None and b is not None]
+        return float(np.mean(found)) if found else np.nan
 
     def _name(self, experiments: Sequence[str], held: Mapping[str, str], frame: pd.DataFrame) -> Any:
         return tuple(experiments), tuple(sorted(held.items())), tuple(frame["pixels_sha256"])

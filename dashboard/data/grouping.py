@@ -50,6 +50,7 @@ def columns(catalog: Catalog, experiments: Sequence[str]) -> tuple[list[str], li
     axes = [axis for axis in catalog.axes(experiments) if axis in frame]
     traits = [name for name in TRAITS if name in frame and frame[name].nunique() > (name != "layer_kind")]
     traits = [name for name in traits if name not in axes]
+    traits += [tag for tag in catalog.tags(experiments) if frame[tag].nunique() > 1]
     return axes + traits, [name for name in FIGURES if name in frame and name not in axes and frame[name].notna().any()]
 
 
@@ -62,7 +63,12 @@ def group(catalog: Catalog, experiments: Sequence[str], frame: pd.DataFrame, col
         return _ranges(frame[column].to_numpy(float))
     codes, found = pd.factorize(frame[column])
     names = [text(label) for label in found]
-    order = catalog.labels(experiments, column) if is_axis else [text(label) for label in sorted(found)]
+    if is_axis:
+        order = catalog.labels(experiments, column)
+    elif column in catalog.tags(experiments):
+        order = list(catalog.tagged(experiments, column))
+    else:
+        order = [text(label) for label in sorted(found)]
     labels = tuple(name for name in order if name in set(names))
     at = {name: i for i, name in enumerate(labels)}
     place = np.array([*(at.get(name, -1) for name in names), -1], np.intp)

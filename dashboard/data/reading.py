@@ -7,6 +7,7 @@ is a `Snapshot`.
 
 import logging
 import time
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from distcari.errors import InputError
 from distcari.grid import BASE_AXES
 from distcari.store import Store, open_store
 from distcari.store.index import Index
+from distcari.store.models import Models, read_models
 from distcari.store.runs import FOLDER, RunNote, note_names, parse
 
 DESCRIPTIONS_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
@@ -70,6 +72,7 @@ class Reader:
         self.infos: dict[str, ExperimentInfo] = {}
         self.infos_read = float("-inf")
         self.had_rows = False
+        self.models = Models()
 
     def look(self, last: Snapshot) -> Snapshot:
         """The store now; `last` itself if nothing has changed."""
@@ -81,7 +84,8 @@ class Reader:
             changed = begun | self.index.look() | self.failed.look()
             if gone := self._gone():
                 return self._failed(last, gone)
-            frame = self.index.frame() if changed or last.problem else last.frame
+            tagged = self._look_at_models()
+            frame = self._tagged(self.index.frame()) if changed or tagged or last.problem else last.frame
             described = self._describe(frame, begun or changed)
             problem = None if self.infos else _empty(self.store.url)
         except InputError as error:
@@ -91,12 +95,26 @@ class Reader:
             if last.problem is None and last.infos:
                 return last  # keep what is known, look again later
             return self._failed(last, Problem("This store cannot be read", f"{type(error).__name__}: {error}"))
-        if not (changed or noted or described) and problem == last.problem and last.version:
+        if not (changed or noted or described or tagged) and problem == last.problem and last.version:
             return last
         failures = self.failed.frame()
         failures = failures[~failures["key"].isin(frame["key"])].reset_index(drop=True)
         runs = tuple(self.notes[name] for name in sorted(self.notes, reverse=True))
-        return Snapshot(last.version + 1, problem, frame, failures, dict(self.infos), runs)
+        return Snapshot(last.version + 1, problem, frame, failures, dict(self.infos), runs, self.models)
+
+    def _look_at_models(self) -> bool:
+        """Read the models' tags; whether they have changed."""
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            before, self.models = self.models, read_models(self.store.files)
+        return self.models != before
+
+    def _tagged(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows with their models' tags, ordered ones as text: their order stands in `models`."""
+        if not (tags := self.models.tags):
+            return frame
+        models = self.models.frame()[["experiment", "model", *tags]]
+        models = models.astype({name: object for name, kind in tags.items() if kind == "ordered"})
+        return frame.merge(models, "left", ["experiment", "model"])
 
     def _failed(self, last: Snapshot, problem: Problem) -> Snapshot:
         return last if last.problem == problem else Snapshot(last.version + 1, problem)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distcari.dashboard.data.labels import text
 from distcari.grid import Label
 from distcari.store.arrays import Arrays, pixels_sha256
+from distcari.store.models import Models
 from distcari.store.runs import RunNote
 from distcari.store.schema import FAILURES, INDEX
 
@@ -80,6 +81,7 @@ class Snapshot:
     failures: pd.DataFrame = field(default_factory=lambda: FAILURES.empty_table().to_pandas())
     infos: Mapping[str, ExperimentInfo] = field(default_factory=dict)
     runs: tuple[RunNote, ...] = ()
+    models: Models = field(default_factory=Models)
 
     @cached_property
     def positions(self) -> Mapping[str, int]:

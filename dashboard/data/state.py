@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote
 
-VIEWS = ("compare", "side", "explore", "table", "cell", "run", "notes")
+VIEWS = ("overview", "compare", "side", "explore", "table", "cell", "run", "notes")
 SLOTS = ("a", "b", "c", "d")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -26,7 +26,7 @@ Labels = Mapping[str, str]  # axis -> label
 class State:
     """One view of the store. Empty fields mean "the view's default"."""
 
-    view: str = "compare"
+    view: str = "overview"
     experiments: tuple[str, ...] = ()
     rows: str = ""
     cols: str = ""
@@ -71,8 +71,8 @@ def parse(search: object) -> State:
     pairs = parse_qsl(text, keep_blank_values=False, errors="replace")
     given = dict(pairs)
     slots = _slots(given)
-    return State(
-        view=given["view"] if given.get("view") in VIEWS else "compare",
+    state = State(
+        view=given["view"] if given.get("view") in VIEWS else "overview",
         experiments=tuple(dict.fromkeys(value for name, value in pairs if name == "exp")),
         rows=_axis(given.get("rows")),
         cols=_axis(given.get("cols")),
@@ -87,6 +87,8 @@ def parse(search: object) -> State:
             if name.partition(".")[0] in VIEWS and _NAME.fullmatch(name.partition(".")[2])
         },
     )
+    of_grid = state.rows or state.cols or state.at or state.sort_rows or state.sort_cols
+    return state.with_(view="compare") if of_grid and given.get("view") not in VIEWS else state  # links of old
 
 
 def _quoted(text: str) -> str:

@@ -14,7 +14,7 @@ from support.shared import config, write
 
 from distcari.cli.process import deaf_to_closed_pipes, drop, ended_by_sigterm
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_output_into_a_closed_pipe_vanishes(monkeypatch):

@@ -12,7 +12,7 @@ from support.shared import ROOT, config, write
 
 from distcari.store import open_store
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_computes_resumes_grows_refuses_and_overwrites(work):

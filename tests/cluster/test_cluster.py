@@ -31,7 +31,7 @@ from distcari.sources.models import expand_models
 from distcari.store import open_store, runs
 from distcari.store.lease import take
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def planned(work, **changes):

@@ -22,7 +22,7 @@ from distcari.cluster.start import run_plan
 from distcari.cluster.worker import Worker
 from distcari.store.check import check
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 WHEN = {"seconds", "started_at", "finished_at", "run_id", "device"}
 DOCUMENT = config(seeds=[0, 1], resources={"batch": 3})
 

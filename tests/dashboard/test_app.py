@@ -26,13 +26,13 @@ def test_a_taken_port_is_said_with_a_remedy(capsys):
 
 def test_a_missing_store_says_what_to_do_and_works_when_it_appears(tmp_path):
     app = create_app(Store(str(tmp_path / "s")))
-    page, token, *_ = follow(app, "page.children", "", 0, None, [], [])
+    page, token, *_ = follow(app, "page.children", "?view=compare", 0, None, [], [])
     assert "distcari demo" in str(page) and "distcari submit CONFIG" in str(page)
     store = Store(str(tmp_path / "s"), writable=True)
     g = grid()
     finish(store, prepare(store, g), g, list(g.cells())[:2])
     time.sleep(2.1)
-    page, token, tabs, names, chosen = follow(app, "page.children", "", 1, token, [], [])
+    page, token, tabs, names, chosen = follow(app, "page.children", "?view=compare", 1, token, [], [])
     assert "facets" in str(page) and (names, chosen) == (["e"], ["e"]) and len(tabs) == len(VIEWS)
     assert follow(app, "version.data", 1, 1) >= 2
 

@@ -100,7 +100,7 @@ def pixels(page, selector):
 
 
 def test_compare_shows_the_grid_and_leads_to_the_cell_whose_pixels_are_the_stores(page, store):
-    page.to("?exp=demo")
+    page.to("?view=compare&exp=demo")
     page.wait_for_selector(tile("lite1", "_blocks_14") + " img")
     assert page.locator(".tile.done").count() == 8
     alts = page.eval_on_selector_all("img", "images => images.map(image => image.alt)")
@@ -135,7 +135,7 @@ def test_cell_downloads_are_the_stores_and_its_lines_fetch_it(page, store):
 
 
 def test_every_slot_says_what_it_is(page):
-    page.to("?exp=small")
+    page.to("?view=compare&exp=small")
     page.wait_for_selector(".tile.failed")
     assert "FloatingPointError: not finite" in page.inner_text(".tile.failed")
     assert page.locator(".tile.pending").count() >= 1 and page.locator(".tile.not-planned").count() == 1
@@ -143,7 +143,7 @@ def test_every_slot_says_what_it_is(page):
 
 
 def test_keys_walk_and_are_silent_while_somebody_types(page):
-    page.to("?exp=demo")
+    page.to("?view=compare&exp=demo")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector(tile("lite0", "_blocks_4", "astronaut"))
     assert "astronaut" in page.url
@@ -158,7 +158,7 @@ def test_keys_walk_and_are_silent_while_somebody_types(page):
 
 
 def test_picks_lead_to_side_by_side_and_the_url_is_the_view(page, context):
-    page.to("?exp=demo")
+    page.to("?view=compare&exp=demo")
     for n, model in enumerate(("lite0", "lite1"), 1):
         page.hover(tile(model, "_blocks_10"))
         page.keyboard.press(str(n))
@@ -175,7 +175,7 @@ def test_picks_lead_to_side_by_side_and_the_url_is_the_view(page, context):
 
 
 def test_sorting_by_a_figure_is_in_the_url_and_in_the_order(page, store):
-    page.to("?exp=demo&sort_rows=-gain")
+    page.to("?view=compare&exp=demo&sort_rows=-gain")
     frame = store.table()
     frame = frame[(frame["experiment"] == "demo") & (frame["image"] == "chelsea")]
     best = frame.groupby("model")["gain"].mean().idxmax()
@@ -220,7 +220,7 @@ def test_every_view_is_accessible_and_fits_the_phone(page, store, view):
 def test_nothing_jumps_while_pictures_come(page):
     page.add_init_script("""window.jumps = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => {
         if (!e.hadRecentInput) window.jumps += e.value; })).observe({type: "layout-shift", buffered: true});""")
-    page.to("?exp=demo")
+    page.to("?view=compare&exp=demo")
     page.wait_for_selector(".tile.done img")
     assert page.evaluate("window.jumps") < 0.05
 
@@ -232,7 +232,7 @@ def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     # Its own profile: the other store's server is another port.
     profile = context.browser.new_context()
     page = profile.new_page()
-    page.goto(f"http://127.0.0.1:{server.effective_port}/")
+    page.goto(f"http://127.0.0.1:{server.effective_port}/?view=compare")
     page.wait_for_selector("text=distcari submit CONFIG")
     g = grid(images=("cat",), seeds=(0,))
     arrays = prepare(store, g)
@@ -256,7 +256,7 @@ def test_table_explore_run_notes_and_the_sheet(page, store, address):
     assert "24 finished cells" in page.inner_text("#page")
     page.to("?view=run")
     assert "24" in page.inner_text("#page") and "lite0" in page.inner_text("#page")
-    page.to("?exp=demo")
+    page.to("?view=compare&exp=demo")
     with page.expect_download() as download:
         page.click("text=Sheet")
     assert Image.open(download.value.path()).width > 600

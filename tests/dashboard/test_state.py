@@ -43,6 +43,12 @@ def test_unknown_and_ill_formed_parameters_fall_back():
     assert parse("?rows=model&rows=image").rows == "image"
 
 
+def test_the_first_page_is_the_overview_and_links_of_older_versions_mean_the_grid():
+    assert parse("?exp=demo").view == "overview" == parse("").view
+    assert parse("?exp=demo&rows=image").view == parse("?at.image=cat").view == "compare"
+    assert parse("?view=side&rows=image").view == "side"
+
+
 def test_a_views_own_parameters_carry_its_prefix():
     state = State(view="explore").with_extra(x="gain", y=None)
     assert state.search() == "?view=explore&explore.x=gain" and state.own("x") == "gain" and state.own("y", "c") == "c"

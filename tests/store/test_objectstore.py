@@ -15,7 +15,7 @@ from distcari.cli.main import main
 from distcari.store import Store
 from distcari.store.lease import take
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def objects(s3, url):

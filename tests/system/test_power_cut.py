@@ -15,7 +15,7 @@ from support.stores import META, grid
 from distcari.store import Store
 from distcari.store.check import check
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 WRITER = """
 import itertools, sys
 from pathlib import Path

@@ -17,7 +17,7 @@ from support.shared import config, write
 
 from distcari import open_store
 
-pytestmark = [pytest.mark.apart, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def started(path):

@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 
 from distcari.dashboard.data import grouping
 from distcari.dashboard.data.catalog import Catalog
-from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.distances import Distances, distances_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.page import components
 from distcari.dashboard.views.explore import matrix, plots, strip
@@ -67,7 +67,7 @@ def layout(catalog: Catalog, state: State) -> Component:
 
 def register(app: Dash, catalog: Catalog) -> None:
     """Everything follows the URL; marks that are clicked or selected change it."""
-    distances = Distances(catalog)
+    distances = distances_of(catalog)
 
     @app.callback(
         Output("explore-asked", "children"),

@@ -1,0 +1,1 @@
+"""Overview: what the experiment is, which models see alike, and where they differ most."""
