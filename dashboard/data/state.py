@@ -87,7 +87,8 @@ def parse(search: object) -> State:
             if name.partition(".")[0] in VIEWS and _NAME.fullmatch(name.partition(".")[2])
         },
     )
-    of_grid = state.rows or state.cols or state.at or state.sort_rows or state.sort_cols
+    of_grid = any((state.rows, state.cols, state.at, state.sort_rows, state.sort_cols))
+    of_grid = of_grid or any(name.startswith("compare.") for name in state.extra)
     return state.with_(view="compare") if of_grid and given.get("view") not in VIEWS else state  # links of old
 
 

@@ -70,7 +70,7 @@ def test_an_ordered_text_is_a_tag_like_a_number_and_text_without_order_is_refuse
         [{"damage": levels[i % 3], "kind": "ab"[i % 2]} for i in range(9)],
         lambda n, layer, rng: (-float(n % 3), rng.normal(), rng.normal()),
     )
-    with pytest.raises(Exception, match="(?s)text without an order.*--order damage="):
+    with pytest.raises(Exception, match=r"(?s)text without an order.*--order damage="):
         trend(study, "damage")
     update_models(study.store.files, [], {"damage": levels})
     found = trend(study, "damage", figures=FIGURES, over=("image", "layer"))

@@ -37,7 +37,7 @@ def test_mixed_experiments_are_chosen_by_a_selector_or_lie_on_an_axis(catalog):
 
 def test_the_callback_gives_every_slot_and_its_reason(mixed):
     app = create_app(mixed)
-    tools, body, drawn = follow(app, "compare-body", "?exp=e", 1, None)
+    tools, body, drawn = follow(app, "compare-body", "?view=compare&exp=e", 1, None)
     names = [name.removeprefix("tile ").removeprefix("empty ").removesuffix(" pickable") for _, name in tiles(body)]
     assert names == ["done", "done", "failed", "done", "running", "not-planned"]
     said = " ".join(str(c) for c in tools)

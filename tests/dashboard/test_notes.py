@@ -102,9 +102,9 @@ def test_notes_are_listed_edited_and_deleted(kept):
 
 
 def test_a_url_in_the_file_cannot_lead_away(kept):
-    assert canonical("javascript:alert(1)") == "?view=compare" == canonical("https://evil.example/")
+    assert canonical("javascript:alert(1)") == "?view=overview" == canonical("https://evil.example/")
     kept.files.write(PATH, b'{"id": "a", "time": "2026", "url": "javascript:alert(1)", "text": "x"}\n')
-    assert Notes(kept).all()[0].url == "?view=compare"
+    assert Notes(kept).all()[0].url == "?view=overview"
 
 
 def test_exports_hold_every_note_and_no_html(kept):

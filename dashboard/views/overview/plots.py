@@ -1,7 +1,7 @@
 """The two plots of the overview: a map of the models, and their distances with the tree of what sees alike."""
 
 from collections.abc import Mapping, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,8 @@ def _inks(groups: Mapping[str, Sequence[str]], ordered: bool) -> list[str]:
 
 def unlike(names: Sequence[str]) -> list[str]:
     """The names without what all of them begin with, up to a separator."""
-    shared = commonprefix(list(names)) if len(names) > 1 else ""
+    alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*names, strict=False)) if len(names) > 1 else ()
+    shared = "".join(signs[0] for signs in alike)
     cut = max((shared.rfind(sign) for sign in "_-. /"), default=-1) + 1
     return [name[cut:] or name for name in names]
 
