@@ -154,13 +154,15 @@ class WorkUnit(NamedTuple):
 class Grid:
     """An experiment's cells: the product of its axes, less the pairs of model and layer that do not exist.
 
-    `layers_of` names, for each model, the layers it has; a model that is absent has them all.
+    `layers_of` names, for each model, the layers it has; a model that is absent has them all. `own_contents` has, for
+    each model, the layers whose label is not their name: their name and digest, which keys are made of.
     """
 
     experiment: str
     settings_hash: str
     axes: tuple[Axis, ...]
     layers_of: Mapping[str, Collection[str]] = field(default_factory=dict)
+    own_contents: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
 
     def axis(self, name: str) -> Axis:
         """The axis of that name."""
@@ -177,14 +179,22 @@ class Grid:
         model_at, layer_at = names.index("model"), names.index("layer")
         head = digest(self.experiment, self.settings_hash).encode()
         parts = [
-            [(label, f"\0{label_text(label)}\0{content}".encode()) for label, content in axis.digests.items()]
+            [(label, _key_part(label_text(label), content)) for label, content in axis.digests.items()]
             for axis in self.axes
         ]
+        own: dict[tuple[Label, Label], bytes] = {
+            (model, label): _key_part(name, content)
+            for model, layers in self.own_contents.items()
+            for label, (name, content) in layers.items()
+        }
         for combination in product(*parts):
             labels = tuple(label for label, _ in combination)
             layers = self.layers_of.get(str(labels[model_at]))
             if layers is None or labels[layer_at] in layers:
-                text = head + b"".join(part for _, part in combination)
+                texts = [part for _, part in combination]
+                if own:
+                    texts[layer_at] = own.get((labels[model_at], labels[layer_at]), texts[layer_at])
+                text = head + b"".join(texts)
                 yield Cell(hashlib.sha256(text).hexdigest()[:32], labels)
 
     def units(self, cells: Iterable[Cell], batch: int, shards: Mapping[Label, int] | None = None) -> list[WorkUnit]:
@@ -215,6 +225,10 @@ class Grid:
             for size in [batch if shards is None else len(groups[group])]
             for start in range(0, len(groups[group]), size)
         ]
+
+
+def _key_part(name: str, content: str) -> bytes:
+    return f"\0{name}\0{content}".encode()
 
 
 def digest(*parts: Any) -> str:

@@ -30,6 +30,8 @@ def activation_metric(study: Study, layer: str, through: "str | Network | None")
             "favours pictures made in it, so take one that made neither where you can.",
         )
     network = load(study, through) if isinstance(through, str) else through
+    if isinstance(through, str):
+        layer = study.arrays.description.layer(study.label("model", through), layer)
     forward = network.activations(layer)
 
     def features(picture: NDArray[Any]) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ def _measured(arrays: Arrays, spec: ModelSpec, rows: pd.DataFrame) -> pd.DataFra
     rows = rows.fillna(_AS_IT_WAS)
     for (layer, image, arithmetic, metric, tokens), group in rows.groupby(["layer", "image", *_AS_IT_WAS], sort=False):
         how = RenderSettings().with_(metric=metric, tokens=tokens)
-        forward = measured(network, str(layer), str(arithmetic), how)
+        forward = measured(network, arrays.description.layer(spec.name, str(layer)), str(arithmetic), how)
         pixels = torch.from_numpy(arrays.input(str(image))).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
             target = forward(see(pixels.to(device), None, network.input_size))

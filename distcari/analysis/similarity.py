@@ -48,8 +48,8 @@ def similarity(
         network = load(study, name)
         there = {info.name for info in network.layers}
         for layer in wanted:
-            if layer in there:
-                seen[layer, name] = _gram(network, layer, pictures)
+            if (own := study.arrays.description.layer(name, layer)) in there:
+                seen[layer, name] = _gram(network, own, pictures)
     made = []
     for layer in wanted:
         having = [name for name in names if (layer, name) in seen]

@@ -9,7 +9,7 @@ import typer
 from distcari.cli.options import ConfigFile, Overrides, needs_models
 from distcari.errors import InputError
 
-Rows = list[tuple[Any, bool]]  # a layer, and whether the config asks for it
+Rows = list[tuple[Any, list[str]]]  # a layer, and the columns of the grid that it stands in
 
 
 def layers(
@@ -23,8 +23,9 @@ def layers(
 ) -> None:
     """List the layers of a config's models.
 
-    By name, with kind, shape and depth. A star marks the layers that the config asks for. Depth is the share of the
-    model's compute before the layer's output. Models with the same layers are listed once.
+    By name, with kind, shape and depth. A star marks the layers that the config asks for; behind it stands the column's
+    name where that is an alias or a depth. Depth is the share of the model's compute before the layer's output. Models
+    with the same layers are listed once.
 
     \b
     Examples:
@@ -33,14 +34,17 @@ def layers(
     """
     found = _found(config, overrides, model, set(kind.split(",")) if kind else None)
     if as_json:
-        typer.echo(json.dumps({m: [{**asdict(i), "asked": a} for i, a in rows] for m, rows in found.items()}, indent=1))
+        plain = {m: [{**asdict(i), "asked": bool(c), "columns": c} for i, c in rows] for m, rows in found.items()}
+        typer.echo(json.dumps(plain, indent=1))
         return
     for names, listed in _same(found):
         typer.echo(f"\n{', '.join(names)}")
         width = max((len(info.name) for info, _ in listed), default=0)
-        for info, starred in listed:
+        for info, columns in listed:
             shape = " × ".join(map(str, info.shape))
-            typer.echo(f"{'*' if starred else ' '} {info.name:<{width}}  {info.kind:<10} {shape:<16} {info.depth:.3f}")
+            other = ", ".join(column for column in columns if column != info.name)
+            line = f"{'*' if columns else ' '} {info.name:<{width}}  {info.kind:<10} {shape:<16} {info.depth:.3f}"
+            typer.echo(f"{line}  = {other}" if other else line)
 
 
 def _found(config: str, overrides: list[str] | None, only: str | None, kinds: set[str] | None) -> dict[str, Rows]:
@@ -49,19 +53,21 @@ def _found(config: str, overrides: list[str] | None, only: str | None, kinds: se
     from distcari.config.load import load_experiment
 
     experiment = load_experiment(config, overrides or ())
-    from distcari.render import describe_layers, find_layers
+    from distcari.planning.layers import is_plain, layers_asked
+    from distcari.render import describe_layers
     from distcari.sources.models import expand_models, load_model
 
     specs = expand_models(experiment, config)
     if only and only not in {spec.name for spec in specs}:
         raise InputError(f"--model {only}", "no such model", f"There are: {', '.join(s.name for s in specs)}.")
-    found = {}
-    for spec in specs:
-        if only in (None, spec.name):
-            infos = describe_layers(load_model(spec), spec.input_size)
-            asked = {info.name for pattern in experiment.layers for info in find_layers(infos, pattern)}
-            found[spec.name] = [(info, info.name in asked) for info in infos if kinds is None or info.kind in kinds]
-    return found
+    seen = [spec for spec in specs if only in (None, spec.name) or not is_plain(experiment)]
+    infos = {spec.name: describe_layers(load_model(spec), spec.input_size) for spec in seen}
+    columns = layers_asked(experiment, infos, config)
+    return {
+        name: [(info, columns[name].get(info.name, [])) for info in described if kinds is None or info.kind in kinds]
+        for name, described in infos.items()
+        if only in (None, name)
+    }
 
 
 def _same(found: dict[str, Rows]) -> list[tuple[list[str], Rows]]:

@@ -27,6 +27,7 @@ from distcari.store import Store
 from distcari.store.arrays import Arrays
 from distcari.store.lease import Lease, take
 from distcari.store.models import update_models
+from distcari.store.relabel import relabel
 from distcari.store.runs import close_notes
 
 MANY_PARTS, SMALL_PART = 200, 50_000
@@ -113,13 +114,24 @@ class Run:
         plan, experiment = self.plan, self.plan.experiment
         close_notes(self.store.files, experiment.name)
         self.store.recover(experiment.name, [cell.labels for cell in plan.todo], plan.lost)
+        if plan.moved:
+            relabel(
+                self.store, self._arrays(), {key: cell.labels for key, cell in plan.moved.items()}, plan.paths_moved()
+            )
         self.plan = plan = plan.refreshed(self.store)
         update_models(self.store.files, plan.model_rows, experiment.tag_order)
         if not plan.todo:
             return []
         if plan.overwritten:
             self.store.forget(plan.overwritten)
-        arrays = self.store.prepare(
+        arrays = self._arrays()
+        self.store.write_inputs(arrays, {name: image.pixels for name, image in plan.images.items()})
+        return plan.grid.units(plan.todo, self.placement.batch, _shards(arrays))
+
+    def _arrays(self) -> Arrays:
+        """The experiment's arrays with room for the plan."""
+        plan, experiment = self.plan, self.plan.experiment
+        return self.store.prepare(
             plan.grid,
             plan.meta,
             size=experiment.render.picture_size,
@@ -128,8 +140,6 @@ class Run:
             dtype=experiment.picture_dtype,
             shard=experiment.shard,
         )
-        self.store.write_inputs(arrays, {name: image.pixels for name, image in plan.images.items()})
-        return plan.grid.units(plan.todo, self.placement.batch, _shards(arrays))
 
     def job(self, unit: WorkUnit, checkpoint_ref: Callable[[ModelSpec], Any] = lambda _: None, kind: str = "") -> Job:
         """A unit with all that a worker of a kind needs; `checkpoint_ref` says where a worker gets a model's file."""

@@ -42,6 +42,7 @@ def index_row(job: Job, finished: Finished, pixels_sha256: str) -> dict[str, Any
         "settings_hash": job.settings_hash,
         "image_sha256": this.image_sha256,
         "pixels_sha256": pixels_sha256,
+        "layer_path": job.layer.path,
         "layer_depth": job.layer.depth,
         "layer_kind": job.layer.kind,
         **labels,  # last: they are the cell's place, whatever else has the name of a swept setting

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from distcari import markup
+from distcari.config.layer_entries import LayerEntry, labels_of
 from distcari.config.sweeps import conflict, take_lists, wrong
 from distcari.config.tags import Tag, check_pattern, check_tag_names, is_file
 from distcari.grid import alike, check_experiment_name, check_label
@@ -303,10 +304,11 @@ class Experiment(Part):
         description="The order of tags that are ordered text, lowest first: `{damage: [none, mild, strong]}`.",
     )
     images: list[ImageSource] = Field(min_length=1, description="The image axis.")
-    layers: list[Label] = Field(
+    layers: list[LayerEntry] = Field(
         min_length=1,
-        description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), or "
-        "`blocks` for every block.",
+        description="The layer axis: module paths with dots or underscores, patterns (`layer4_*`), `blocks` for every "
+        "block; across architectures `depth:0.25` (the block nearest to that share of the compute), `depth:blocks:4` "
+        '(four blocks, evenly by compute), or an alias: `early: {lite0: _blocks_2, "resnet*": layer1.2}`.',
     )
     seeds: list[Seed] = Field([0], min_length=1, description="The seed axis: start and random views of a picture.")
     input_size: Whole = Field(224, ge=32, le=1024, description="Side to which images are cropped and resized.")
@@ -317,7 +319,7 @@ class Experiment(Part):
     )
     steps_by_layer: dict[str, Whole] = Field(
         default_factory=dict,
-        description="Steps for layers by name or pattern, over `render.steps`; the last match "
+        description="Steps for layers by label, path or pattern, over `render.steps`; the last match "
         "wins, e.g. `layer4_*: 1024`.",
     )
     picture_dtype: Literal["float32", "float16", "uint8"] = Field("float32", description="Pictures' type in the store.")
@@ -405,7 +407,8 @@ class Experiment(Part):
         models = [source.name or source.architecture for source in self.models]
         images = [source.name or str(source.file or source.url or source.sample) for source in self.images]
         pairs = [f"{pair.a} − {pair.b}" for pair in self.differences]
-        axes: dict[str, list[Any]] = {"model": models + pairs, "image": images, "layer": self.layers}
+        layers = [name for entry in self.layers for name in ([entry] if isinstance(entry, str) else entry)]
+        axes: dict[str, list[Any]] = {"model": models + pairs, "image": images, "layer": layers}
         axes |= {"seed": self.seeds, **self.sweeps}
         lines = [[axis, ", ".join(map(str, labels))] for axis, labels in axes.items()]
         changed = self.model_dump(exclude_unset=True, include={"render"}).get("render", {})
@@ -425,8 +428,10 @@ class Experiment(Part):
 
     @field_validator("layers")
     @classmethod
-    def _distinct_layers(cls, layers: list[str]) -> list[str]:
-        _distinct([name.replace(".", "_") for name in layers], "layer")
+    def _distinct_layers(cls, layers: list[LayerEntry]) -> list[LayerEntry]:
+        _distinct(
+            [label for entry in layers for label in (labels_of(entry) if isinstance(entry, str) else entry)], "layer"
+        )
         return layers
 
     @field_validator("steps_by_layer")

@@ -72,9 +72,14 @@ def as_input_error(path: str, error: ValidationError, lines: dict[tuple[Any, ...
     `lines` says in which line of the file a field stands, where there is a file.
     """
     problems = error.errors()
-    told = [_place(p["loc"], lines) + ": " + _words(p)[:300] for p in problems[:5]]
+    told = [_place(_written(p["loc"]), lines) + ": " + _words(p)[:300] for p in problems[:5]]
     more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
     return InputError(path, "\n    ".join(told) + more, _remedy(problems[0]))
+
+
+def _written(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A place as the file has it: without the kind of a layer's entry."""
+    return loc[:2] + loc[3:] if loc[:1] == ("layers",) else loc
 
 
 def _place(loc: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> str:

@@ -41,8 +41,8 @@ def _default(section: Any, name: str, spec: dict[str, Any]) -> str:
 
 
 def _type_words(spec: dict[str, Any]) -> str:
-    if "anyOf" in spec:
-        return " or ".join(dict.fromkeys(_type_words(s) for s in spec["anyOf"] if s.get("type") != "null"))
+    if kinds := spec.get("anyOf") or spec.get("oneOf"):
+        return " or ".join(dict.fromkeys(_type_words(s) for s in kinds if s.get("type") != "null"))
     if "enum" in spec:
         return " or ".join(f"`{v}`" for v in spec["enum"])
     if "$ref" in spec:

@@ -3,14 +3,16 @@
 A place in the store has one meaning for good: what a name stood for when its first picture was made.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from distcari import __version__
 from distcari.config.experiment import Experiment
+from distcari.errors import InputError
 from distcari.grid import Axis, Grid, digest, label_text
 from distcari.planning.differences import Difference
+from distcari.render import LayerInfo
 from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage
 from distcari.sources.models import ModelSpec
@@ -21,9 +23,9 @@ def axes_of(
     models: Mapping[str, ModelSpec],
     differences: Mapping[str, Difference],
     images: Mapping[str, LoadedImage],
-    labels: Sequence[str],
+    steps: Mapping[str, int],
 ) -> tuple[Axis, ...]:
-    """The grid's axes: each label with a digest of what it stands for; `labels` are those of layers."""
+    """The grid's axes: each label with a digest of what it stands for; `steps` by the labels of layers."""
     return (
         Axis(
             "model",
@@ -33,7 +35,7 @@ def axes_of(
             },
         ),
         Axis("image", {name: image.sha256 for name, image in images.items()}),
-        Axis("layer", {label: f"{label}:{own_steps(experiment, label)}" for label in labels}),
+        Axis("layer", {label: layer_digest(experiment, label, n) for label, n in steps.items()}),
         Axis("seed", {seed: str(seed) for seed in experiment.seeds}),
         *(
             Axis(name, {value: f"{name}={label_text(value)}" for value in values})
@@ -48,16 +50,55 @@ def settings_hash(render: RenderSettings, without: Collection[str] = ()) -> str:
     return digest(settings, render.version)
 
 
-def own_steps(experiment: Experiment, label: str) -> int | None:
-    """A layer's steps; None where they are swept."""
-    return None if "steps" in experiment.sweeps else steps_at(experiment, label)
+def layer_digest(experiment: Experiment, name: str, steps: int) -> str:
+    """What decides a layer's part of a key: its name, and its steps unless they are swept."""
+    return f"{name}:{None if 'steps' in experiment.sweeps else steps}"
 
 
-def steps_at(experiment: Experiment, label: str) -> int:
-    """A layer's steps; the last pattern that matches it decides."""
+def own_contents(
+    experiment: Experiment,
+    layers: Mapping[str, Mapping[str, LayerInfo]],
+    counterparts: Mapping[str, Mapping[str, LayerInfo]],
+    differences: Mapping[str, Difference],
+    steps: Mapping[str, int],
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """For each model the layers that have a label of another name: their name and digest, which keys are made of.
+
+    So a cell has one key, whatever its column is called.
+    """
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for model, infos in layers.items():
+        for label, info in infos.items():
+            content = layer_digest(experiment, info.name, steps[label])
+            if model in counterparts:
+                told, other = differences[model].layers, counterparts[model][label].name
+                content += "" if other == told.get(info.name, info.name).replace(".", "_") else f" in b {other}"
+            if (label, content) != (info.name, layer_digest(experiment, label, steps[label])):
+                found.setdefault(model, {})[label] = info.name, content
+    return found
+
+
+def steps_by_label(experiment: Experiment, layers: Mapping[str, Mapping[str, LayerInfo]], where: str) -> dict[str, int]:
+    """Each label's steps. Raises InputError where `steps_by_layer` gives its models different ones."""
+    found: dict[str, tuple[int, str]] = {}
+    for model, infos in layers.items():
+        for label, info in infos.items():
+            steps = steps_at(experiment, label, info.name)
+            earlier, other = found.setdefault(label, (steps, model))
+            if earlier != steps:
+                raise InputError(
+                    f"{where}: steps_by_layer",
+                    f"gives {label} {earlier} steps in {other} and {steps} in {model}, but a column has one number",
+                    f"Put `{label}: {max(earlier, steps)}` behind the others.",
+                )
+    return {label: steps for label, (steps, _) in found.items()}
+
+
+def steps_at(experiment: Experiment, *names: str) -> int:
+    """The steps of a layer that is known by these names; the last pattern that matches one of them decides."""
     steps = experiment.render.steps
     for pattern, n in experiment.steps_by_layer.items():
-        if fnmatchcase(label, pattern.replace(".", "_")):
+        if any(fnmatchcase(name, pattern.replace(".", "_")) for name in names):
             steps = n
     return steps
 
@@ -85,7 +126,7 @@ def describe(
         "settings": fixed,
         "settings_hash": grid.settings_hash,
         "render_version": experiment.render.version,
-        "steps": {label: own_steps(experiment, label) for label in settings},
+        "steps": {label: None if "steps" in experiment.sweeps else one.steps for label, one in settings.items()},
         "models": {
             name: {
                 "digest": grid.axis("model").digests[name],
@@ -108,8 +149,16 @@ def describe(
         },
         "images": {name: {"sha256": image.sha256, "origin": image.origin} for name, image in images.items()},
         "layers_of": {name: list(layers) for name, layers in grid.layers_of.items()},
+        **({"layer_paths": _paths(grid)} if grid.own_contents else {}),
         "config": experiment.model_dump(mode="json", exclude={"store_options"}),
         "distcari_version": __version__,
+    }
+
+
+def _paths(grid: Grid) -> dict[str, dict[str, str]]:
+    return {
+        model: {label: name for label, (name, _) in own.items() if name != label}
+        for model, own in grid.own_contents.items()
     }
 
 

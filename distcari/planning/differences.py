@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from distcari.config.experiment import DifferenceSource, Experiment
+from distcari.config.layer_entries import labels_of
 from distcari.errors import InputError
 from distcari.grid import alike, check_label
 from distcari.planning.layers import is_pattern
@@ -62,9 +63,14 @@ def counterpart_layers(
     infos: Mapping[str, Sequence[LayerInfo]],
 ) -> dict[str, dict[str, LayerInfo]]:
     """For each difference the layers of its b, by the labels of its a."""
-    named = [pattern.replace(".", "_") for pattern in experiment.layers if not is_pattern(pattern)]
+    named = [
+        label
+        for entry in experiment.layers
+        if not (isinstance(entry, str) and is_pattern(entry))
+        for label in (labels_of(entry) if isinstance(entry, str) else entry)
+    ]
     return {
-        name: _counterparts(pair, layers[pair.a.name], infos[pair.a.name], infos[pair.b.name], named)
+        name: _counterparts(pair, layers[pair.a.name], layers[pair.b.name], infos, named)
         for name, pair in differences.items()
     }
 
@@ -72,24 +78,25 @@ def counterpart_layers(
 def _counterparts(
     difference: Difference,
     layers: Mapping[str, LayerInfo],
-    infos_a: Sequence[LayerInfo],
-    infos_b: Sequence[LayerInfo],
+    layers_b: Mapping[str, LayerInfo],
+    infos: Mapping[str, Sequence[LayerInfo]],
     named: Sequence[str],
 ) -> dict[str, LayerInfo]:
-    """For the layers of a, by label, those of b: of the same name, or as the mapping says.
+    """For the layers of a, by label, those of b: as the mapping says, else of the same label, else of the same name.
 
     A layer that b lacks is left out, unless the config names it without a pattern (`named`): then it is an InputError.
     """
     here = f"{difference.where}.layers"
-    if strange := [name for name in difference.layers if not find_layers(infos_a, name)]:
+    infos_a, infos_b = infos[difference.a.name], infos[difference.b.name]
+    if strange := [name for name in difference.layers if name not in layers and not find_layers(infos_a, name)]:
         raise InputError(
             here,
             f"model {difference.a.name} has no layer {strange[0]!r}",
             f"Nearest: {', '.join(nearest_layers(infos_a, strange[0]))}.",
         )
     found = {}
-    for label in layers:
-        wanted = difference.layers.get(label, label)
+    for label, info in layers.items():
+        wanted = counterpart(difference, label, info, layers_b)
         matches = [info for info in infos_b if info.name == wanted.replace(".", "_")]
         unfit = matches[0].reason if matches and isinstance(matches[0], UnfitLayer) else None
         if unfit and (label in named or label in difference.layers):
@@ -109,6 +116,12 @@ def _counterparts(
             "Say which belong together: `layers: {layer of a: layer of b}`.",
         )
     return found
+
+
+def counterpart(difference: Difference, label: str, info: LayerInfo, layers_b: Mapping[str, LayerInfo]) -> str:
+    """The name of b's layer for a's, which has that label."""
+    told = difference.layers.get(label, difference.layers.get(info.name))
+    return told or (layers_b[label].name if label in layers_b else info.name)
 
 
 def _model(models: Mapping[str, ModelSpec], name: str, where: str) -> ModelSpec:

@@ -74,9 +74,8 @@ def _trial(plan: Plan) -> float:
     image = torch.from_numpy(plan.images[str(labels["image"])].pixels).permute(2, 0, 1)[None].float() / 255
     settings = plan.settings_of(cell).with_(steps=_PROBE_STEPS)
     ended: list[float] = []
-    caricatures(
-        network, image, str(labels["layer"]), [0], settings, on_step=lambda _: ended.append(time.perf_counter())
-    )
+    layer = plan.layers[str(labels["model"])][str(labels["layer"])].name
+    caricatures(network, image, layer, [0], settings, on_step=lambda _: ended.append(time.perf_counter()))
     # The picture's measurement is a quarter of the steps; a difference computes two networks.
     return (ended[-1] - ended[0]) / (_PROBE_STEPS - 1) * 1.3 * (1 + len(others))
 

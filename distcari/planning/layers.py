@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from distcari.config.experiment import Experiment
+from distcari.config.layer_entries import LayerEntry, is_depth
 from distcari.errors import InputError, last_resort
 from distcari.grid import check_label, digest
+from distcari.planning.columns import by_alias, by_depth, named_layer
 from distcari.planning.probe import UnfitLayer, check_network, probed
 from distcari.render import LayerInfo, find_layers
-from distcari.render.layers import describe, nearest_layers
+from distcari.render.layers import describe
 from distcari.render.replica import replica
 from distcari.sources import architectures
 from distcari.sources.models import ModelSpec
@@ -60,44 +62,98 @@ def chosen_layers(
     A layer that cannot be rendered is left out where a pattern matches it, and an InputError where it is named.
     """
     found: dict[str, dict[str, LayerInfo]] = {name: {} for name in infos}
-    for name, described in infos.items():
-        for i, pattern in enumerate(experiment.layers):
-            here = f"{where}: layers[{i}]"
-            matches = find_layers(described, pattern)
-            if not matches and not is_pattern(pattern):
-                raise InputError(
-                    here,
-                    f"model {name} has no layer {pattern!r}",
-                    f"Nearest: {', '.join(nearest_layers(described, pattern))}. All layers: distcari layers {where}",
-                )
-            unfit = [info for info in matches if isinstance(info, UnfitLayer)]
-            if unfit and not is_pattern(pattern):
-                raise InputError(here, f"layer {pattern!r} of model {name} {unfit[0].reason}", "Name another layer.")
-            _add(found[name], [info for info in matches if info not in unfit], name, here)
+    see = f"distcari layers {where}"
+    for i, entry in enumerate(experiment.layers):
+        here = f"{where}: layers[{i}]"
+        for name, layers in _of_entry(entry, infos, here, see).items():
+            for label, info in layers:
+                _add(found[name], label, info, infos[name], name, here)
     for i, pattern in enumerate(experiment.layers):
-        if is_pattern(pattern) and not any(find_layers(_fit(described), pattern) for described in infos.values()):
+        if not isinstance(pattern, str) or not is_pattern(pattern):
+            continue
+        if not any(find_layers(_fit(described), pattern) for described in infos.values()):
             raise InputError(
-                f"{where}: layers[{i}]",
-                f"no model has a layer that matches {pattern!r}",
-                f"All layers: distcari layers {where}",
+                f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}", f"All layers: {see}"
             )
     return found
 
 
-def _add(found: dict[str, LayerInfo], infos: Sequence[LayerInfo], model: str, where: str) -> None:
-    """Put layers under their labels. Raises InputError for two of one label, and for one that cannot be a label."""
-    for info in infos:
-        try:
-            check_label(info.name)
-        except ValueError as error:
-            raise InputError(where, f"a layer of model {model}: {error}", "Rename the module.") from None
-        other = found.setdefault(info.name, info)
-        if other.path != info.path:
-            raise InputError(
-                where,
-                f"model {model} has two layers for the label {info.name!r}: {other.path!r} and {info.path!r}",
-                "Rename one of the modules; in labels dots are underscores.",
-            )
+def layers_asked(
+    experiment: Experiment, infos: Mapping[str, Sequence[LayerInfo]], where: str
+) -> dict[str, dict[str, list[str]]]:
+    """For each model the layers that a config asks for, by name, with the labels of their columns.
+
+    A path that a model lacks is nothing here: the lists are to help find it. Raises InputError for wrong aliases.
+    """
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in infos}
+    for i, entry in enumerate(experiment.layers):
+        here, see = f"{where}: layers[{i}]", "this command without the alias"
+        if isinstance(entry, str) and not is_depth(entry):
+            asked = {name: [(x.name, x) for x in find_layers(described, entry)] for name, described in infos.items()}
+        else:
+            asked = _of_entry(entry, infos, here, see)
+        for name, layers in asked.items():
+            for label, info in layers:
+                columns = found[name].setdefault(info.name, [])
+                columns += [] if label in columns else [label]
+    return found
+
+
+def is_plain(experiment: Experiment) -> bool:
+    """Whether a config names all its layers by path or pattern, so that each model can be looked at by itself."""
+    return all(isinstance(entry, str) and not is_depth(entry) for entry in experiment.layers)
+
+
+def _of_entry(
+    entry: LayerEntry, infos: Mapping[str, Sequence[LayerInfo]], here: str, see: str
+) -> dict[str, list[tuple[str, LayerInfo]]]:
+    """For each model the labels and layers of an entry."""
+    if not isinstance(entry, str):
+        found: dict[str, list[tuple[str, LayerInfo]]] = {name: [] for name in infos}
+        for alias, paths in entry.items():
+            for name, info in by_alias(infos, paths, f"{here}.{alias}", see).items():
+                found[name].append((alias, info))
+        return found
+    if is_depth(entry):
+        return {name: list(by_depth(described, entry, name, here).items()) for name, described in infos.items()}
+    if not is_pattern(entry):
+        named = {name: named_layer(described, entry, name, here, see) for name, described in infos.items()}
+        return {name: [(info.name, info)] for name, info in named.items()}
+    return {
+        name: [(info.name, info) for info in _fit(find_layers(described, entry))] for name, described in infos.items()
+    }
+
+
+def _add(
+    found: dict[str, LayerInfo], label: str, info: LayerInfo, infos: Sequence[LayerInfo], model: str, where: str
+) -> None:
+    """Put a layer under its label. Raises InputError where a label has two layers, or a layer two labels."""
+    try:
+        check_label(label)
+    except ValueError as error:
+        raise InputError(where, f"a layer of model {model}: {error}", "Rename the module.") from None
+    other = found.get(label)
+    if other is not None and other.path != info.path:
+        raise InputError(
+            where,
+            f"model {model} has two layers for the label {label!r}: {other.path!r} and {info.path!r}",
+            "Rename one of the modules; in labels dots are underscores."
+            if label == info.name
+            else "Give the alias another name.",
+        )
+    if label != info.name and any(one.name == label for one in infos):
+        raise InputError(
+            where,
+            f"{label!r} is itself a layer of model {model}, but would stand for {info.path!r}",
+            "Give the alias another name.",
+        )
+    if twice := [name for name, one in found.items() if one.path == info.path and name != label]:
+        raise InputError(
+            where,
+            f"layer {info.path!r} of model {model} would be in two columns, {twice[0]!r} and {label!r}",
+            "Leave one of them out: a cell has one place.",
+        )
+    found[label] = info
 
 
 def _fit(infos: Sequence[LayerInfo]) -> list[LayerInfo]:

@@ -14,7 +14,7 @@ from distcari import markup
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
 from distcari.grid import Cell, Grid, Label, label_text, select
-from distcari.planning.description import axes_of, describe, settings_hash, steps_at
+from distcari.planning.description import axes_of, describe, own_contents, settings_hash, steps_by_label
 from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
 from distcari.planning.tags import Row, model_rows
@@ -46,6 +46,7 @@ class Plan:
     wanted: Sequence[Cell]
     todo: Sequence[Cell]
     given_up: int
+    moved: Mapping[str, Cell]  # key -> cell: done, but under another label of their layer
     overwritten: tuple[str, ...]
     lost: Collection[str]
     retry_failed: bool
@@ -84,6 +85,14 @@ class Plan:
         with _no_collections():
             todo, given_up = _left(store, self.grid.experiment, self.wanted, self.retry_failed, ())
         return replace(self, todo=todo, given_up=given_up)
+
+    def paths_moved(self) -> dict[str, dict[str, str]]:
+        """What rows of cells that get another label say of their layer, by key."""
+        found = {}
+        for key, cell in self.moved.items():
+            labels = self.labels(cell)
+            found[key] = {"layer_path": self.layers[str(labels["model"])][str(labels["layer"])].path}
+        return found
 
     def settings_of(self, cell: Cell) -> RenderSettings:
         """The render settings of a cell: its layer's, with the values of the sweeps that it lies at."""
@@ -128,13 +137,14 @@ def make_plan(
     layers = chosen_layers(experiment, infos, where)
     counterparts = counterpart_layers(experiment, differences, layers, infos)
     layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in counterparts.items()}
-    labels = list(dict.fromkeys(label for found in layers.values() for label in found))
-    settings = {label: experiment.render.with_(steps=steps_at(experiment, label)) for label in labels}
+    steps = steps_by_label(experiment, layers, where)
+    settings = {label: experiment.render.with_(steps=n) for label, n in steps.items()}
     grid = Grid(
         experiment=experiment.name,
         settings_hash=settings_hash(experiment.render, without=experiment.sweeps),
-        axes=axes_of(experiment, models, differences, images, labels),
-        layers_of={name: list(found) for name, found in layers.items() if len(found) < len(labels)},
+        axes=axes_of(experiment, models, differences, images, steps),
+        layers_of={name: list(found) for name, found in layers.items() if len(found) < len(steps)},
+        own_contents=own_contents(experiment, layers, counterparts, differences, steps),
     )
     rows = model_rows(experiment, models, differences, where)
     read_models(store.files).merged(rows, experiment.tag_order)  # that they go together is checked before any work
@@ -143,10 +153,13 @@ def make_plan(
         cells = list(grid.cells())
     wanted = _selected(cells, grid, only or {})
     earlier = _earlier(store, experiment.name)
+    moved: Mapping[str, Cell] = {}
     if earlier is not None:
         everything = overwrite and len(wanted) == len(cells)
-        meta = earlier.merged(Description.of(meta), overwrite=everything, where=where).as_json()
-    stale = _stale(store, grid, wanted) if overwrite else ()
+        both = earlier.merged(Description.of(meta), overwrite=everything, where=where)
+        moved, emptied = _moved(store, grid, wanted) if grid.own_contents or earlier.layer_paths else ({}, set())
+        meta = (both.without(emptied) if emptied else both).as_json()
+    stale = (*_stale(store, grid, wanted), *moved) if overwrite else ()
     with _no_collections():
         lost = store.lost(experiment.name)
         lost |= store.without_input(experiment.name, {cell.key for cell in wanted})
@@ -165,6 +178,7 @@ def make_plan(
         wanted=wanted,
         todo=todo,
         given_up=given_up,
+        moved={} if overwrite else moved,
         overwritten=stale,
         lost=lost,
         retry_failed=retry_failed,
@@ -216,6 +230,18 @@ def _earlier(store: Store, experiment: str) -> Description | None:
         return store.arrays(experiment).description
     except KeyError:
         return None
+
+
+def _moved(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[dict[str, Cell], set[tuple[str, str]]]:
+    """The cells that are done under another label of their layer, by key; (model, label) that will have none left."""
+    names = [axis.name for axis in grid.axes]
+    model_at, layer_at = names.index("model"), names.index("layer")
+    layers, models = (store.labels_of(grid.experiment, axis) for axis in ("layer", "model"))
+    moved = {cell.key: cell for cell in cells if layers.get(cell.key, cell.labels[layer_at]) != cell.labels[layer_at]}
+    left = {(models[key], layer) for key, layer in layers.items() if key not in moved}
+    here = {(cell.labels[model_at], cell.labels[layer_at]) for cell in cells}
+    emptied = {(str(models[key]), str(layers[key])) for key in moved}
+    return moved, emptied - left - here
 
 
 def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ It is the attribute `distcari` of the experiment's Zarr group, as JSON. What a f
 versions) is kept, and what was never said is not written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -54,7 +54,8 @@ class Description(_Said):
     """An experiment as it was computed: the union of all its runs, and the config of the last one.
 
     `steps`: each layer's, None where they are swept. `layers_of`: of each model that lacks one of the layers, those
-    that it has. `settings`: the render settings that all cells share, with the pictures' size and type.
+    that it has. `layer_paths`: of each model the layers whose label is another than their name. `settings`: the render
+    settings that all cells share, with the pictures' size and type.
     `render_version`: the engine's, whose pictures these are; stores of version 2 do not say it.
     """
 
@@ -67,6 +68,7 @@ class Description(_Said):
     models: dict[str, ModelDescription] = {}
     images: dict[str, ImageDescription] = {}
     layers_of: dict[str, tuple[str, ...]] = {}
+    layer_paths: dict[str, dict[str, str]] = {}
     config: dict[str, Any] = {}
     distcari_version: str = ""
 
@@ -96,6 +98,17 @@ class Description(_Said):
         """The layers of a model; none of a model that is not here."""
         return tuple(self.layers_of.get(model, self.steps)) if model in self.models else ()
 
+    def layer(self, model: str, label: str) -> str:
+        """The name of a model's layer, whatever its label is."""
+        return self.layer_paths.get(model, {}).get(label, label)
+
+    def without(self, emptied: Collection[tuple[str, str]]) -> "Description":
+        """With these (model, layer) in no model: their cells have got other labels."""
+        layers = {model: tuple(x for x in self.layers(model) if (model, x) not in emptied) for model in self.models}
+        return self.model_copy(
+            update={"layers_of": {model: kept for model, kept in layers.items() if len(kept) < len(self.steps)}}
+        )
+
     def merged(self, now: "Description", *, overwrite: bool, where: str) -> "Description":
         """This earlier description with what is new added.
 
@@ -119,6 +132,7 @@ class Description(_Said):
                 "models": {**self.models, **now.models},
                 "images": {**self.images, **now.images},
                 "layers_of": self._layers_with(now),
+                **({"layer_paths": paths} if (paths := self._paths_with(now)) else {}),
             }
         )
 
@@ -143,6 +157,12 @@ class Description(_Said):
             for label, old in self.steps.items()
             if now.steps.get(label, old) != old
         ]
+        lines += [
+            f"layer {label} of {model}: {self.layer(model, label)} in the store, {now.layer(model, label)} now"
+            for model in self.models
+            for label in self.layers(model)
+            if label in now.layers(model) and self.layer(model, label) != now.layer(model, label)
+        ]
         contents = [
             ("model", label, old.digest, now.models[label].digest)
             for label, old in self.models.items()
@@ -158,6 +178,11 @@ class Description(_Said):
             for kind, label, old, new in contents
             if old != new
         ]
+
+    def _paths_with(self, now: "Description") -> dict[str, dict[str, str]]:
+        """`layer_paths` of both runs together."""
+        models = {**self.layer_paths, **now.layer_paths}
+        return {model: {**self.layer_paths.get(model, {}), **now.layer_paths.get(model, {})} for model in models}
 
     def _layers_with(self, now: "Description") -> dict[str, tuple[str, ...]]:
         """`layers_of` of both runs together."""

@@ -50,7 +50,7 @@ _BEFORE: dict[str, Column] = {
     "experiment": Column(_TEXT, "", "the experiment's name", "axes"),
     "model": Column(_TEXT, "", "label on the model axis", "axes"),
     "image": Column(_TEXT, "", "label on the image axis", "axes"),
-    "layer": Column(_TEXT, "", "label on the layer axis: module path with underscores", "axes"),
+    "layer": Column(_TEXT, "", "label on the layer axis: module path with underscores, or an alias", "axes"),
     "seed": Column(_INT, "", "label on the seed axis", "axes"),
     "gain": Column(
         _FLOAT, "1 = as strong as the input", "dot(f(z), t) / dot(t, t) of the finished picture, unaugmented", "match"
@@ -91,6 +91,9 @@ _BEFORE: dict[str, Column] = {
     ),
     "image_sha256": Column(_TEXT, "hex", "of the input's pixels", "provenance"),
     "pixels_sha256": Column(_TEXT, "hex", "of the stored picture's bytes", "provenance"),
+    "layer_path": Column(
+        _TEXT, "", "module path of the layer, of a difference of a's; null in older rows, whose label is it", "layer"
+    ),
     "layer_depth": Column(_FLOAT, "0 … 1", "share of the model's compute that lies before the layer's output", "layer"),
     "layer_kind": Column(_TEXT, "", "conv, block, stage, …", "layer"),
 }
