@@ -18,10 +18,15 @@ def named_layer(infos: Sequence[LayerInfo], path: str, model: str, here: str, se
     if is_depth(path):
         return at_depth(infos, path, model, here)[0]
     wanted = path.replace(".", "_")
-    found = next((info for info in find_layers(infos, path) if info.name == wanted), None)
-    if found is None:
+    matches = [info for info in find_layers(infos, path) if info.name == wanted]
+    if not matches:
         near = ", ".join(nearest_layers(infos, path))
         raise InputError(here, f"model {model} has no layer {path!r}", f"Nearest: {near}. All layers: {see}")
+    if len(matches) > 1:
+        paths = " and ".join(repr(info.path) for info in matches)
+        remedy = "Rename one of the modules; in labels dots are underscores."
+        raise InputError(here, f"model {model} has two layers for the label {wanted!r}: {paths}", remedy)
+    found = matches[0]
     if isinstance(found, UnfitLayer):
         raise InputError(here, f"layer {path!r} of model {model} {found.reason}", "Name another layer.")
     return found
