@@ -62,7 +62,7 @@ def show_end(
         show_means(mine, console)
         show_worst(mine, axes, console)
         show_unresponsive(mine, console)
-        console.print(f"contact sheet: {_sheet(store, plan.experiment.name, new=bool(plan.todo))}")
+        console.print(f"contact sheets: {_sheets(store, plan.experiment.name, new=bool(plan.todo))}")
     if state == "interrupted":
         console.print(f"interrupted; nothing done is lost. Go on with: {again}")
         return 130
@@ -114,11 +114,11 @@ def _place(row: Any, axes: Sequence[str]) -> str:
     return " / ".join(label_text(row[axis]) for axis in axes)
 
 
-def _sheet(store: "Store", experiment: str, new: bool) -> str:
-    """The contact sheet's path; drawn again only if something is new: a finished grid's store stays as it is."""
-    from distcari.exchange.contact_sheet import save_contact_sheet, sheet_path
+def _sheets(store: "Store", experiment: str, new: bool) -> str:
+    """The contact sheets' folder; drawn again only if something is new: a finished grid's store stays as it is."""
+    from distcari.exchange.contact_sheet import save_contact_sheets, sheet_folder
 
-    folder, _, name = sheet_path(experiment).rpartition("/")
-    if new or name not in store.files.list(folder):
-        return save_contact_sheet(store, experiment)
-    return f"{store.url.rstrip('/')}/{sheet_path(experiment)}"
+    folder = sheet_folder(experiment)
+    if new or not store.files.list(folder):
+        return save_contact_sheets(store, experiment)
+    return f"{store.url.rstrip('/')}/{folder}"

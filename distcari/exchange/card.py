@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from distcari import __version__
-from distcari.exchange.contact_sheet import contact_sheet
+from distcari.exchange.contact_sheet import contact_sheets, encoded
 from distcari.exchange.dataset import PRIVATE, RENAMED
 from distcari.exchange.file_names import file_names
 from distcari.store import Store
@@ -20,7 +20,7 @@ NO_LICENCE = "unknown"
 def write_card(
     store: Store, frame: pd.DataFrame, folder: Path, *, licence: str, data_files: Sequence[str], how: str, note: str
 ) -> None:
-    """Put README.md, `card/<experiment>.png` (contact sheets) and `card/<experiment>.yaml` (configs) into a folder.
+    """Put README.md, `card/<experiment>.webp` (first contact sheets), `card/<experiment>.yaml` (configs) into a folder.
 
     `data_files` are globs of what a reader is to load, `how` Python code that does, `note` what is special.
     """
@@ -28,7 +28,8 @@ def write_card(
     files = dict(zip(names, file_names([(name,) for name in names]), strict=True))
     (folder / "card").mkdir()
     for name, file in files.items():
-        contact_sheet(store, name).save(folder / f"card/{file}.png")
+        _, sheet = next(contact_sheets(store, name))
+        (folder / f"card/{file}.webp").write_bytes(encoded(sheet))
         config = store.arrays(name).meta.get("config", {})
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         (folder / f"card/{file}.yaml").write_text(text, encoding="utf-8")
@@ -71,7 +72,7 @@ def _experiment(store: Store, frame: pd.DataFrame, name: str, file: str) -> str:
         f"## {name}",
         about.description,
         f"{len(rows)} cells ({shape})" + (f"; {failed} more failed." if failed else "."),
-        f"![Contact sheet of {name}](card/{file}.png)",
+        f"![Contact sheet of {name}](card/{file}.webp)",
         f"The whole config: [card/{file}.yaml](card/{file}.yaml).",
     ]
     return "\n\n".join(line for line in lines if line)

@@ -1,10 +1,10 @@
-"""A contact sheet: for each image the grid models × layers, the input beside, as one PNG to look at.
+"""Contact sheets: for each image one picture of the grid models × layers, the input beside, as WebP to look at.
 
-Where settings are swept, there is such a grid for each of their values.
+Where settings are swept, an image's sheet has such a grid for each of their values. What a sheet leaves out it says.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice, product
 
@@ -12,70 +12,91 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from distcari.exchange.file_names import file_names
 from distcari.grid import BASE_AXES, Label, label_text
 from distcari.store import Store
 
 TILE, GAP, HEAD = 176, 6, 26
-MOST_MODELS, MOST_LAYERS, MOST_IMAGES, MOST_SECTIONS = 24, 12, 8, 24
+MOST_MODELS, MOST_LAYERS, MOST_IMAGES = 24, 12, 16
+MOST_BYTES = 2_000_000  # of a file
+TALLEST = 16_000  # pixels; WebP ends at 16,383
+QUALITIES = (86, 74, 62, 50)
 _PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (150, 150, 150)
 
 
-def contact_sheet(store: Store, experiment: str, seed: Label | None = None) -> Image.Image:
-    """The sheet of an experiment's finished cells for one seed; missing cells are named as such."""
+def contact_sheets(store: Store, experiment: str, seed: Label | None = None) -> Iterator[tuple[str, Image.Image]]:
+    """Of an experiment's finished cells for one seed (default: the first): an image's label and its sheet, in turn.
+
+    The first MOST_IMAGES images, of each the first MOST_MODELS × MOST_LAYERS; missing cells are named as such.
+    """
     arrays = store.arrays(experiment)
     axes = arrays.axes
-    frame = store.table(["key", "experiment", *axes])
-    done = {tuple(row) for row in frame[frame["experiment"] == experiment][axes].itertuples(index=False)}
     labels = {axis: arrays.labels(axis) for axis in axes}
     chosen = labels["seed"][0] if seed is None else seed
-    models, layers = labels["model"][:MOST_MODELS], labels["layer"][:MOST_LAYERS]
+    shown = {
+        "model": labels["model"][:MOST_MODELS],
+        "layer": labels["layer"][:MOST_LAYERS],
+        "image": labels["image"][:MOST_IMAGES],
+        "seed": [chosen],
+    }
+    frame = store.table(["experiment", *axes])
+    frame = frame[frame["experiment"] == experiment]
+    for axis, wanted in shown.items():
+        frame = frame[frame[axis].isin(wanted)]
+    done = {tuple(row) for row in frame[axes].itertuples(index=False)}
     swept = [axis for axis in axes if axis not in BASE_AXES]
-    images = labels["image"][:MOST_IMAGES]
-    sections = []
-    for image, *values in islice(product(images, *(labels[axis] for axis in swept)), MOST_SECTIONS):
-        held = dict(zip(swept, values, strict=True))
-        pictures = {}
-        for model in models:
-            for layer in layers:
+    total = math.prod(len(labels[axis]) for axis in swept)
+    most = max(1, TALLEST // (HEAD + len(shown["model"]) * (TILE + GAP) + GAP))
+    cut = [
+        f"{len(labels[a])} {a}s, the first {len(n)} shown"
+        for a, n in shown.items()
+        if a != "seed" and len(labels[a]) > len(n)
+    ]
+    cut += [f"{total} settings, the first {most} shown"] if total > most else []
+    power = arrays.description.settings.get("cossim_pow")
+    title = [experiment, f"seed {chosen}", *([f"cossim_pow {power:g}"] if power is not None else [])]
+    title += [f"distcari {arrays.description.distcari_version}", *cut]
+    for image in shown["image"]:
+        sections = []
+        for values in islice(product(*(labels[axis] for axis in swept)), most):
+            held = dict(zip(swept, values, strict=True))
+            pictures = {}
+            for model, layer in product(shown["model"], shown["layer"]):
                 at = {"model": model, "image": image, "layer": layer, "seed": chosen, **held}
                 cell = tuple(at[axis] for axis in axes)
                 if cell in done:
                     pictures[model, layer] = arrays.picture(arrays.place(cell))
-        name = " · ".join([str(image), *(f"{axis} {label_text(value)}" for axis, value in held.items())])
-        sections.append(_section(name, arrays.input(str(image)), models, layers, pictures))
-    cut = [
-        f"{len(labels[a])} {a}s, the first {n} shown"
-        for a, n in (("model", MOST_MODELS), ("layer", MOST_LAYERS), ("image", MOST_IMAGES))
-        if len(labels[a]) > n
-    ]
-    total = len(images) * math.prod(len(labels[axis]) for axis in swept)
-    cut += [f"{total} images and settings, the first {MOST_SECTIONS} shown"] if total > MOST_SECTIONS else []
-    about = arrays.description
-    power = about.settings.get("cossim_pow")
-    title = " · ".join(
-        [
-            experiment,
-            f"seed {chosen}",
-            *([f"cossim_pow {power:g}"] if power is not None else []),
-            f"distcari {about.distcari_version}",
-            *cut,
-        ]
-    )
-    return _stack(title, sections)
+            name = " · ".join([str(image), *(f"{axis} {label_text(value)}" for axis, value in held.items())])
+            sections.append(_section(name, arrays.input(str(image)), shown["model"], shown["layer"], pictures))
+        yield str(image), _stack(" · ".join(title), sections)
 
 
-def save_contact_sheet(store: Store, experiment: str) -> str:
-    """Put the sheet into the store as `contact_sheets/<experiment>.png`; that path."""
-    buffer = BytesIO()
-    contact_sheet(store, experiment).save(buffer, format="PNG")
-    path = sheet_path(experiment)
-    store.files.write(path, buffer.getvalue())
-    return f"{store.url.rstrip('/')}/{path}"
+def save_contact_sheets(store: Store, experiment: str) -> str:
+    """Put the sheets into the store as `contact_sheets/<experiment>/<image>.webp`; their folder."""
+    folder = sheet_folder(experiment)
+    store.files.sweep(folder)
+    images = [str(image) for image in store.arrays(experiment).labels("image")]
+    names = dict(zip(images, file_names([(image,) for image in images]), strict=True))
+    for image, sheet in contact_sheets(store, experiment):
+        store.files.write(f"{folder}/{names[image]}.webp", encoded(sheet))
+    store.files.delete(f"contact_sheets/{experiment}.png")  # an older version's, which would go stale
+    return f"{store.url.rstrip('/')}/{folder}"
 
 
-def sheet_path(experiment: str) -> str:
-    """Where in the store the sheet lies."""
-    return f"contact_sheets/{experiment}.png"
+def sheet_folder(experiment: str) -> str:
+    """Where in the store the sheets lie."""
+    return f"contact_sheets/{file_names([(experiment,)])[0]}"
+
+
+def encoded(sheet: Image.Image) -> bytes:
+    """A sheet as WebP of at most MOST_BYTES: as good as that allows, then smaller."""
+    while True:
+        for quality in QUALITIES:
+            buffer = BytesIO()
+            sheet.save(buffer, format="WEBP", quality=quality)
+            if buffer.tell() <= MOST_BYTES:
+                return buffer.getvalue()
+        sheet = sheet.resize((max(1, sheet.width * 3 // 4), max(1, sheet.height * 3 // 4)), Image.Resampling.LANCZOS)
 
 
 def _section(

@@ -23,11 +23,11 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
 
     code, said = submit(path)
     assert code == 0, said
-    assert "8 cells computed" in said and "8/8 cells done" in said and "contact_sheets/small.png" in said
+    assert "8 cells computed" in said and "8/8 cells done" in said and "contact_sheets/small" in said
     frame = pd.read_parquet("store/index")
     assert len(frame) == frame["key"].nunique() == 8
     assert frame[["gain", "cosine", "robust_gain", "robust_cosine", "colourfulness", "layer_depth"]].notna().all().all()
-    assert Image.open("store/contact_sheets/small.png").width > 300
+    assert Image.open("store/contact_sheets/small/one.webp").width > 300
     before = {key: open_store().picture(key).tobytes() for key in frame["key"]}
 
     code, said = run("submit", path)

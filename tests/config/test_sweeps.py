@@ -17,7 +17,7 @@ from distcari import caricature
 from distcari.cli.main import main
 from distcari.config.load import load_experiment
 from distcari.errors import InputError
-from distcari.exchange.contact_sheet import contact_sheet
+from distcari.exchange.contact_sheet import contact_sheets
 from distcari.grid import Axis, Grid, label_text, select
 from distcari.sources.models import load_model
 from distcari.store import arrays
@@ -119,7 +119,8 @@ def test_a_sweep_is_computed_grown_resumed_and_shown(work):
     assert run.store.arrays("small").labels("cossim_pow") == [0.0, 1.0, 2.0]
     assert all(run.store.picture(key).tobytes() == pixels for key, pixels in before.items())
     assert list(check(run.store)) == [12]
-    assert contact_sheet(run.store, "small").height > 2 * 3 * 2 * 170
+    sheets = dict(contact_sheets(run.store, "small"))
+    assert list(sheets) == ["one", "two"] and all(sheet.height > 3 * 2 * 170 for sheet in sheets.values())
     run.store.merge()
     assert main(["export", "store", "--out", "out"]) == 0
     assert {p.stem for p in (work / "out").glob("a_conv2_one*.png")} == {f"a_conv2_one_cossim_pow{p}" for p in "012"}

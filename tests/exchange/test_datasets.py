@@ -80,7 +80,7 @@ def test_the_card_has_licence_columns_config_and_pictures(store, tmp_path):
     head = yaml.safe_load(text.split("---")[1])
     assert head["license"] == "cc-by-4.0" and head["size_categories"] == ["n<1K"]
     assert "4 cells (1 of model, 2 of image, 1 of layer, 2 of seed)" in text and "| `image_label` |" in text
-    assert Image.open(out / "card/e.png").size[0] > 200
+    assert Image.open(out / "card/e.webp").size[0] > 200
     assert yaml.safe_load((out / "card/e.yaml").read_text()) == {"name": "e"}
     schema = pq.read_schema(out / "metadata.parquet")
     assert schema.field("colourfulness").metadata[b"unit"] and schema.names[:2] == ["file_name", "input_file_name"]
