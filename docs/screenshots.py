@@ -26,6 +26,7 @@ PAIR = "exp=demo&" + "&".join(
 )
 # name: (query string, width, height, scheme)
 VIEWS = {
+    "overview": ("?view=overview&exp=demo", 1280, 900, "light"),
     "compare": ("?exp=demo&rows=model&cols=layer&at.image=chelsea", 1280, 700, "light"),
     "compare-images": ("?exp=demo&rows=image&cols=layer&at.model=lite1&sort_rows=-gain", 1280, 940, "dark"),
     "side": (f"?view=side&{PAIR}", 1280, 900, "light"),

@@ -60,7 +60,8 @@ def group(catalog: Catalog, experiments: Sequence[str], frame: pd.DataFrame, col
         return Groups((ALL,), np.zeros(len(frame), np.intp))
     is_axis = column in catalog.axes(experiments)
     if column in NUMBERS and column not in TRAITS and not is_axis:
-        return _ranges(frame[column].to_numpy(float))
+        groups = _ranges(frame[column].to_numpy(float))
+        return _named(groups, frame) if column == "layer_depth" and "layer" in frame else groups
     codes, found = pd.factorize(frame[column])
     names = [text(label) for label in found]
     if is_axis:
@@ -73,6 +74,16 @@ def group(catalog: Catalog, experiments: Sequence[str], frame: pd.DataFrame, col
     at = {name: i for i, name in enumerate(labels)}
     place = np.array([*(at.get(name, -1) for name in names), -1], np.intp)
     return Groups(labels, place[codes])
+
+
+def _named(groups: Groups, frame: pd.DataFrame) -> Groups:
+    """Depths with the name of the layer that stands there, where it is one and the labels stay apart."""
+    pairs = pd.DataFrame({"code": groups.codes, "layer": frame["layer"].to_numpy()}).drop_duplicates()
+    alone = pairs[(pairs["code"] >= 0) & ~pairs["code"].duplicated(keep=False)]
+    labels = list(groups.labels)
+    for code, layer in zip(alone["code"], alone["layer"], strict=True):
+        labels[code] = f"{text(layer)} ({labels[code]})"
+    return Groups(tuple(labels), groups.codes)
 
 
 def _ranges(values: NDArray[np.float64]) -> Groups:

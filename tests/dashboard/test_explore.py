@@ -1,6 +1,7 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.dashboard_store import fail, finish, grid, prepare
 from support.pages import follow, walk
@@ -56,6 +57,14 @@ def test_a_figure_groups_by_ranges():
     groups = grouping._ranges(np.r_[np.linspace(0, 1, 100), np.nan])
     assert len(groups.labels) == grouping.BINS and groups.codes[0] == 0 and groups.codes[99] == 7
     assert groups.codes[100] == -1 and grouping._ranges(np.array([np.nan])).labels == ()
+
+
+def test_depths_have_the_names_of_their_layers(wide):
+    frame = pd.DataFrame({"layer": ["x", "y", "y", "z"], "layer_depth": [0.1, 0.5, 0.5, 0.5]})
+    groups = grouping.group(Catalog(wide), ["e"], frame, "layer_depth")
+    assert groups.labels == ("x (0.1)", "0.5"), "two layers at one depth keep the number"
+    groups = grouping.group(Catalog(wide), ["e"], frame[:3], "layer_depth")
+    assert groups.labels == ("x (0.1)", "y (0.5)") and list(groups.codes) == [0, 1, 1]
 
 
 def test_every_kind_of_plot_draws_and_knows_its_cells(wide):
@@ -130,7 +139,10 @@ def test_distances_are_bounded_and_kept(wide, monkeypatch):
     for thread in list(growing.growing.values()):
         thread.join(60)
     assert len(growing.matrix(["e"], {}).places) == 4 and not growing.is_growing(["e"], {}), "all, a while later"
-    assert "1 of 4 pictures" in matrix_view.summary(matrix)
+    said = matrix_view.summary(matrix, growing.noise(["e"]))
+    assert "1 of 4 pictures" in said and ("One seed only" in said or "Two seeds of one model differ by" in said)
+    z = np.array(matrix_view.plot(matrix, None).data[0].z)
+    assert np.isnan(z.diagonal()).all() and np.isfinite(z[np.triu_indices(3, 1)]).all()
 
 
 def test_the_callback_leaves_an_unchanged_plot_alone(wide):

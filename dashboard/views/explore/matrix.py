@@ -1,5 +1,6 @@
 """Explore's matrix: how far apart each pair of models sees, and the pair's pictures, on the way into side by side."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,15 @@ BETWEEN = " ↔ "
 
 
 def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
-    """The matrix as a heat map, 0 on the diagonal."""
-    models, mean = list(matrix.models), matrix.mean
+    """The matrix as a heat map; the diagonal is left out, so that the colours span the distances that there are."""
+    models, mean = list(matrix.models), matrix.mean.copy()
+    np.fill_diagonal(mean, np.nan)
     counts = (~np.isnan(matrix.each)).sum(axis=0)
     trace = go.Heatmap(
         z=mean,
         x=models,
         y=models,
         colorscale="Viridis",
-        zmin=0,
         xgap=2,
         ygap=2,
         text=counts,
@@ -37,7 +38,7 @@ def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
         hovertemplate="%{y}" + BETWEEN + "%{x}<br>mean ΔE2000 %{z:.2f} over %{text} pictures<extra></extra>",
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "title": {"text": "ΔE", "side": "top"}},
     )
-    square = {"type": "category", "showgrid": False, "automargin": True}
+    square = {"type": "category", "showgrid": False, "automargin": True, "tickmode": "linear", "dtick": 1}
     return go.Figure(
         trace,
         components.plot(
@@ -50,8 +51,8 @@ def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
     )
 
 
-def summary(matrix: Matrix) -> str:
-    """What was compared, and what was left out."""
+def summary(matrix: Matrix, noise: Mapping[str, float]) -> str:
+    """What was compared, what was left out, and the noise of seeds (ΔE2000 by layer) to hold it against."""
     n = len(matrix.places)
     over = (
         f"{n} of {matrix.total:,} pictures of each model, taken evenly"
@@ -61,9 +62,19 @@ def summary(matrix: Matrix) -> str:
     text = f"Mean ΔE2000 at {SIDE} × {SIDE} over {over}."
     if matrix.models_left_out:
         text += f" The first {len(matrix.models)} models; {matrix.models_left_out} are left out."
+    text += f" {_floor(noise)} 1 is just noticeable; 0 the same picture."
     if len(matrix.models) < 2 or not n:
         text = "Two models with finished pictures of the same image, layer and seed are needed; there are none here."
-    return text + " 1 is just noticeable; 0 the same picture."
+    return text
+
+
+def _floor(noise: Mapping[str, float]) -> str:
+    """What two seeds of one model differ by, the least that a distance has to exceed."""
+    if not noise:
+        return "One seed only: nothing here tells a difference between models from that between two starts."
+    low, high = min(noise.values()), max(noise.values())
+    span = columns.number(low) if len(noise) == 1 else f"{columns.number(low)} to {columns.number(high)} by layer"
+    return f"Two seeds of one model differ by {span}: read a smaller distance as none."
 
 
 def pair(state: State, matrix: Matrix) -> tuple[int, int] | None:

@@ -76,6 +76,7 @@ def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, 
             "range": [-0.5, len(ticks) - 0.5],
             "tickvals": list(x.labels),
             "ticktext": ticks,
+            **({"tickangle": 45} if sum(map(len, ticks)) > 110 else {}),  # straight, long names run into each other
         },
         violinmode="overlay" if inked is x else "group",
         violingap=0.25,

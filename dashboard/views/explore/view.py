@@ -149,7 +149,9 @@ def draw(
     if found is not None:
         figures = [] if same else [matrix.plot(found, scheme)]
         pictures = matrix.strip(catalog, state, found)
-        message: Any = matrix.summary(found)
+        held = shown.held.get("layer")
+        noise = {layer: n for layer, n in distances.noise(shown.experiments).items() if held in (None, layer)}
+        message: Any = matrix.summary(found, noise)
         table: Any = None
     else:
         frame = grouping.cells(catalog, shown.experiments, dict(shown.held), shown.columns)

@@ -193,7 +193,11 @@ def _models(catalog: Catalog, run: RunNote) -> Component:
         )
     more = len(order) - len(lines)
     rest = [html.P(f"and {more} more models", className="quiet")] if more > 0 else []
-    return html.Section([html.H2("By model"), html.Table(html.Tbody(lines), className="by-model"), *rest])
+    table = [html.Table(html.Tbody(lines), className="by-model"), *rest]
+    if not is_live(run) and all(share.done == share.total for share in run.models.values()):  # bars that are all full
+        done = html.Summary(f"By model: all {len(order):,} complete")
+        return html.Section(html.Details([done, *table]))
+    return html.Section([html.H2("By model"), *table])
 
 
 def _at_work(run: RunNote) -> list[Component]:
