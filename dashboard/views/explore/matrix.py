@@ -38,7 +38,8 @@ def plot(matrix: Matrix, scheme: str | None) -> go.Figure:
         hovertemplate="%{y}" + BETWEEN + "%{x}<br>mean ΔE2000 %{z:.2f} over %{text} pictures<extra></extra>",
         colorbar={"thickness": 8, "outlinewidth": 0, "len": 1, "title": {"text": "ΔE", "side": "top"}},
     )
-    square = {"type": "category", "showgrid": False, "automargin": True, "tickmode": "linear", "dtick": 1}
+    square: dict[str, Any] = {"type": "category", "showgrid": False, "automargin": True}
+    square |= {"tickmode": "linear", "dtick": 1, "tickfont": {"size": 12 if len(models) <= 14 else 9}}  # every name
     return go.Figure(
         trace,
         components.plot(
@@ -74,7 +75,7 @@ def _floor(noise: Mapping[str, float]) -> str:
         return "One seed only: nothing here tells a difference between models from that between two starts."
     low, high = min(noise.values()), max(noise.values())
     span = columns.number(low) if len(noise) == 1 else f"{columns.number(low)} to {columns.number(high)} by layer"
-    return f"Two seeds of one model differ by {span}: read a smaller distance as none."
+    return f"Two seeds of one model differ by {span}: a smaller distance is no more than chance."
 
 
 def pair(state: State, matrix: Matrix) -> tuple[int, int] | None:
