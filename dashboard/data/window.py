@@ -1,11 +1,13 @@
 """What Compare shows of a store: which axes lie where, what the others are held at, which part of the grid is seen."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
 from distcari.dashboard.data.facets import Facets
+from distcari.dashboard.data.families import family
 from distcari.dashboard.data.state import Labels, State
 
 MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on
@@ -68,11 +70,15 @@ class Window:
     counts: Counter[str]
     rows: Part
     cols: Part
+    groups: Mapping[str, str] = field(default_factory=dict)  # a model's value of the tag that groups
 
 
 def window(catalog: Catalog, state: State, shown: Shown) -> Window:
     """The part of the grid that a state shows; sorted as a whole up to SORTABLE slots, else the part by itself."""
-    row_labels, col_labels = catalog.labels(shown.scope, shown.rows), catalog.labels(shown.scope, shown.cols)
+    of = family(catalog, shown.scope, state.own("by"), state.own("only"))
+    row_labels, col_labels = (
+        list(of.models) if axis == "model" else catalog.labels(shown.scope, axis) for axis in (shown.rows, shown.cols)
+    )
     n_cols = min(len(col_labels), MOST_COLS)
     n_rows = max(1, min(len(row_labels), MOST_TILES // max(n_cols, 1)))
     rows = Part(shown.rows, "row0", _offset(state.own("row0"), len(row_labels)), n_rows, len(row_labels))
@@ -86,10 +92,11 @@ def window(catalog: Catalog, state: State, shown: Shown) -> Window:
         grid = grid.sorted("rows", *state.sort_rows)
     if state.sort_cols and state.sort_cols[0] in FIGURES:
         grid = grid.sorted("cols", *state.sort_cols)
+    grid = of.grouped(grid, shown.rows, shown.cols)
     if whole:
         lines = tuple(line[cols.labels] for line in grid.slots[rows.labels])
         grid = Facets(grid.rows[rows.labels], grid.cols[cols.labels], lines)
-    return Window(grid, counts, rows, cols)
+    return Window(grid, counts, rows, cols, of.values)
 
 
 def _offset(text: str, length: int) -> int:

@@ -12,13 +12,15 @@ from distcari.dashboard.data import columns
 from distcari.dashboard.data.addresses import input_url, sheet_url
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
-from distcari.dashboard.data.facets import Facets
+from distcari.dashboard.data.families import filters
+from distcari.dashboard.data.labels import unlike
 from distcari.dashboard.data.pictures import inputs_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.data.window import Part, Shown, Window, resolve, window
 from distcari.dashboard.page import components
 
 NAME, TITLE = "compare", "Compare"
+SIZES = [{"value": "small", "label": "small"}]
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -73,7 +75,7 @@ def draw(catalog: Catalog, state: State) -> tuple[list[Component], list[Componen
     if catalog.problem() or not shown.scope:
         return [], []
     seen = window(catalog, state, shown)
-    return tools(catalog, state, shown, seen), [facet_grid(catalog, state, shown, seen.grid)]
+    return tools(catalog, state, shown, seen), [facet_grid(catalog, state, shown, seen)]
 
 
 def _steps(state: State, part: Part) -> list[Component]:
@@ -123,7 +125,9 @@ def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Co
         *[_selector(catalog, state, shown, axis) for axis in shown.at if axis not in alone],
         components.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
         components.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
+        *_by_tag(catalog, state, shown),
         components.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
+        components.choice("compare.tiles", "tiles", SIZES, state.own("tiles") or None, "large"),
         html.A(
             "Sheet",
             href=sheet_url(state),
@@ -132,6 +136,21 @@ def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Co
             title="This view as one picture, with its settings",
         ),
         html.Span([*parts, " · ".join(summary)], className="counts", **{"aria-live": "polite"}),
+    ]
+
+
+def _by_tag(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
+    """Group the models by a tag, keep one value of one; nothing where there are no tags."""
+    tags = catalog.tags(shown.scope)
+    if not tags or "model" not in (shown.rows, shown.cols):
+        return []
+    by, only = (
+        [{"value": t, "label": t} for t in tags],
+        [{"value": f, "label": f} for f in filters(catalog, shown.scope)],
+    )
+    return [
+        components.choice("compare.by", "group by", by, state.own("by") or None, "no tag"),
+        components.choice("compare.only", "only", only, state.own("only") or None, "every model"),
     ]
 
 
@@ -145,28 +164,39 @@ def _labels(catalog: Catalog, state: State, shown: Shown, axis: str) -> list[str
     return catalog.labels(catalog.chosen(state) if axis == "experiment" else shown.scope, axis)
 
 
-def facet_grid(catalog: Catalog, state: State, shown: Shown, grid: Facets) -> Component:
+def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Component:
     """The headings and tiles; rows are CSS `display: contents` of one grid."""
-    label = state.own("label")
+    label, grid, compact = state.own("label"), seen.grid, state.own("tiles") == "small"
     label = label if label in FIGURES else ""
     names = [html.Span(f"{shown.rows} ↓"), html.Span(f"{shown.cols} →")]
     corner = html.Div(names, role="columnheader", className="corner")
-    heads = [_head(catalog, shown, grid, shown.cols, i, state.sort_cols) for i in range(len(grid.cols))]
+    heads = [_head(catalog, shown, seen, shown.cols, i, state.sort_cols, False, compact) for i in range(len(grid.cols))]
     lines = [html.Div([corner, *heads], role="row", className="line")]
-    size = 160 if len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
+    size = 160 if compact or len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
-        head = _head(catalog, shown, grid, shown.rows, i, state.sort_rows, of_row=True)
+        head = _head(catalog, shown, seen, shown.rows, i, state.sort_rows, True, compact)
         lines.append(
             html.Div(
                 [head, *(components.tile(slot, state, size, label) for slot in line)], role="row", className="line"
             )
         )
-    longest = max((len(row) for row in grid.rows), default=0)
-    style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{min(112, max(48, 9 * longest + 6))}px"}
+    longest = max(map(len, unlike(grid.rows) if compact else grid.rows), default=0)
+    longest += 12 * (compact and state.sort_rows is not None) + 6 * (compact and bool(seen.groups))  # beside the name
+    style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{_head_width(longest, compact)}px"}
     margin = _margin(catalog, shown)
     inner = html.Div(lines, role="grid", className="facets", **{"aria-label": f"{shown.rows} by {shown.cols}"})
-    kinds = "stage" + (" with-margin" if margin else "") + (" image-rows" if shown.rows == "image" else "")
+    kinds = (
+        "stage"
+        + (" compact" if compact else "")
+        + (" with-margin" if margin else "")
+        + (" image-rows" if shown.rows == "image" else "")
+    )
     return html.Div([*margin, inner], className=kinds, style=style)
+
+
+def _head_width(longest: int, compact: bool) -> int:
+    """Pixels of the rows' headings: names break in large rows, and have one line in small ones."""
+    return min(280, max(64, 8 * longest + 16)) if compact else min(168, max(48, 9 * longest + 6))
 
 
 def _margin(catalog: Catalog, shown: Shown) -> list[Component]:
@@ -192,15 +222,24 @@ def _input(catalog: Catalog, shown: Shown, image: str) -> str:
 
 
 def _head(
-    catalog: Catalog, shown: Shown, grid: Facets, axis: str, i: int, sort: Any, of_row: bool = False
+    catalog: Catalog, shown: Shown, seen: Window, axis: str, i: int, sort: Any, of_row: bool, compact: bool
 ) -> Component:
-    """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one."""
-    label = (grid.rows if of_row else grid.cols)[i]
-    parts: list[Any] = [html.Span(components.breakable(label), className="label", title=label)]
+    """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one.
+
+    A model in groups has its group beneath; a new group begins with a line.
+    """
+    grid = seen.grid
+    labels = grid.rows if of_row else grid.cols
+    label, short = labels[i], unlike(labels)[i] if compact else labels[i]
+    name = short if short == label else f"…{short}"
+    parts: list[Any] = [html.Span(components.breakable(name), className="label", title=label)]
     if axis == "image" and (url := _input(catalog, shown, label)):
         parts.insert(0, html.Img(src=url, alt=f"Input image {label}"))
     if sort and sort[0] in FIGURES:
         mean = grid.means(sort[0], "rows" if of_row else "cols")[i]
         parts.append(html.Span(f"{columns.title(sort[0])} {columns.number(mean)}", className="mean"))
-    role, name = ("rowheader", "head of-row") if of_row else ("columnheader", "head of-col")
-    return html.Div(parts, role=role, className=name)
+    role, kind = ("rowheader", "head of-row") if of_row else ("columnheader", "head of-col")
+    if axis == "model" and (group := seen.groups.get(label)):
+        parts.append(html.Span(group, className="group", title=f"{label}: {group}"))
+        kind += " group-start" if i and seen.groups[labels[i - 1]] != group else ""
+    return html.Div(parts, role=role, className=kind, **({"aria-label": label} if short != label else {}))

@@ -196,7 +196,7 @@ def test_the_scheme_is_remembered(page, context, address):
     settled(again)
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
+@pytest.mark.parametrize("view", [*VIEWS, "compare&compare.tiles=small&sort_rows=-gain"])
 def test_every_view_is_accessible_and_fits_the_phone(page, store, view):
     from axe_playwright_python.sync_playwright import Axe
 

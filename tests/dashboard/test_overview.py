@@ -12,6 +12,7 @@ from distcari.dashboard.app import create_app
 from distcari.dashboard.data import overview
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import Distances
+from distcari.dashboard.data.labels import unlike
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.views.overview import plots, view
 from distcari.store.models import update_models
@@ -80,9 +81,9 @@ def test_fields_name_their_pair_whatever_the_order_and_the_diagonal_stretches_no
 
 
 def test_names_lose_what_they_share_and_stay_apart():
-    assert plots.unlike(["net_one_1", "net_one_2"]) == ["1", "2"]
-    assert plots.unlike(["lite0", "lite1"]) == ["lite0", "lite1"] and plots.unlike(["a"]) == ["a"]
-    assert plots.unlike(["a_", "a_b"]) == ["a_", "b"]
+    assert unlike(["net_one_1", "net_one_2"]) == ["1", "2"]
+    assert unlike(["lite0", "lite1"]) == ["lite0", "lite1"] and unlike(["a"]) == ["a"]
+    assert unlike(["a_", "a_b"]) == ["a_", "b"]
 
 
 def test_tags_colour_the_map_and_group_in_explore_in_their_order(store):
@@ -121,3 +122,25 @@ def test_clicks_lead_to_the_pair_and_to_the_model(store):
     found = parse(pair.__wrapped__({"points": [{"customdata": ["a", "c"]}]}, search))
     assert (found.view, found.own("pair"), found.own("pair_b"), found.own("in_layer")) == ("explore", "a", "c", "l2")
     assert parse(model.__wrapped__({"points": [{"customdata": ["b"]}]}, search)).at == {"model": "b"}
+
+
+def test_compare_groups_and_keeps_models_by_tag_and_sorts_within_groups(store):
+    from distcari.dashboard.data.window import resolve, window
+    from distcari.dashboard.views import compare
+
+    catalog = Catalog(store)
+
+    def rows(search):
+        state = parse(f"?view=compare&exp=e&{search}")
+        return window(catalog, state, resolve(catalog, state)).grid.rows
+
+    assert rows("") == ("a", "b", "c")
+    assert rows("compare.by=discs") == ("a", "c", "b"), "in the tag's order, models without it last"
+    assert rows("compare.only=red%3Dno") == ("a", "b") and rows("compare.only=red%3Dyes&compare.by=discs") == ("c",)
+    for nonsense in ("compare.only=red%3Dblue", "compare.only=red", "compare.by=nope", "compare.only=%3D"):
+        assert rows(nonsense) == ("a", "b", "c")
+    by_figure = rows("sort_rows=-colourfulness")
+    assert rows("sort_rows=-colourfulness&compare.by=red") == (*(m for m in by_figure if m != "c"), "c")
+    state = parse("?view=compare&exp=e&rows=layer&cols=model&compare.by=discs&compare.tiles=small")
+    tools, body = compare.draw(catalog, state)
+    assert "red=yes" in str(tools) and "compact" in str(body[0]) and "group-start" in str(body[0])

@@ -1,7 +1,6 @@
 """The two plots of the overview: a map of the models, and their distances with the tree of what sees alike."""
 
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 from plotly.colors import sample_colorscale
 
+from distcari.dashboard.data.labels import unlike
 from distcari.dashboard.data.overview import scaled
 from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.plots import colours
@@ -129,14 +129,6 @@ def _inks(groups: Mapping[str, Sequence[str]], ordered: bool) -> list[str]:
     known = [label for label in groups if label != NONE]
     scale = sample_colorscale("Viridis", np.linspace(0, 0.95, max(1, len(known)))) if ordered else colours(len(known))
     return [*scale[: len(known)], *["#adb5bd"] * (len(groups) - len(known))]
-
-
-def unlike(names: Sequence[str]) -> list[str]:
-    """The names without what all of them begin with, up to a separator."""
-    alike = takewhile(lambda signs: len(set(signs)) == 1, zip(*names, strict=False)) if len(names) > 1 else ()
-    shared = "".join(signs[0] for signs in alike)
-    cut = max((shared.rfind(sign) for sign in "_-. /"), default=-1) + 1
-    return [name[cut:] or name for name in names]
 
 
 def _short(name: str) -> str:
