@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -18,6 +19,8 @@ APART = {
     *(f"tests/system/test_{name}.py" for name in ("survival", "power_cut")),
     "tests/store/test_objectstore.py",
 }
+# A shell's `make test &` starts its jobs with SIGINT ignored, and so would be every driver that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 WAIT_LONG = ("system", "cluster", "dashboard", "cli")  # folders that are begun first: last, they would end alone
 
 
