@@ -1,6 +1,6 @@
 """A grid of slots over two axes, each with its status and the reason: never a silent gap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,10 +52,15 @@ class Facets:
         """With rows or columns in the order of a figure's mean; those without any last."""
         means = self.means(figure, axis)
         order = np.argsort(np.where(np.isnan(means), np.inf, -means if descending else means), kind="stable")
+        return self.taken(axis, order)
+
+    def taken(self, axis: Literal["rows", "cols"], order: Iterable[int]) -> "Facets":
+        """With rows or columns in this order of their positions."""
+        at = list(order)
         if axis == "rows":
-            return Facets(tuple(self.rows[i] for i in order), self.cols, tuple(self.slots[i] for i in order))
-        lines = tuple(tuple(line[i] for i in order) for line in self.slots)
-        return Facets(self.rows, tuple(self.cols[i] for i in order), lines)
+            return Facets(tuple(self.rows[i] for i in at), self.cols, tuple(self.slots[i] for i in at))
+        lines = tuple(tuple(line[i] for i in at) for line in self.slots)
+        return Facets(self.rows, tuple(self.cols[i] for i in at), lines)
 
 
 def facets(

@@ -11,7 +11,7 @@ MOST_VALUES = 40  # of a tag that are offered as filters
 
 @dataclass(frozen=True)
 class Family:
-    """The models in their order, and by model the value of the tag that groups them (none without a tag)."""
+    """The models in their order, and by model its value of the tag that groups them, in the groups' order."""
 
     models: tuple[str, ...]
     values: Mapping[str, str]
@@ -20,13 +20,10 @@ class Family:
         """The grid with its models grouped again; within a group they stay in the order that the grid has."""
         if not self.values or "model" not in (rows, cols):
             return grid
-        rank = {value: i for i, value in enumerate(dict.fromkeys(self.values[m] for m in self.models))}
+        rank = {value: i for i, value in enumerate(dict.fromkeys(self.values.values()))}
         labels = grid.rows if rows == "model" else grid.cols
         order = sorted(range(len(labels)), key=lambda i: rank[self.values[labels[i]]])
-        kept = tuple(labels[i] for i in order)
-        if rows == "model":
-            return Facets(kept, grid.cols, tuple(grid.slots[i] for i in order))
-        return Facets(grid.rows, kept, tuple(tuple(line[i] for i in order) for line in grid.slots))
+        return grid.taken("rows" if rows == "model" else "cols", order)
 
 
 def filters(catalog: Catalog, experiments: Sequence[str]) -> list[str]:
@@ -41,12 +38,12 @@ def family(catalog: Catalog, experiments: Sequence[str], by: str, only: str) -> 
     >>> family(catalog, ["demo"], by="camera", only="epoch=12")  # doctest: +SKIP
     """
     tags = catalog.tags(experiments)
-    models = list(catalog.labels(experiments, "model"))
+    models = catalog.labels(experiments, "model")
     tag, _, value = only.partition("=")
     if tag in tags and (members := catalog.tagged(experiments, tag).get(value)):
-        models = [model for model in models if model in set(members)]
+        models = members
     if by not in tags:
         return Family(tuple(models), {})
     values = {model: value for value, members in catalog.tagged(experiments, by).items() for model in members}
-    rank = {model: i for i, model in enumerate(values)}
-    return Family(tuple(sorted(models, key=rank.__getitem__)), values)
+    kept = set(models)
+    return Family(tuple(model for model in values if model in kept), values)

@@ -144,10 +144,7 @@ def _by_tag(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
     tags = catalog.tags(shown.scope)
     if not tags or "model" not in (shown.rows, shown.cols):
         return []
-    by, only = (
-        [{"value": t, "label": t} for t in tags],
-        [{"value": f, "label": f} for f in filters(catalog, shown.scope)],
-    )
+    by, only = ([{"value": n, "label": n} for n in names] for names in (tags, filters(catalog, shown.scope)))
     return [
         components.choice("compare.by", "group by", by, state.own("by") or None, "no tag"),
         components.choice("compare.only", "only", only, state.own("only") or None, "every model"),
@@ -170,28 +167,25 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Co
     label = label if label in FIGURES else ""
     names = [html.Span(f"{shown.rows} ↓"), html.Span(f"{shown.cols} →")]
     corner = html.Div(names, role="columnheader", className="corner")
-    heads = [_head(catalog, shown, seen, shown.cols, i, state.sort_cols, False, compact) for i in range(len(grid.cols))]
+    row_names, col_names = (unlike(labels) if compact else labels for labels in (grid.rows, grid.cols))
+    heads = [_head(catalog, shown, seen, i, name, state.sort_cols) for i, name in enumerate(col_names)]
     lines = [html.Div([corner, *heads], role="row", className="line")]
     size = 160 if compact or len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
-        head = _head(catalog, shown, seen, shown.rows, i, state.sort_rows, True, compact)
+        head = _head(catalog, shown, seen, i, row_names[i], state.sort_rows, of_row=True)
         lines.append(
             html.Div(
                 [head, *(components.tile(slot, state, size, label) for slot in line)], role="row", className="line"
             )
         )
-    longest = max(map(len, unlike(grid.rows) if compact else grid.rows), default=0)
+    longest = max(map(len, row_names), default=0)
     longest += 12 * (compact and state.sort_rows is not None) + 6 * (compact and bool(seen.groups))  # beside the name
     style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{_head_width(longest, compact)}px"}
     margin = _margin(catalog, shown)
     inner = html.Div(lines, role="grid", className="facets", **{"aria-label": f"{shown.rows} by {shown.cols}"})
-    kinds = (
-        "stage"
-        + (" compact" if compact else "")
-        + (" with-margin" if margin else "")
-        + (" image-rows" if shown.rows == "image" else "")
-    )
-    return html.Div([*margin, inner], className=kinds, style=style)
+    kinds = {"compact": compact, "with-margin": bool(margin), "image-rows": shown.rows == "image"}
+    stage = " ".join(["stage", *(kind for kind, it_is in kinds.items() if it_is)])
+    return html.Div([*margin, inner], className=stage, style=style)
 
 
 def _head_width(longest: int, compact: bool) -> int:
@@ -222,15 +216,15 @@ def _input(catalog: Catalog, shown: Shown, image: str) -> str:
 
 
 def _head(
-    catalog: Catalog, shown: Shown, seen: Window, axis: str, i: int, sort: Any, of_row: bool, compact: bool
+    catalog: Catalog, shown: Shown, seen: Window, i: int, short: str, sort: Any, of_row: bool = False
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one.
 
-    A model in groups has its group beneath; a new group begins with a line.
+    `short` is what is shown of the label. A model in groups has its group beneath; a new group begins with a line.
     """
     grid = seen.grid
-    labels = grid.rows if of_row else grid.cols
-    label, short = labels[i], unlike(labels)[i] if compact else labels[i]
+    axis, labels = (shown.rows, grid.rows) if of_row else (shown.cols, grid.cols)
+    label = labels[i]
     name = short if short == label else f"…{short}"
     parts: list[Any] = [html.Span(components.breakable(name), className="label", title=label)]
     if axis == "image" and (url := _input(catalog, shown, label)):

@@ -429,9 +429,7 @@ class Experiment(Part):
     @field_validator("layers")
     @classmethod
     def _distinct_layers(cls, layers: list[LayerEntry]) -> list[LayerEntry]:
-        _distinct(
-            [label for entry in layers for label in (labels_of(entry) if isinstance(entry, str) else entry)], "layer"
-        )
+        _distinct([label for entry in layers for label in labels_of(entry)], "layer")
         return layers
 
     @field_validator("steps_by_layer")

@@ -4,6 +4,7 @@ Networks of different architecture share no path; such an entry makes one column
 """
 
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
@@ -32,8 +33,15 @@ def is_depth(entry: str) -> bool:
     return entry.startswith("depth:")
 
 
-def labels_of(entry: str) -> list[str]:
-    """The labels of an entry that is no pattern: `depth:0.25` is `depth_0_25`, `depth:blocks:2` two labels."""
+def is_pattern(text: str) -> bool:
+    """Whether a config's layer may stand for several, or for none of a model's."""
+    return text == "blocks" or any(mark in text for mark in "*?[")
+
+
+def labels_of(entry: "str | Mapping[str, object]") -> list[str]:
+    """The labels of an entry that is no pattern: its aliases; `depth_0_25` of `depth:0.25`; N of `depth:blocks:N`."""
+    if not isinstance(entry, str):
+        return list(entry)
     if (blocks := blocks_of(entry)) is not None:
         return [f"block_{i}_of_{blocks}" for i in range(1, blocks + 1)]
     depth = depth_of(entry)
@@ -59,13 +67,13 @@ def _sound(entry: str) -> str:
 
 
 def _one_layer(path: str) -> str:
-    if path == "blocks" or blocks_of(path) is not None or any(mark in path for mark in "*?["):
+    if is_pattern(path) or blocks_of(path) is not None:
         raise ValueError(f"{path!r} may stand for several layers; an alias is one layer of each model")
     return path
 
 
 def _alias(name: str) -> str:
-    if name == "blocks" or is_depth(name) or any(mark in name for mark in "*?["):
+    if is_pattern(name) or is_depth(name):
         raise ValueError(f"an alias cannot be called {name!r}, which has a meaning of its own in `layers`")
     return name.replace(".", "_")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from distcari.config.layer_entries import blocks_of, depth_of, is_depth, labels_of, path_for
 from distcari.errors import InputError
-from distcari.planning.probe import UnfitLayer
+from distcari.planning.probe import UnfitLayer, fit
 from distcari.render import LayerInfo, find_layers
 from distcari.render.layers import nearest_layers
 
@@ -74,6 +74,6 @@ def by_alias(
 
 
 def _blocks(infos: Sequence[LayerInfo]) -> list[LayerInfo]:
-    fit = [info for info in infos if not isinstance(info, UnfitLayer)]
-    blocks = [info for info in fit if info.kind == "block"]
-    return blocks or [info for info in fit if info.kind in ("conv", "linear", "stage")]
+    there = fit(infos)
+    blocks = [info for info in there if info.kind == "block"]
+    return blocks or [info for info in there if info.kind in ("conv", "linear", "stage")]

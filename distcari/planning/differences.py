@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from distcari.config.experiment import DifferenceSource, Experiment
-from distcari.config.layer_entries import labels_of
+from distcari.config.layer_entries import is_pattern, labels_of
 from distcari.errors import InputError
 from distcari.grid import alike, check_label
-from distcari.planning.layers import is_pattern
 from distcari.planning.probe import UnfitLayer
 from distcari.render import LayerInfo, find_layers
 from distcari.render.layers import nearest_layers
@@ -67,7 +66,7 @@ def counterpart_layers(
         label
         for entry in experiment.layers
         if not (isinstance(entry, str) and is_pattern(entry))
-        for label in (labels_of(entry) if isinstance(entry, str) else entry)
+        for label in labels_of(entry)
     ]
     return {
         name: _counterparts(pair, layers[pair.a.name], layers[pair.b.name], infos, named)

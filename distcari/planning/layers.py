@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from distcari.config.experiment import Experiment
-from distcari.config.layer_entries import LayerEntry, is_depth
+from distcari.config.layer_entries import LayerEntry, is_depth, is_pattern
 from distcari.errors import InputError, last_resort
 from distcari.grid import check_label, digest
 from distcari.planning.columns import by_alias, by_depth, named_layer
-from distcari.planning.probe import UnfitLayer, check_network, probed
+from distcari.planning.probe import UnfitLayer, check_network, fit, probed
 from distcari.render import LayerInfo, find_layers
 from distcari.render.layers import describe
 from distcari.render.replica import replica
@@ -71,7 +71,7 @@ def chosen_layers(
     for i, pattern in enumerate(experiment.layers):
         if not isinstance(pattern, str) or not is_pattern(pattern):
             continue
-        if not any(find_layers(_fit(described), pattern) for described in infos.values()):
+        if not any(find_layers(fit(described), pattern) for described in infos.values()):
             raise InputError(
                 f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}", f"All layers: {see}"
             )
@@ -120,7 +120,7 @@ def _of_entry(
         named = {name: named_layer(described, entry, name, here, see) for name, described in infos.items()}
         return {name: [(info.name, info)] for name, info in named.items()}
     return {
-        name: [(info.name, info) for info in _fit(find_layers(described, entry))] for name, described in infos.items()
+        name: [(info.name, info) for info in fit(find_layers(described, entry))] for name, described in infos.items()
     }
 
 
@@ -154,12 +154,3 @@ def _add(
             "Leave one of them out: a cell has one place.",
         )
     found[label] = info
-
-
-def _fit(infos: Sequence[LayerInfo]) -> list[LayerInfo]:
-    return [info for info in infos if not isinstance(info, UnfitLayer)]
-
-
-def is_pattern(text: str) -> bool:
-    """Whether a config's layer may stand for several, or for none of a model's."""
-    return text == "blocks" or any(mark in text for mark in "*?[")

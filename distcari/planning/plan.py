@@ -236,12 +236,11 @@ def _moved(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[dict[str, C
     """The cells that are done under another label of their layer, by key; (model, label) that will have none left."""
     names = [axis.name for axis in grid.axes]
     model_at, layer_at = names.index("model"), names.index("layer")
-    layers, models = (store.labels_of(grid.experiment, axis) for axis in ("layer", "model"))
-    moved = {cell.key: cell for cell in cells if layers.get(cell.key, cell.labels[layer_at]) != cell.labels[layer_at]}
-    left = {(models[key], layer) for key, layer in layers.items() if key not in moved}
+    before = store.labels_of(grid.experiment, "model", "layer")
+    moved = {cell.key: cell for cell in cells if cell.key in before and before[cell.key][1] != cell.labels[layer_at]}
+    left = {place for key, place in before.items() if key not in moved}
     here = {(cell.labels[model_at], cell.labels[layer_at]) for cell in cells}
-    emptied = {(str(models[key]), str(layers[key])) for key in moved}
-    return moved, emptied - left - here
+    return moved, {(str(model), str(layer)) for model, layer in {before[key] for key in moved} - left - here}
 
 
 def _stale(store: Store, grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -18,6 +18,11 @@ class UnfitLayer(LayerInfo):
     reason: str = ""
 
 
+def fit(infos: Sequence[LayerInfo]) -> list[LayerInfo]:
+    """Those that can be rendered."""
+    return [info for info in infos if not isinstance(info, UnfitLayer)]
+
+
 def check_network(model: nn.Module, name: str, where: str) -> None:
     """Raise InputError for a network whose kind cannot be rendered: no parameters, no values, mixing its batch."""
     parameters = list(model.parameters())

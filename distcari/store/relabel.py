@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from distcari.grid import Label
 from distcari.store.arrays import Arrays
 from distcari.store.layout import Damaged
@@ -23,7 +26,9 @@ def relabel(
     For the lease's holder, once the arrays have the places. A cell whose pixels are damaged leaves the index, with a
     warning: it is to be computed again. A crash between two steps costs at most 1024 rows, whose cells are queued.
     """
-    rows = {row["key"]: row for row in store.index.table().to_pylist() if row["key"] in labels}
+    table = store.index.table()
+    there = table.filter(pc.is_in(table["key"], pa.array(list(labels), pa.string())))
+    rows = {row["key"]: row for row in there.to_pylist()}
     moved = 0
     for start in range(0, len(rows), _TOGETHER):
         keys = list(rows)[start : start + _TOGETHER]

@@ -242,10 +242,11 @@ class Store:
         """Keys of the experiment's finished cells."""
         return set(self._rows(experiment, ())["key"].to_pylist())
 
-    def labels_of(self, experiment: str, axis: str) -> dict[str, Label]:
-        """The label on an axis that each finished cell has, by key."""
-        rows = self._rows(experiment, [axis])
-        return dict(zip(rows["key"].to_pylist(), rows[axis].to_pylist(), strict=True))
+    def labels_of(self, experiment: str, *axes: str) -> dict[str, tuple[Label, ...]]:
+        """The labels on these axes that each finished cell has, by key."""
+        rows = self._rows(experiment, axes)
+        labels = zip(*(rows[axis].to_pylist() for axis in axes), strict=True)
+        return dict(zip(rows["key"].to_pylist(), labels, strict=True))
 
     def lost(self, experiment: str) -> set[str]:
         """Keys in the index without their chunks or arrays: somebody deleted them, or copied the store while it was

@@ -72,7 +72,10 @@ def summary(matrix: Matrix, noise: Mapping[str, float]) -> str:
 def _floor(noise: Mapping[str, float]) -> str:
     """What two seeds of one model differ by, the least that a distance has to exceed."""
     if not noise:
-        return "One seed only: nothing here tells a difference between models from that between two starts."
+        return (
+            "One seed only, or no picture finished with two: "
+            "nothing here tells a difference between models from that between two starts."
+        )
     low, high = min(noise.values()), max(noise.values())
     span = columns.number(low) if len(noise) == 1 else f"{columns.number(low)} to {columns.number(high)} by layer"
     return f"Two seeds of one model differ by {span}: a smaller distance is no more than chance."
