@@ -11,6 +11,7 @@ from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.run_notes import is_live
 from distcari.dashboard.data.snapshot import Codes, ExperimentInfo, Snapshot
 from distcari.dashboard.data.state import Labels
+from distcari.yardsticks import COSINES, hardly_responds
 
 Status = Literal["done", "failed", "running", "pending", "not planned"]
 
@@ -47,6 +48,17 @@ class Facets:
         known, across = ~np.isnan(values), 1 if axis == "rows" else 0
         counts = known.sum(across)
         return np.asarray(np.where(counts > 0, np.where(known, values, 0).sum(across) / np.maximum(counts, 1), np.nan))
+
+    def hardly(self, axis: Literal["rows", "cols"]) -> NDArray[np.float64]:
+        """The share of each row's or column's done slots at which the layer hardly responds to the image.
+
+        NaN where no slot has yardsticks.
+        """
+        given = np.array([[slot.figure(name) for name in COSINES] for line in self.slots for slot in line], float)
+        given = given.reshape(len(self.rows), len(self.cols), len(COSINES))
+        known, across = ~np.isnan(given[..., 1:]).all(-1), 1 if axis == "rows" else 0
+        counts, found = known.sum(across), (hardly_responds(*np.moveaxis(given, -1, 0)) & known).sum(across)
+        return np.asarray(np.where(counts > 0, found / np.maximum(counts, 1), np.nan))
 
     def sorted(self, axis: Literal["rows", "cols"], figure: str, descending: bool) -> "Facets":
         """With rows or columns in the order of a figure's mean; those without any last."""

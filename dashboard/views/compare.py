@@ -1,6 +1,7 @@
 """Compare: a grid of pictures, any axis on rows, any on columns, the others held; the input at the margin."""
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
@@ -12,15 +13,18 @@ from distcari.dashboard.data import columns
 from distcari.dashboard.data.addresses import input_url, sheet_url
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
+from distcari.dashboard.data.facets import Facets
 from distcari.dashboard.data.families import filters
 from distcari.dashboard.data.labels import unlike
 from distcari.dashboard.data.pictures import inputs_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.data.window import Part, Shown, Window, resolve, window
 from distcari.dashboard.page import components
+from distcari.yardsticks import HARDLY, SHARE
 
 NAME, TITLE = "compare", "Compare"
 SIZES = [{"value": "small", "label": "small"}]
+MOSTLY = 0.5  # of a line's pictures: from here its heading says that the layer hardly responds
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -168,11 +172,12 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Co
     names = [html.Span(f"{shown.rows} ↓"), html.Span(f"{shown.cols} →")]
     corner = html.Div(names, role="columnheader", className="corner")
     row_names, col_names = (unlike(labels) if compact else labels for labels in (grid.rows, grid.cols))
-    heads = [_head(catalog, shown, seen, i, name, state.sort_cols) for i, name in enumerate(col_names)]
+    row_hardly, col_hardly = _hardly(shown, grid, "rows"), _hardly(shown, grid, "cols")
+    heads = [_head(catalog, shown, seen, i, name, state.sort_cols, col_hardly[i]) for i, name in enumerate(col_names)]
     lines = [html.Div([corner, *heads], role="row", className="line")]
     size = 160 if compact or len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
-        head = _head(catalog, shown, seen, i, row_names[i], state.sort_rows, of_row=True)
+        head = _head(catalog, shown, seen, i, row_names[i], state.sort_rows, row_hardly[i], of_row=True)
         lines.append(
             html.Div(
                 [head, *(components.tile(slot, state, size, label) for slot in line)], role="row", className="line"
@@ -180,6 +185,8 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Co
         )
     longest = max(map(len, row_names), default=0)
     longest += 12 * (compact and state.sort_rows is not None) + 6 * (compact and bool(seen.groups))  # beside the name
+    said = any(share >= MOSTLY for share in row_hardly)
+    longest = longest + 13 * said if compact else max(longest, 6 * said)
     style = {"--cols": len(grid.cols), "--rows": len(grid.rows), "--head": f"{_head_width(longest, compact)}px"}
     margin = _margin(catalog, shown)
     inner = html.Div(lines, role="grid", className="facets", **{"aria-label": f"{shown.rows} by {shown.cols}"})
@@ -215,12 +222,20 @@ def _input(catalog: Catalog, shown: Shown, image: str) -> str:
     return input_url(catalog, info.name, image, 224) if info else ""
 
 
+def _hardly(shown: Shown, grid: Facets, side: Literal["rows", "cols"]) -> list[float]:
+    """The share of each line's pictures at which its layer hardly responds; NaN where a line is of several layers."""
+    axis, labels = (shown.rows, grid.rows) if side == "rows" else (shown.cols, grid.cols)
+    one_layer = axis == "layer" or (axis in ("model", "image") and "layer" in shown.at)
+    return list(grid.hardly(side)) if one_layer else [math.nan] * len(labels)
+
+
 def _head(
-    catalog: Catalog, shown: Shown, seen: Window, i: int, short: str, sort: Any, of_row: bool = False
+    catalog: Catalog, shown: Shown, seen: Window, i: int, short: str, sort: Any, hardly: float, of_row: bool = False
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one.
 
-    `short` is what is shown of the label. A model in groups has its group beneath; a new group begins with a line.
+    `short` is what is shown of the label, `hardly` the share of the line's pictures at which the layer hardly responds.
+    A model in groups has its group beneath; a new group begins with a line.
     """
     grid = seen.grid
     axis, labels = (shown.rows, grid.rows) if of_row else (shown.cols, grid.cols)
@@ -233,6 +248,9 @@ def _head(
         mean = grid.means(sort[0], "rows" if of_row else "cols")[i]
         parts.append(html.Span(f"{columns.title(sort[0])} {columns.number(mean)}", className="mean"))
     role, kind = ("rowheader", "head of-row") if of_row else ("columnheader", "head of-col")
+    if hardly >= MOSTLY:
+        told = f"{HARDLY}, in {hardly:.0%} of these pictures: grey or other photographs reach {SHARE:.0%} of the cosine"
+        parts.append(html.Span("hardly responds", className="hardly", title=told))
     if axis == "model" and (group := seen.groups.get(label)):
         parts.append(html.Span(group, className="group", title=f"{label}: {group}"))
         kind += " group-start" if i and seen.groups[labels[i - 1]] != group else ""

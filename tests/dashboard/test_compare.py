@@ -55,6 +55,32 @@ def test_rows_sort_by_a_figure_of_the_url(catalog):
     assert tiles(body)[0][0]["model"] == "n", "an offset beyond the end shows the last row"
 
 
+def test_headings_say_where_a_layer_hardly_responds(store):
+    """Model n at layer y: grey reaches the picture's cosine. m is older there: it has no yardsticks."""
+    g = grid(seeds=(0,))
+
+    def yardsticks(cell):
+        at = dict(zip(("model", "image", "layer", "seed"), cell.labels, strict=True))
+        if at["layer"] == "y" and at["model"] == "m":
+            return {}
+        grey = 0.95 if at["layer"] == "y" else 0.1
+        return {"robust_cosine": 0.97, "grey_cosine": grey, "other_cosine": 0.2}
+
+    finish(store, prepare(store, g), g, g.cells(), more=yardsticks)
+    catalog = Catalog(store)
+
+    def said(search):
+        _, body = compare.draw(catalog, parse(search))
+        heads = [c for part in body for c in walk(part) if (getattr(c, "role", "") or "").endswith("header")]
+        marked = [h for h in heads if "hardly responds" in str(h) and "100%" in str(h)]
+        return [c.title for h in marked for c in walk(h) if getattr(c, "className", "") == "label"]
+
+    assert said("?rows=model&cols=layer") == ["y"], "models' lines are of several layers"
+    assert said("?rows=model&cols=image&at.layer=y") == ["cat", "dog", "n"] and not said("?cols=image&at.layer=x")
+    assert said("?rows=seed&cols=layer&at.model=n&compare.tiles=small") == ["y"]
+    assert not said("?rows=seed&cols=layer&at.model=m"), "nothing is said where nothing is known"
+
+
 def test_240_cells_sort_in_time_and_more_come_in_pages(store):
     g = grid(models=[f"m{i}" for i in range(12)], layers=[f"l{i}" for i in range(20)], images=("cat",), seeds=(0,))
     finish(store, prepare(store, g), g, g.cells())

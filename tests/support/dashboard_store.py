@@ -36,8 +36,8 @@ def picture(i):
     return np.random.default_rng(i).random((SIDE, SIDE, 3), np.float32)
 
 
-def finish(store, arrays, g, cells, first=0):
-    """Commit cells as one part; the i-th has gain i."""
+def finish(store, arrays, g, cells, first=0, more=lambda cell: {}):
+    """Commit cells as one part; the i-th has gain i, and what `more` gives for it."""
     rows = []
     for i, cell in enumerate(cells, first):
         sha = arrays.write(arrays.place(cell.labels), picture(i), np.arange(STEPS), np.full((56, 56), 0.5))
@@ -51,6 +51,7 @@ def finish(store, arrays, g, cells, first=0):
                 "cosine": 0.5,
                 "steps": STEPS,
                 "finished_at": datetime(2026, 1, 1, 0, 0, first % 60, tzinfo=UTC),
+                **more(cell),
             }
         )
     store.commit(rows)
