@@ -20,13 +20,14 @@ from distcari.dashboard.page import note_drawer, shell
 from distcari.dashboard.pictures import differences, downloads, routes, sheet
 from distcari.dashboard.views import cell, compare, notes, table
 from distcari.dashboard.views.explore import view as explore
+from distcari.dashboard.views.findings import view as findings
 from distcari.dashboard.views.overview import view as overview
 from distcari.dashboard.views.run import view as run
 from distcari.dashboard.views.side import view as side
 from distcari.errors import InputError
 from distcari.store import Store
 
-VIEWS = {view.NAME: view for view in (overview, compare, side, explore, table, cell, run, notes)}
+VIEWS = {view.NAME: view for view in (overview, findings, compare, side, explore, table, cell, run, notes)}
 
 
 def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", allow_hosts: Sequence[str] = ()) -> Dash:

@@ -1,6 +1,7 @@
 """The pictures of docs/dashboard.md: every view of the demo's store, taken in Chromium.
 
     make demo && python docs/screenshots.py          # into docs/dashboard/
+    python docs/screenshots.py --store DAMAGE        # Findings, of the store that examples/damage makes
 
 Works on a copy of the store, for it also writes a note.
 """
@@ -44,6 +45,7 @@ VIEWS = {
     "notes": ("?view=notes", 1280, 420, "light"),
     "phone": ("?exp=demo&rows=layer&cols=model&at.image=chelsea", 390, 780, "light"),
 }
+DAMAGE = {"findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light")}
 
 
 def main() -> int:
@@ -51,14 +53,15 @@ def main() -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--store", default=str(ROOT / "store"), help="the demo's store (default: store)")
     p.add_argument("--out", default=str(ROOT / "docs" / "dashboard"), help="default: docs/dashboard")
-    p.add_argument("--only", nargs="*", choices=VIEWS, help="these views alone")
+    p.add_argument("--only", nargs="*", choices=[*VIEWS, *DAMAGE], help="these views alone")
     args = p.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         print("no chromium here (Debian: apt-get install chromium)", file=sys.stderr)
         return 2
     index = pd.read_parquet(f"{args.store}/index")
-    cell = index.query("model == 'lite1' and image == 'coffee' and layer == '_blocks_10'")["key"].iloc[0]
+    views = DAMAGE if "damage" in set(index["experiment"]) else VIEWS
+    cell = index.query("image == 'coffee' and layer == '_blocks_10'")["key"].iloc[-1]
     Path(args.out).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free, sync_playwright() as playwright:
         shutil.copytree(args.store, f"{folder}/store")
@@ -71,9 +74,10 @@ def main() -> int:
             address = f"http://127.0.0.1:{port}/"
             wait(address)
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            note(browser, address + VIEWS["side-difference"][0])
-            for name in args.only or VIEWS:
-                search, width, height, scheme = VIEWS[name]
+            if views is VIEWS:
+                note(browser, address + VIEWS["side-difference"][0])
+            for name in args.only or views:
+                search, width, height, scheme = views[name]
                 out = f"{args.out}/{name}.jpg"
                 photograph(browser, address + search.format(cell=cell), out, width, height, scheme)
                 print(out, flush=True)

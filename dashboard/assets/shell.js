@@ -3,6 +3,8 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
   shell: {
     go: (search) => (search ? search : window.dash_clientside.no_update),
     open: () => true,
+    // What the page shows, a moment later: under "auto" Mantine's own value says light on a dark page.
+    scheme: () => new Promise((told) => setTimeout(() => told(document.documentElement.getAttribute("data-mantine-color-scheme")), 0)),
     param: (values) => {
       const { no_update, callback_context: { triggered_id: id, triggered = [] } } = window.dash_clientside;
       if (!id || triggered.length !== 1) return no_update; // controls that have just appeared
@@ -25,6 +27,12 @@ document.addEventListener("click", (event) => {
   const search = new URL(link.href).search || "?view=compare";
   if (search !== location.search) window.dash_clientside.set_props("goto", { data: search });
 });
+
+/* Light or dark, whoever changed it: the button, the key, another tab, the system. */
+new MutationObserver(() => {
+  const data = document.documentElement.getAttribute("data-mantine-color-scheme");
+  if (document.querySelector("#page")) window.dash_clientside.set_props("scheme", { data });
+}).observe(document.documentElement, { attributeFilter: ["data-mantine-color-scheme"] });
 
 /* A hidden tab asks for nothing. */
 document.addEventListener("visibilitychange", () => {

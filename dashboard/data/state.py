@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote
 
-VIEWS = ("overview", "compare", "side", "explore", "table", "cell", "run", "notes")
+VIEWS = ("overview", "findings", "compare", "side", "explore", "table", "cell", "run", "notes")
 SLOTS = ("a", "b", "c", "d")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

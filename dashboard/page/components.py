@@ -97,11 +97,11 @@ def stepper(axis: str, step: int, state: State | None, keys: str) -> Any:
     return link(sign, state, className="step", title=f"{word} {axis}", **aria)
 
 
-def choice(name: str, title: str, data: list[dict[str, str]], value: str | None, none: str = "") -> dmc.Select:
+def choice(name: str, title: str, data: Sequence[Mapping[str, Any]], value: str | None, none: str = "") -> dmc.Select:
     """A small select that is a parameter of the URL by itself; with `none`, it can be empty and then says that."""
     return dmc.Select(
         id=param(name),
-        data=data,
+        data=list(data),
         value=value,
         size="xs",
         label=title,

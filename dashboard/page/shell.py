@@ -96,6 +96,7 @@ def frame(views: Mapping[str, ModuleType]) -> Component:
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="goto"),
             dcc.Store(id="shown"),
+            dcc.Store(id="scheme"),
             dcc.Store(id="version", data=0),
             dcc.Interval(id="tick", interval=POLL),
             header,
@@ -113,6 +114,9 @@ def register(app: Dash, catalog: Catalog, views: Mapping[str, ModuleType]) -> No
     """The frame's callbacks."""
     app.clientside_callback(
         ClientsideFunction("shell", "go"), Output("url", "search"), Input("goto", "data"), prevent_initial_call=True
+    )
+    app.clientside_callback(
+        ClientsideFunction("shell", "scheme"), Output("scheme", "data"), Input("theme", "computedColorScheme")
     )
     app.clientside_callback(
         ClientsideFunction("shell", "open"),

@@ -1,4 +1,4 @@
-"""What is downloaded as text: the Table's rows as CSV, the notes as Markdown and CSV, an experiment's config."""
+"""What is downloaded: the Table's rows as CSV; the notes as Markdown, CSV and a page; an experiment's config."""
 
 import yaml
 from flask import Flask, Response, request
@@ -7,12 +7,13 @@ from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.note_exports import as_csv, markdown
 from distcari.dashboard.data.rows import Rows, csv_lines, filters_of, sort_of
 from distcari.dashboard.data.state import parse
+from distcari.dashboard.pictures import note_page
 
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 def register(server: Flask, catalog: Catalog) -> None:
-    """Add the routes `/index.csv?<state>`, `/notes.md`, `/notes.csv` and `/config/<experiment>.yaml`."""
+    """Add the routes `/index.csv?<state>`, `/notes.md`, `/notes.csv`, `/notes.html` and `/config/<experiment>.yaml`."""
     rows = Rows(catalog)
 
     def index_csv() -> Response:
@@ -32,6 +33,11 @@ def register(server: Flask, catalog: Catalog) -> None:
     def notes_csv() -> Response:
         return Response(as_csv(catalog.notes.all()), mimetype="text/csv", headers=NEVER_KEPT)
 
+    def notes_html() -> Response:
+        made = note_page.page(catalog, catalog.notes.all(), request.host_url)
+        attached = {"Content-Disposition": 'attachment; filename="notes.html"', **NEVER_KEPT}
+        return Response(made, mimetype="text/html", headers=attached)
+
     def config(experiment: str) -> Response:
         info = catalog.experiment(experiment)
         if info is None or not info.meta.get("config"):
@@ -42,6 +48,7 @@ def register(server: Flask, catalog: Catalog) -> None:
     server.add_url_rule("/index.csv", "index_csv", index_csv)
     server.add_url_rule("/notes.md", "notes_md", notes_md)
     server.add_url_rule("/notes.csv", "notes_csv", notes_csv)
+    server.add_url_rule("/notes.html", "notes_html", notes_html)
     server.add_url_rule("/config/<experiment>.yaml", "config", config)
 
 

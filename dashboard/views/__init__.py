@@ -44,9 +44,9 @@ row; `components.picture(row, …)` makes the <img> with alt text and fixed rati
 a grid with its status (class `tile`, `data-at` with its labels; its inside, hover card, click and picking come with it:
 assets/tile.js, hover.js, pick.js).
 
-Layout ids begin with the view's name. Ids that always exist: url, goto, version, theme. Plots:
+Layout ids begin with the view's name. Ids that always exist: url, goto, version, scheme, theme. Plots:
 `components.plot(**layout)` is the quiet look; axes and grid take the page's colours by CSS, so that a plot need not
-know of light and dark (`Input("theme", "computedColorScheme")` if one must). Controls: `components.choice("explore.x",
+know of light and dark (`Input("scheme", "data")` if one must). Controls: `components.choice("explore.x",
 "x", data, value)` is a select that *is* the URL's parameter, and any control with `id=components.param("explore.x")`
 and a `value` is one: no callback needed. Figures' names, units and meanings: `columns.unit(name)`,
 `columns.meaning(name)`; formatted: `columns.number(value)`.

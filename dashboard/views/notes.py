@@ -26,6 +26,7 @@ def layout(catalog: Catalog, state: State) -> Component:
             html.Div(
                 [
                     html.Span(className="grow"),
+                    html.A("Page with pictures", href="/notes.html", download="notes.html", className="button"),
                     html.A("Markdown", href="/notes.md", download="notes.md", className="button"),
                     html.A("CSV", href="/notes.csv", download="notes.csv", className="button"),
                 ],

@@ -1,7 +1,7 @@
 """Compare two models, or two groups of trainings: which figures differ, by how much, how surely, and what shows it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +44,17 @@ def compare(
     shuffle: Shuffle = "block",
     metrics: Sequence[str] = ("colour", "spectrum"),
     through: "str | Network | None" = None,
+    progress: Callable[[float], None] = lambda done: None,
+    warn: bool = True,
 ) -> Comparison:
     """A against B: two models (the seed is the unit), or two lists of trainings (the training is the unit).
 
     `figures`: columns of the index; default all of colour, texture and robust strength. `over`: axes that the main
     frame averages over, e.g. `("image", "layer")` for fewer comparisons. p are two-sided permutation p, corrected
     within each frame; intervals are 95 % bootstrap intervals; see `columns` in each frame's attrs. With one seed
-    (or too few trainings) p and intervals are NaN and `notes` say so. Raises InputError for unknown names, and where
-    the two have no image and layer in common.
+    (or too few trainings) p and intervals are NaN and `notes` say so. `progress` is told the share done, 0 to 1, as the
+    frames grow; with `warn`, that nothing can be significant is a
+    Python warning too. Raises InputError for unknown names, and where the two have no image and layer in common.
     """
     study = open_study(store, experiment)
     one, two = pair(study, a, b)
@@ -63,8 +66,14 @@ def compare(
     shared = _shared(study, rows, one, two)
     known, notes = known_figures(shared, names)
     how: Shuffle = shuffle if unit == "seed" else "block"
-    pooled = _frame(study, shared, [axis for axis in study.blocks if axis not in over], known, (one, two), unit, how)
-    single = _frame(study, shared, study.blocks, known, (one, two), unit, how)
+    by = [axis for axis in study.blocks if axis not in over]
+    sizes = [max(1, len(shared[axes].drop_duplicates()) if axes else 1) for axes in (by, study.blocks)]
+
+    def told(before: int) -> Callable[[int], None]:
+        return lambda places: progress((before + places) / sum(sizes))
+
+    pooled = _frame(study, shared, by, known, (one, two), unit, how, told(0))
+    single = _frame(study, shared, study.blocks, known, (one, two), unit, how, told(sizes[0]))
     for frame in (pooled, single):
         with_correction(frame, correction, alpha)
         frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
@@ -73,7 +82,7 @@ def compare(
     distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
     pictures = show_best(study, pooled, shared, one, two)
     for note in notes:
-        if "can be significant" in note:
+        if warn and "can be significant" in note:
             warnings.warn(note, stacklevel=2)
     return Comparison(one, two, unit, alpha, pooled, single, distances, pictures, notes)
 
@@ -123,10 +132,12 @@ def _frame(
     groups: tuple[Group, Group],
     unit: Unit,
     shuffle: Shuffle,
+    tick: Callable[[int], None],
 ) -> pd.DataFrame:
-    """A row for each label on `by` and figure."""
+    """A row for each label on `by` and figure; `tick` is told how many places are done."""
     made = []
-    for at, part in study.by_block(rows, by) if by else [((), rows)]:
+    for done, (at, part) in enumerate(study.by_block(rows, by) if by else [((), rows)]):
+        tick(done)
         blocks = list(_blocks(study, part, names, groups, unit))
         found = _tested(blocks, shuffle)
         for i, name in enumerate(names):

@@ -159,6 +159,7 @@ PATHS = [
     "/index.csv",
     "/notes.md",
     "/notes.csv",
+    "/notes.html",
     "/_dash-layout",
     "/_dash-dependencies",
     "/_favicon.ico",
@@ -333,7 +334,7 @@ def test_notes(client, app, text, pairs):
     answer = sound(post(client, json.dumps(body)), time.monotonic())
     if len(text) > LONGEST:
         assert "at most" in answer.get_data(as_text=True)
-    for path in ("/notes.md", "/notes.csv"):
+    for path in ("/notes.md", "/notes.csv", "/notes.html"):
         sound(client.get(path), time.monotonic())
 
 

@@ -80,7 +80,7 @@ def register(app: Dash, catalog: Catalog) -> None:
         Output("explore-drawn", "data"),
         Input("url", "search"),
         Input("version", "data"),
-        Input("theme", "computedColorScheme"),
+        Input("scheme", "data"),
         Input("explore-tick", "n_intervals"),
         Before("explore-drawn", "data"),
     )

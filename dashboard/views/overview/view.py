@@ -102,7 +102,7 @@ def register(app: Dash, catalog: Catalog) -> None:
         Output("overview-tick", "disabled"),
         Input("url", "search"),
         Input("version", "data"),
-        Input("theme", "computedColorScheme"),
+        Input("scheme", "data"),
         Input("overview-tick", "n_intervals"),
         Before("overview-drawn", "data"),
     )
