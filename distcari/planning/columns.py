@@ -28,7 +28,7 @@ def named_layer(infos: Sequence[LayerInfo], path: str, model: str, here: str, se
         raise InputError(here, f"model {model} has two layers for the label {wanted!r}: {paths}", remedy)
     found = matches[0]
     if isinstance(found, UnfitLayer):
-        raise InputError(here, f"layer {path!r} of model {model} {found.reason}", "Name another layer.")
+        raise InputError(here, f"layer {path!r} of model {model} {found.reason}", found.remedy)
     return found
 
 
@@ -42,6 +42,10 @@ def at_depth(infos: Sequence[LayerInfo], entry: str, model: str, here: str) -> l
     there = _blocks(infos)
     number = blocks_of(entry)
     wanted = [depth_of(entry) or 0.0] if number is None else [(i + 0.5) / number for i in range(number)]
+    unfit = [info for info in infos if isinstance(info, UnfitLayer)]
+    if not there and unfit:
+        told = f"none of the layers of model {model} can be rendered: layer {unfit[0].path!r} {unfit[0].reason}"
+        raise InputError(here, told, unfit[0].remedy)
     if len(there) < len(wanted):
         kind = "blocks" if there and there[0].kind == "block" else "layers"
         raise InputError(

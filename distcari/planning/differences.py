@@ -97,9 +97,9 @@ def _counterparts(
     for label, info in layers.items():
         wanted = counterpart(difference, label, info, layers_b)
         matches = [info for info in infos_b if info.name == wanted.replace(".", "_")]
-        unfit = matches[0].reason if matches and isinstance(matches[0], UnfitLayer) else None
+        unfit = matches[0] if matches and isinstance(matches[0], UnfitLayer) else None
         if unfit and (label in named or label in difference.layers):
-            raise InputError(here, f"layer {wanted!r} of model {difference.b.name} {unfit}", "Name another layer.")
+            raise InputError(here, f"layer {wanted!r} of model {difference.b.name} {unfit.reason}", unfit.remedy)
         if matches and not unfit:
             found[label] = matches[0]
         elif label in named or label in difference.layers:

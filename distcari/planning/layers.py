@@ -71,11 +71,23 @@ def chosen_layers(
     for i, pattern in enumerate(experiment.layers):
         if not isinstance(pattern, str) or not is_pattern(pattern):
             continue
-        if not any(find_layers(fit(described), pattern) for described in infos.values()):
+        if not any(find_layers(described, pattern) for described in infos.values()):
             raise InputError(
                 f"{where}: layers[{i}]", f"no model has a layer that matches {pattern!r}", f"All layers: {see}"
             )
+    for name, layers_of in found.items():
+        if not layers_of:
+            _refuse_unfit(experiment, infos[name], name, where)
     return found
+
+
+def _refuse_unfit(experiment: Experiment, infos: Sequence[LayerInfo], model: str, where: str) -> None:
+    """Raise InputError where patterns match layers of a model that has none in the end: all of them unfit."""
+    for i, entry in enumerate(experiment.layers):
+        matches = find_layers(infos, entry) if isinstance(entry, str) and is_pattern(entry) else []
+        if unfit := [info for info in matches if isinstance(info, UnfitLayer)]:
+            told = f"no match of model {model} can be rendered: layer {unfit[0].path!r} {unfit[0].reason}"
+            raise InputError(f"{where}: layers[{i}]", told, unfit[0].remedy)
 
 
 def layers_asked(

@@ -17,6 +17,7 @@ from distcari.grid import Cell, Grid, Label, label_text, select
 from distcari.planning.description import axes_of, describe, own_contents, settings_hash, steps_by_label
 from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
+from distcari.planning.probe import with_class_token
 from distcari.planning.tags import Row, model_rows
 from distcari.render import LayerInfo
 from distcari.settings import RenderSettings
@@ -134,6 +135,8 @@ def make_plan(
     models = {spec.name: spec for spec in expand_models(experiment, where)}
     differences = expand_differences(experiment, models, where)
     infos = describe_models(models)
+    if "class" in experiment.sweeps.get("tokens", [experiment.render.in_force()["tokens"]]):
+        infos = {name: with_class_token(described) for name, described in infos.items()}
     layers = chosen_layers(experiment, infos, where)
     counterparts = counterpart_layers(experiment, differences, layers, infos)
     layers |= {name: {n: layers[differences[name].a.name][n] for n in found} for name, found in counterparts.items()}

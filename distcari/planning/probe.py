@@ -1,7 +1,7 @@
 """Whether a network and its layers can be rendered at all: found out by one pass, before any work starts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,11 +16,24 @@ class UnfitLayer(LayerInfo):
     """A layer that cannot be rendered; `reason` is what it does instead, as the end of a sentence."""
 
     reason: str = ""
+    remedy: str = "Name another layer."
 
 
 def fit(infos: Sequence[LayerInfo]) -> list[LayerInfo]:
     """Those that can be rendered."""
     return [info for info in infos if not isinstance(info, UnfitLayer)]
+
+
+def with_class_token(infos: Sequence[LayerInfo]) -> list[LayerInfo]:
+    """The layers for `render.tokens: class`: as UnfitLayer also those without a class token."""
+    return [info if info.class_token or isinstance(info, UnfitLayer) else _without(info) for info in infos]
+
+
+def _without(info: LayerInfo) -> UnfitLayer:
+    shape = " × ".join(map(str, info.shape))
+    lacks = "has no class token" if len(info.shape) == 2 else f"has no tokens (it gives {shape}), so no class token"
+    remedy = "Set render.tokens to patch or all, or name layers behind the class token of a transformer."
+    return UnfitLayer(**vars(info), reason=f"{lacks}, which `render.tokens: class` asks for", remedy=remedy)
 
 
 def check_network(model: nn.Module, name: str, where: str) -> None:
@@ -107,4 +120,4 @@ def _follows(node: Any, picture: Tensor, known: dict[Any, bool]) -> bool:
 def _marked(info: LayerInfo, reason: str | None) -> LayerInfo:
     if reason is None:
         return info
-    return UnfitLayer(**{f.name: getattr(info, f.name) for f in fields(LayerInfo)}, reason=reason)
+    return UnfitLayer(**vars(info), reason=reason)

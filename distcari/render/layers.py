@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,6 +15,7 @@ from distcari.render.flops import FlopCounter
 from distcari.render.passes import out_of_memory, watch
 from distcari.render.replica import replica
 
+_CLASS_TOKENS = {"class_token", "cls_token"}  # what the parameter is called: torchvision; timm, Hugging Face
 _KINDS = (
     ("conv", ("conv",)),
     ("norm", ("norm",)),
@@ -33,7 +34,7 @@ class LayerInfo:
     linear, attention, pool, block, stage or other, `shape` the output's without the batch, `depth` the share (0 … 1) of
     the model's floating-point operations that lies before its output, `calls` at which call of a forward pass its
     output is taken (the last that gives a tensor), `prefix_tokens` how many class and register tokens stand before the
-    patches of an output (tokens, channels).
+    patches of an output (tokens, channels), `class_token` whether the first of these is a class token.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LayerInfo:
     depth: float
     calls: int = 1
     prefix_tokens: int = 0
+    class_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,12 @@ def _described(model: nn.Module, input_size: int, channels: int) -> Description:
         with torch.autograd.graph.saved_tensors_hooks(lambda _: nothing, lambda _: nothing), counter:
             watch(model, leaf.clone(), look)
     total, modules = max(1, counter.total), dict(model.named_modules())
-    prefix = _prefix_tokens(model)
-    layers = [
-        LayerInfo(_label(path), path, _kind(path, modules), shape, flops / total, at, _before_patches(shape, prefix))
-        for path, (shape, flops, at) in seen.items()
-    ]
+    prefix, has_class = _prefix_tokens(model), bool(_CLASS_TOKENS & _parameter_names(model))
+    layers = []
+    for path, (shape, flops, at) in seen.items():
+        before = _before_patches(shape, prefix)
+        info = LayerInfo(_label(path), path, _kind(path, modules), shape, flops / total, at, before)
+        layers.append(replace(info, class_token=has_class and before > 0))
     return Description(layers, {_label(p): why for p, why in unusable.items() if p not in seen}, channels)
 
 
@@ -153,11 +156,14 @@ def _prefix_tokens(model: nn.Module) -> int:
     told = getattr(model, "num_prefix_tokens", None)
     if isinstance(told, int):
         return told
-    names = {name.rpartition(".")[2] for name, _ in model.named_parameters()}
     config = getattr(model, "config", None)
     registers = getattr(config, "num_register_tokens", 0)
-    one_each = sum(name in names for name in ("class_token", "cls_token", "distillation_token"))
+    one_each = len((_CLASS_TOKENS | {"distillation_token"}) & _parameter_names(model))
     return one_each + (registers if one_each and isinstance(registers, int) else 0)
+
+
+def _parameter_names(model: nn.Module) -> set[str]:
+    return {name.rpartition(".")[2] for name, _ in model.named_parameters()}
 
 
 def _before_patches(shape: tuple[int, ...], prefix: int) -> int:

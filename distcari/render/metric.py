@@ -114,7 +114,7 @@ def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) 
         return forward
     if tokens == "all" or (tokens == "patch" and not first):
         return forward
-    if tokens == "class" and not first:
+    if tokens == "class" and not info.class_token:
         raise InputError(f"layer {layer!r}", "has no class token", "Set render.tokens to patch or all.")
     if tokens == "class":
         return lambda pictures: forward(pictures)[:, :1]

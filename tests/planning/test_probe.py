@@ -1,5 +1,7 @@
 """Networks and layers that cannot be rendered are found before any work, by model, layer, reason and remedy."""
 
+import re
+
 import pytest
 import torch
 from support.serial import planned
@@ -198,7 +200,7 @@ def test_a_layer_that_cannot_be_rendered_is_refused_by_name_and_left_out_of_patt
     entry = {"factory": "networks:around", "options": {"name": kind}}
     plan, _ = planned(networks, config(layers=["*"], models=[entry]))
     assert list(plan.layers["around"]) == ["conv", "head"]
-    assert "no model has a layer that matches" in refused(networks, "around", ["od*"], option=kind)
+    assert says in refused(networks, "around", ["od*"], option=kind)
 
 
 def test_a_network_without_gradients_has_no_layer_to_render(networks):
@@ -257,3 +259,39 @@ def test_planning_describes_one_model_of_each_architecture(work):
     specs = {spec.name: spec for spec in expand_models(experiment)}
     infos = describe_models(specs)
     assert infos["a"] is infos["b"] and list(chosen_layers(experiment, infos, "c.yaml")["a"]) == ["conv2", "head"]
+
+
+VIT = {"name": "vit", "input_size": 32, "timm": "vit_tiny_patch16_224", "options": {"depth": 2, "img_size": 32}}
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"models": [VIT], "layers": ["patch_embed.proj"]}, "layers[0]: layer 'patch_embed.proj' of model vit has no"),
+        ({"layers": ["conv2"]}, "layers[0]: layer 'conv2' of model a has no tokens (it gives"),
+        ({"models": [VIT, config()["models"][0]], "layers": ["*1*"]}, "layers[0]: no match of model a can be rendered"),
+        ({"layers": ["depth:0.5"]}, "layers[0]: none of the layers of model a can be rendered"),
+        (
+            {
+                "models": [
+                    VIT | {"options": VIT["options"] | {"class_token": False, "global_pool": "avg", "reg_tokens": 4}}
+                ]
+            },
+            "class token",
+        ),
+        ({"render": {"size": 32, "steps": 3, "tokens": ["patch", "class"]}, "layers": ["conv2"]}, "has no tokens"),
+    ],
+)
+def test_a_class_token_that_a_layer_lacks_is_refused_before_any_work(networks, changes, said):
+    asked = {"layers": ["blocks.1"], "render": {"size": 32, "steps": 3, "tokens": "class"}} | changes
+    with pytest.raises(InputError, match=re.escape(said)) as told:
+        planned(networks, config(**asked))
+    assert "c.yaml: layers" in told.value.where and "Set render.tokens to patch or all" in told.value.remedy
+
+
+def test_patterns_leave_out_what_has_no_class_token(networks):
+    document = config(models=[VIT], layers=["*"], render={"size": 32, "steps": 3, "tokens": "class"})
+    layers = set(planned(networks, document)[0].layers["vit"])
+    assert {"blocks_0", "blocks_1", "norm"} <= layers and not {"patch_embed", "head", "blocks_0_attn_q_norm"} & layers
+    old = document | {"render": {"size": 32, "steps": 3, "tokens": "class", "compat": "v2"}}
+    assert "head" in planned(networks, old | {"name": "old"})[0].layers["vit"], "version 2 counted all tokens"
