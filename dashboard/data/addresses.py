@@ -1,7 +1,7 @@
 """Addresses of pictures and files. With `v=`, the start of the content's SHA-256, an answer may be kept for good."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +14,12 @@ Row = Mapping[str, Any]
 def picture_url(row: Row, size: int | None = None, kind: str = "webp") -> str:
     """Address of a finished cell's picture, given its row; PNG without a size is exact to 8 bit."""
     return f"/picture/{row['key']}.{kind}?" + (f"size={size}&" if size else "") + _version(row)
+
+
+def mean_url(rows: Sequence[Row], size: int | None = None) -> str:
+    """Address of the mean of several finished cells' pictures, given their rows."""
+    keys = ".".join(str(row["key"]) for row in rows)
+    return f"/mean/{keys}.webp?" + (f"size={size}&" if size else "") + f"v={shas(rows)[:12]}"
 
 
 def match_url(row: Row, size: int = 224) -> str:
@@ -62,7 +68,12 @@ def config_url(experiment: str) -> str:
 
 def pair_sha(a: Row, b: Row) -> str:
     """A hash that stands for the pixels of two cells, in this order."""
-    return hashlib.sha256(f"{a['pixels_sha256']} {b['pixels_sha256']}".encode()).hexdigest()
+    return shas((a, b))
+
+
+def shas(rows: Sequence[Row]) -> str:
+    """A hash that stands for the pixels of several cells, in their order."""
+    return hashlib.sha256(" ".join(str(row["pixels_sha256"]) for row in rows).encode()).hexdigest()
 
 
 def _version(row: Row) -> str:

@@ -18,7 +18,11 @@ Status = Literal["done", "failed", "running", "pending", "not planned"]
 
 @dataclass(frozen=True)
 class Slot:
-    """One place of a grid. `row` is the index's row, when done; `labels` has every axis of the grid."""
+    """One place of a grid. `row` is the index's row, when done; `labels` has every axis of the grid.
+
+    Of a group of models folded into one (folding.py): `members` are rows of its cells, `count` how many there are, and
+    `row` has their mean figures.
+    """
 
     experiment: str
     labels: Labels
@@ -26,6 +30,8 @@ class Slot:
     reason: str = ""
     key: str = ""
     row: Mapping[str, Any] | None = None
+    members: tuple[Mapping[str, Any], ...] = ()
+    count: int = 0
 
     def figure(self, name: str) -> float:
         """A figure of a done cell; NaN of any other."""

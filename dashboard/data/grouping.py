@@ -19,6 +19,7 @@ from distcari.store.schema import SETTINGS
 
 # Columns beside the axes that group by themselves.
 TRAITS = ("layer_kind", *(name for name in SETTINGS if name != "steps"), "device", "node", "run_id", "distcari_version")
+PLACE = ("experiment", "image", "layer", "seed", *SETTINGS)  # axes, and settings that are axes where they are swept
 BINS = 8
 ALL = "all cells"
 
@@ -120,6 +121,22 @@ def cells(catalog: Catalog, experiments: Sequence[str], held: dict[str, str], wa
         shared = ["experiment", "model", "layer"]
         lost = lost.merge(done.drop_duplicates(shared)[[*shared, *of_layer]], on=shared, how="left")
     return pd.concat([done, lost], ignore_index=True)
+
+
+def against(frame: pd.DataFrame, reference: str, figures: Sequence[str]) -> pd.DataFrame:
+    """Each cell's figures less the reference model's at the same place; the cells that have a counterpart there.
+
+    A place is a combination of the labels on all axes but `model`. Failed cells stay, without figures.
+    """
+    axes = [name for name in frame if name not in ("key", "failed", "model", *figures) and name in PLACE]
+    own = frame[(frame["model"] == reference) & ~frame["failed"]].drop_duplicates(axes)
+    others = frame[frame["model"] != reference]
+    found = others.merge(own[[*axes, *figures]], "left", axes, suffixes=("", "_of_reference"))
+    found[list(figures)] = found[list(figures)].to_numpy(float) - found[
+        [f"{name}_of_reference" for name in figures]
+    ].to_numpy(float)
+    known = found["failed"] | found[list(figures)].notna().any(axis=1)
+    return found.loc[known, list(frame)].reset_index(drop=True)
 
 
 def _only(frame: pd.DataFrame, held: dict[str, str]) -> pd.DataFrame:

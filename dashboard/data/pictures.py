@@ -76,6 +76,17 @@ def values(catalog: Catalog, row: Row) -> NDArray[np.float32]:
     return np.asarray(np.clip(np.nan_to_num(pixels.astype(np.float32) / top), 0, 1), np.float32)
 
 
+def mean(catalog: Catalog, rows: Sequence[Row]) -> NDArray[np.float32]:
+    """The mean of pictures' sRGB values, float32 (y, x, 3) in [0, 1]. Raises SizesDiffer, and as `stored`."""
+    total = np.zeros(0, np.float64)
+    for i, row in enumerate(rows):
+        one = values(catalog, row)
+        if i and one.shape != total.shape:
+            raise SizesDiffer("A mean needs pictures of one size.")
+        total = one.astype(np.float64) if not i else total + one
+    return np.asarray(total / max(1, len(rows)), np.float32)
+
+
 @cached(LRUCache(48), key=lambda catalog, a, b, kind: (pair_sha(a, b), kind), lock=threading.Lock())
 def between(catalog: Catalog, a: Row, b: Row, kind: str) -> NDArray[np.float32]:
     """The difference B against A, see `differences.difference`. Raises SizesDiffer, and as `stored`."""

@@ -61,8 +61,10 @@ class Rows:
         return found
 
     def _order(self, experiments: Sequence[str], frame: pd.DataFrame, sort: Sequence[Sort]) -> NDArray[np.intp]:
-        order = np.arange(len(frame))
         axes = self.catalog.axes(experiments)
+        if not sort:
+            return self._as_stored(experiments, frame, axes)
+        order = np.arange(len(frame))
         for column, descending in reversed([s for s in sort if s[0] in frame]):
             values = frame[column]
             if column in axes:  # labels in the store's order, so that _blocks_10 comes after _blocks_2
@@ -79,6 +81,17 @@ class Rows:
             missing = np.isnan(numbers)
             order = order[np.lexsort((np.where(missing, 0, -numbers if descending else numbers), missing))]
         return order
+
+    def _as_stored(self, experiments: Sequence[str], frame: pd.DataFrame, axes: Sequence[str]) -> NDArray[np.intp]:
+        """The order of the labels in the store, axis after axis: not that in which workers finished."""
+        place = np.zeros(len(frame), np.int64)
+        for axis in [axis for axis in axes if axis in frame]:
+            labels = self.catalog.labels(experiments, axis)
+            rank = {label: i for i, label in enumerate(labels)}
+            codes, found = pd.factorize(frame[axis])
+            ranks = np.array([*(rank.get(text(label), len(rank)) for label in found), len(rank)], np.int64)
+            place = place * (len(rank) + 1) + ranks[codes]
+        return np.argsort(place, kind="stable")
 
 
 def passing(frame: pd.DataFrame, filters: Mapping[str, Any]) -> NDArray[np.bool_]:

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
+from distcari.dashboard.data.distances import distances_of
 from distcari.dashboard.data.facets import Facets
 from distcari.dashboard.data.families import family
+from distcari.dashboard.data.folding import folded
 from distcari.dashboard.data.state import Labels, State
 
 MOST_COLS, MOST_TILES = 40, 960  # shown at once; more is a page further on
+LIKENESS = "likeness"  # the order of the models' tree, in place of a figure
 SORTABLE = 20_000  # slots that are sorted as a whole; of more, a page by itself
 
 
@@ -83,7 +87,8 @@ def window(catalog: Catalog, state: State, shown: Shown) -> Window:
     n_rows = max(1, min(len(row_labels), MOST_TILES // max(n_cols, 1)))
     rows = Part(shown.rows, "row0", _offset(state.own("row0"), len(row_labels)), n_rows, len(row_labels))
     cols = Part(shown.cols, "col0", _offset(state.own("col0"), len(col_labels)), n_cols, len(col_labels))
-    whole = rows.length * cols.length <= SORTABLE
+    fold = bool(state.own("fold") and of.values and "model" in (shown.rows, shown.cols))
+    whole = fold or rows.length * cols.length <= SORTABLE
     if not whole:
         row_labels, col_labels = row_labels[rows.labels], col_labels[cols.labels]
     grid = catalog.grid(shown.scope, shown.rows, shown.cols, shown.at, row_labels, col_labels)
@@ -92,11 +97,26 @@ def window(catalog: Catalog, state: State, shown: Shown) -> Window:
         grid = grid.sorted("rows", *state.sort_rows)
     if state.sort_cols and state.sort_cols[0] in FIGURES:
         grid = grid.sorted("cols", *state.sort_cols)
+    if shown.rows == "model" and state.sort_rows and state.sort_rows[0] == LIKENESS:
+        grid = _alike(catalog, shown, grid, "rows")
+    if shown.cols == "model" and state.sort_cols and state.sort_cols[0] == LIKENESS:
+        grid = _alike(catalog, shown, grid, "cols")
     grid = of.grouped(grid, shown.rows, shown.cols)
+    if fold:
+        grid = folded(of, grid, shown.rows, shown.cols)
+        rows, cols = replace(rows, length=len(grid.rows)), replace(cols, length=len(grid.cols))
     if whole:
         lines = tuple(line[cols.labels] for line in grid.slots[rows.labels])
         grid = Facets(grid.rows[rows.labels], grid.cols[cols.labels], lines)
-    return Window(grid, counts, rows, cols, of.values)
+    return Window(grid, counts, rows, cols, {} if fold else of.values)
+
+
+def _alike(catalog: Catalog, shown: Shown, grid: Facets, side: Literal["rows", "cols"]) -> Facets:
+    """With models that see alike at the layer held (or over all layers) beside each other; unknown ones last."""
+    held = {"layer": shown.at["layer"]} if "layer" in shown.at else {}
+    order = distances_of(catalog).matrix(shown.scope, held).ordered().models
+    labels, rank = grid.rows if side == "rows" else grid.cols, {model: i for i, model in enumerate(order)}
+    return grid.taken(side, sorted(range(len(labels)), key=lambda i: rank.get(labels[i], len(rank))))
 
 
 def _offset(text: str, length: int) -> int:

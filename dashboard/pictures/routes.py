@@ -2,6 +2,7 @@
 
     /picture/<key>.png|.webp?size=N   PNG: the stored picture rounded to 8 bit; WebP: lossy, for looking
     /input/<experiment>/<image>.webp  the input image (also .png)
+    /mean/<key>.<key>…webp            the mean of several pictures' sRGB values
     /match/<key>.webp                 cosine at each position of the layer, scale fixed: blue -1, white 0, red 1
     /npy/<key>.npy                    the picture as stored, for numpy.load
 
@@ -11,7 +12,8 @@ SHA-256 an answer is immutable.
 
 from flask import Flask, Response, request
 
-from distcari.dashboard.data import pictures
+from distcari.dashboard.data import folding, pictures
+from distcari.dashboard.data.addresses import shas
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.encoding import SIZES, encode, match_colours, npy
 from distcari.dashboard.pictures.answers import Memory, Refused, answer, in_one_line, one_of
@@ -35,6 +37,19 @@ def register(server: Flask, catalog: Catalog) -> None:
             ("picture", key, kind, size),
             KINDS[kind],
             lambda: encode(to_8_bit(pictures.stored(catalog, row)), kind, size),
+        )
+
+    def mean(keys: str) -> Response:
+        size, names = _size(), keys.split(".")
+        if len(names) > folding.MOST:
+            raise Refused(400, f"A mean is of at most {folding.MOST} pictures.")
+        rows = [pictures.place(catalog, key) for key in names]
+        return answer(
+            memory,
+            shas(rows),
+            ("mean", keys, size),
+            KINDS["webp"],
+            lambda: encode(to_8_bit(pictures.mean(catalog, rows)), "webp", size),
         )
 
     def match(key: str) -> Response:
@@ -74,9 +89,10 @@ def register(server: Flask, catalog: Catalog) -> None:
     def nothing(rest: str) -> Response:
         raise Refused(404, "There is nothing at this address.")
 
-    for kind in ("picture", "match", "npy", "input"):  # else the page itself would answer
+    for kind in ("picture", "mean", "match", "npy", "input"):  # else the page itself would answer
         server.add_url_rule(f"/{kind}/<path:rest>", f"no {kind}", in_one_line(nothing))
     server.add_url_rule("/picture/<key>.<kind>", "picture", in_one_line(picture))
+    server.add_url_rule("/mean/<keys>.webp", "mean", in_one_line(mean))
     server.add_url_rule("/match/<key>.webp", "match", in_one_line(match))
     server.add_url_rule("/npy/<key>.npy", "npy", in_one_line(npy_file))
     server.add_url_rule("/input/<experiment>/<path:image>.<kind>", "input", in_one_line(input_image))

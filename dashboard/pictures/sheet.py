@@ -17,7 +17,7 @@ from distcari.dashboard.data import columns
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
 from distcari.dashboard.data.facets import Facets, Slot
-from distcari.dashboard.data.pictures import input_pixels, inputs_of, stored
+from distcari.dashboard.data.pictures import input_pixels, inputs_of, mean, stored
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.data.window import Shown, resolve, window
 from distcari.dashboard.pictures.answers import Refused, in_one_line
@@ -138,7 +138,8 @@ def _place(
     why = [slot.status, *textwrap.wrap(slot.reason, max(8, tile // 7))]
     if slot.row is not None:
         try:
-            picture = Image.fromarray(to_8_bit(stored(catalog, slot.row)))
+            pixels = mean(catalog, slot.members) if slot.members else stored(catalog, slot.row)
+            picture = Image.fromarray(to_8_bit(pixels))
         except Exception as error:
             why = ["unreadable", type(error).__name__]
         else:

@@ -18,12 +18,14 @@ from distcari.dashboard.data.families import filters
 from distcari.dashboard.data.labels import unlike
 from distcari.dashboard.data.pictures import inputs_of
 from distcari.dashboard.data.state import State, parse
-from distcari.dashboard.data.window import Part, Shown, Window, resolve, window
+from distcari.dashboard.data.window import LIKENESS, Part, Shown, Window, resolve, window
 from distcari.dashboard.page import components
 from distcari.yardsticks import HARDLY, SHARE
 
 NAME, TITLE = "compare", "Compare"
 SIZES = [{"value": "small", "label": "small"}]
+ALIKE = [{"value": LIKENESS, "label": "likeness"}]
+FOLDED = [{"value": "all", "label": "folded to their mean"}]
 MOSTLY = 0.5  # of a line's pictures: from here its heading says that the layer hardly responds
 
 
@@ -105,6 +107,7 @@ def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Co
         for f in known
         for sign, arrow in (("-", "↓"), ("", "↑"))
     ]
+    sorts = [ALIKE + orders if axis == "model" else orders for axis in (shown.rows, shown.cols)]
     figures = [{"value": f, "label": columns.title(f)} for f in known if f not in ("steps", "seconds")]
     swap = components.link(
         "⇄",
@@ -127,8 +130,8 @@ def tools(catalog: Catalog, state: State, shown: Shown, seen: Window) -> list[Co
         swap,
         components.choice("cols", "columns", axes, shown.cols),
         *[_selector(catalog, state, shown, axis) for axis in shown.at if axis not in alone],
-        components.choice("sort_rows", "sort rows", orders, order["sort_rows"], "as stored"),
-        components.choice("sort_cols", "sort columns", orders, order["sort_cols"], "as stored"),
+        components.choice("sort_rows", "sort rows", sorts[0], order["sort_rows"], "as stored"),
+        components.choice("sort_cols", "sort columns", sorts[1], order["sort_cols"], "as stored"),
         *_by_tag(catalog, state, shown),
         components.choice("compare.label", "show", figures, state.own("label") or None, "pictures only"),
         components.choice("compare.tiles", "tiles", SIZES, state.own("tiles") or None, "large"),
@@ -148,10 +151,12 @@ def _by_tag(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
     tags = catalog.tags(shown.scope)
     if not tags or "model" not in (shown.rows, shown.cols):
         return []
+    by_one = state.own("by") in tags
     by, only = ([{"value": n, "label": n} for n in names] for names in (tags, filters(catalog, shown.scope)))
     return [
         components.choice("compare.by", "group by", by, state.own("by") or None, "no tag"),
         components.choice("compare.only", "only", only, state.own("only") or None, "every model"),
+        *([components.choice("compare.fold", "groups", FOLDED, state.own("fold") or None, "open")] if by_one else []),
     ]
 
 
@@ -173,11 +178,11 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Co
     corner = html.Div(names, role="columnheader", className="corner")
     row_names, col_names = (unlike(labels) if compact else labels for labels in (grid.rows, grid.cols))
     row_hardly, col_hardly = _hardly(shown, grid, "rows"), _hardly(shown, grid, "cols")
-    heads = [_head(catalog, shown, seen, i, name, state.sort_cols, col_hardly[i]) for i, name in enumerate(col_names)]
+    heads = [_head(catalog, state, shown, seen, i, name, col_hardly[i]) for i, name in enumerate(col_names)]
     lines = [html.Div([corner, *heads], role="row", className="line")]
     size = 160 if compact or len(grid.cols) > 10 else 224  # of the tiles' pictures: no larger than they are shown
     for i, line in enumerate(grid.slots):
-        head = _head(catalog, shown, seen, i, row_names[i], state.sort_rows, row_hardly[i], of_row=True)
+        head = _head(catalog, state, shown, seen, i, row_names[i], row_hardly[i], of_row=True)
         lines.append(
             html.Div(
                 [head, *(components.tile(slot, state, size, label) for slot in line)], role="row", className="line"
@@ -230,18 +235,23 @@ def _hardly(shown: Shown, grid: Facets, side: Literal["rows", "cols"]) -> list[f
 
 
 def _head(
-    catalog: Catalog, shown: Shown, seen: Window, i: int, short: str, sort: Any, hardly: float, of_row: bool = False
+    catalog: Catalog, state: State, shown: Shown, seen: Window, i: int, short: str, hardly: float, of_row: bool = False
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one.
 
     `short` is what is shown of the label, `hardly` the share of the line's pictures at which the layer hardly responds.
     A model in groups has its group beneath; a new group begins with a line.
     """
-    grid = seen.grid
+    grid, sort = seen.grid, state.sort_rows if of_row else state.sort_cols
     axis, labels = (shown.rows, grid.rows) if of_row else (shown.cols, grid.cols)
     label = labels[i]
     name = short if short == label else f"…{short}"
     parts: list[Any] = [html.Span(components.breakable(name), className="label", title=label)]
+    line = grid.slots[i] if of_row else [slots[i] for slots in grid.slots]
+    if axis == "model" and line and (folded := max(line, key=lambda slot: slot.count)).members:
+        look = {"className": "label", "title": "Its models alone"}
+        parts = [components.link(components.breakable(name), components.group_state(folded, state), **look)]
+        parts.append(html.Span(f"{folded.count} {'model' if folded.count == 1 else 'models'}", className="group"))
     if axis == "image" and (url := _input(catalog, shown, label)):
         parts.insert(0, html.Img(src=url, alt=f"Input image {label}"))
     if sort and sort[0] in FIGURES:

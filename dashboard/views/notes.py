@@ -25,6 +25,14 @@ def layout(catalog: Catalog, state: State) -> Component:
             dmc.VisuallyHidden(html.H1(TITLE)),
             html.Div(
                 [
+                    dmc.TextInput(
+                        id=components.param("notes.find"),
+                        value=state.own("find") if state.view == NAME else "",
+                        placeholder="words in notes",
+                        size="xs",
+                        debounce=300,
+                        attributes={"input": {"aria-label": "Find notes by their words"}},
+                    ),
                     html.Span(className="grow"),
                     html.A("Page with pictures", href="/notes.html", download="notes.html", className="button"),
                     html.A("Markdown", href="/notes.md", download="notes.md", className="button"),
@@ -118,7 +126,12 @@ def listed(catalog: Catalog, state: State) -> list[Component]:
     if not notes:
         hint = "No notes yet. ✎ at the top (or the key n) keeps one with the view that is shown."
         return [*parts, html.P(hint, className="quiet")]
-    for note in notes[:MOST_SHOWN]:
+    words = state.own("find").lower().split() if state.view == NAME else []
+    found = [note for note in notes if all(word in f"{note.text} {view_title(note.url)}".lower() for word in words)]
+    if words:
+        said = f"{len(found)} of {len(notes)} notes have these words."
+        parts.append(html.P(said, className="quiet", role="status"))
+    for note in found[:MOST_SHOWN]:
         editing = state.with_(view=NAME).with_extra(edit=note.id)
         edit = None if why else components.link("Edit", editing, className="go")
         view = components.link(view_title(note.url), parse(note.url), className="go")
@@ -130,8 +143,8 @@ def listed(catalog: Catalog, state: State) -> list[Component]:
                 ]
             )
         )
-    if len(notes) > MOST_SHOWN:
-        parts.append(html.P(f"{len(notes) - MOST_SHOWN:,} older notes are in the exports.", className="quiet"))
+    if len(found) > MOST_SHOWN:
+        parts.append(html.P(f"{len(found) - MOST_SHOWN:,} older notes are in the exports.", className="quiet"))
     return parts
 
 

@@ -162,3 +162,28 @@ def test_a_sample_of_places_is_even():
     for axis, (low, high) in enumerate(((2, 2), (3, 4), (7, 7))):
         counts = Counter(place[axis] for place in taken)
         assert set(counts.values()) <= {low, high} and len(counts) == (7, 4, 2)[axis]
+
+
+def test_against_a_reference_each_cell_meets_the_references_at_the_same_place(wide):
+    catalog = Catalog(wide)
+    frame = grouping.cells(catalog, ("e",), {}, ["gain", "layer"])
+    found = grouping.against(frame, "n", ["gain"])
+    at = {(r["model"], r["image"], r["layer"]): r["gain"] for r in frame.to_dict("records")}
+    assert set(found["model"]) == {"m", "o"} and len(found) == 8 and list(found) == list(frame)
+    for row in found[~found["failed"]].to_dict("records"):
+        place = row["image"], row["layer"]
+        assert row["gain"] == at[(row["model"], *place)] - at[("n", *place)]
+    lone = grouping.against(frame, "o", ["gain"])
+    assert len(lone) == 6, "without a counterpart there is no difference"
+
+
+def test_a_reference_is_said_and_its_heat_map_parts_at_zero(wide):
+    catalog = Catalog(wide)
+    heat = "explore.kind=heat&explore.x=layer&explore.by=model&explore.y=gain"
+    tools, said, plot = drawn(catalog, heat + "&explore.ref=n")[1:4]
+    assert "less those of" in str(tools) and "Differences to n at the same image" in "".join(map(str, said))
+    assert plot.data[0].zmid == 0 and "n" not in plot.data[0].y
+    for nonsense in ("&explore.ref=nope", "&explore.ref=n&explore.in_model=m"):
+        assert "Differences" not in "".join(map(str, drawn(catalog, heat + nonsense)[2]))
+    asked = explore_state.resolve(catalog, explore_state.asking(parse("?view=explore&exp=e"), "layers"))
+    assert (asked.kind, asked.x, asked.by) == ("heat", "layer", "model")

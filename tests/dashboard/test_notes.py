@@ -168,3 +168,17 @@ def test_exports_compute_nothing_and_lead_nowhere_else(kept):
     assert texts[1:] == ["'@x", "'-1", "'+1", "'=cmd|' /C calc'!A0"]
     said = client.get("/notes.md").text
     assert "\\[a\\](javascript" in said and "\\!\\[p\\]" in said
+
+
+def test_notes_are_found_by_words_in_them_and_in_their_views(kept):
+    catalog = Catalog(kept)
+    catalog.notes.add("?view=compare&exp=e", "A blue cheek")
+    catalog.notes.add("?view=explore&exp=e", "violins of blue")
+
+    def shown(words):
+        parts = view.listed(catalog, parse(f"?view=notes&notes.find={words}"))
+        return [p for p in parts if type(p).__name__ == "Article"], "".join(str(p) for p in parts)
+
+    assert len(shown("BLUE")[0]) == 2 and "2 of 2" in shown("blue")[1]
+    assert len(shown("blue%20cheek")[0]) == 1 and len(shown("blue%20explore")[0]) == 1
+    assert shown("green")[0] == [] and "0 of 2" in shown("green")[1]

@@ -143,3 +143,12 @@ def test_text_that_a_spreadsheet_would_compute_is_quoted_and_numbers_are_not(sto
     frame = pd.read_csv(io.BytesIO(create_app(store).server.test_client().get("/index.csv").data))
     assert sorted(frame["model"]) == ["'=1+1", "'@m"]
     assert list(frame["seed"]) == [-1, -1] and sorted(frame["gain"]) == [0, 1]
+
+
+def test_without_an_order_rows_stand_as_in_the_store_not_as_workers_finished(store):
+    g = grid(layers=("x_2", "x_10"), seeds=(1, 0))
+    arrays, cells = prepare(store, g), list(g.cells())
+    finish(store, arrays, g, cells[::-1])
+    frame, at = Rows(Catalog(store)).find(["e"], {}, [])
+    shown = frame.iloc[at][["model", "image", "layer", "seed"]].itertuples(index=False, name=None)
+    assert list(shown) == [cell.labels for cell in cells]

@@ -125,6 +125,16 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
     return go.Figure(traces, _look(scheme, name, column, len(by.labels) > 1, xaxis=axis, dragmode="select"))
 
 
+def mark_reference(figure: go.Figure, kind: str, column: str, reference: str) -> None:
+    """Say that a plot shows differences to a model; a heat map's colours part at 0."""
+    title = f"{columns.title(column)} − that of {reference}"
+    if kind != "heat":
+        figure.update_layout(yaxis_title_text=title)
+        return
+    figure.update_traces(colorscale="RdBu", reversescale=True, zmid=0)
+    figure.update_traces(colorbar_title_text="difference")
+
+
 def heat(
     frame: pd.DataFrame, x: Groups, rows: Groups, name: str, by: str, column: str, scheme: str | None
 ) -> go.Figure:

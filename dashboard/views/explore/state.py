@@ -35,6 +35,11 @@ ASKED: dict[str, tuple[str, str, Mapping[str, str]]] = {
         "Do strong pictures also point the right way? Each point is a cell, coloured by its model.",
         {"kind": "scatter", "x": "cosine", "y": "gain", "by": "model"},
     ),
+    "layers": (
+        "What does each layer keep?",
+        "How much of the image's direction does each model keep at each layer, under random views of the picture?",
+        {"kind": "heat", "x": "layer", "by": "model", "y": "robust_cosine"},
+    ),
     "matrix": (
         "Which models see alike?",
         "How far apart are two models' pictures of the same image, layer and seed: the mean perceptual difference.",
@@ -58,6 +63,7 @@ class Shown:
     texts: tuple[str, ...]  # columns that group by themselves
     figures: tuple[str, ...]
     asked: str  # a name in ASKED, if this is one of them
+    reference: str = ""  # a model whose figures at the same place are taken off
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -89,7 +95,9 @@ def resolve(catalog: Catalog, state: State) -> Shown:
         ),
         "",
     )
-    return Shown(tuple(experiments), kind, x, y, by, held, tuple(texts), tuple(figures), asked)
+    models = catalog.labels(experiments, "model") if kind != "matrix" else []
+    reference = state.own("ref") if state.own("ref") in models and "model" not in held else ""
+    return Shown(tuple(experiments), kind, x, y, by, held, tuple(texts), tuple(figures), asked, reference)
 
 
 def asking(state: State, name: str) -> State:

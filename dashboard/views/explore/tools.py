@@ -50,6 +50,10 @@ def tools(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
             line.append(components.choice("explore.by", "rows", named([*texts, *shown.figures]), shown.by))
         else:
             line.append(components.choice("explore.by", "colour", named(texts), shown.by or None, "none"))
+        models = catalog.labels(shown.experiments, "model")
+        if len(models) > 1 and "model" not in shown.held:
+            data = [{"value": model, "label": model} for model in models]
+            line.append(components.choice("explore.ref", "less those of", data, shown.reference or None, "no model"))
     line.append(html.Span("of", className="of"))
     for axis in catalog.axes(shown.experiments):
         labels = catalog.labels(shown.experiments, axis)
@@ -67,6 +71,8 @@ def summary(
     message: list[Component | str] = []
     if shown.asked:
         message.append(ASKED[shown.asked][1] + " ")
+    if shown.reference:
+        message.append(f"Differences to {shown.reference} at the same image, layer, seed. ")
     n, lost = int((~failed).sum()), int(failed.sum())
     of = " of " + ", ".join(f"{axis} {label}" for axis, label in shown.held.items()) if shown.held else ""
     message.append(f"{n:,} finished {'cell' if n == 1 else 'cells'}{of}")

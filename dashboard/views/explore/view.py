@@ -155,10 +155,14 @@ def draw(
         table: Any = None
     else:
         frame = grouping.cells(catalog, shown.experiments, dict(shown.held), shown.columns)
+        if shown.reference:
+            frame = grouping.against(frame, shown.reference, [y for y in shown.y if y != shown.x])
         x, by = (grouping.group(catalog, shown.experiments, frame, name) for name in (shown.x, shown.by))
         figures = [] if same else [_figure(frame, x, by, shown, column, scheme) for column in shown.y]
         pictures = strip.strip(catalog, state, shown, frame, x, by)
         message, table = summary(state, shown, frame, x, by)
+    for figure, column in zip(figures, shown.y if shown.reference and found is None else (), strict=False):
+        plots.mark_reference(figure, shown.kind, column, shown.reference)
     for figure in figures:
         figure.update_layout(uirevision=bare, modebar={"bgcolor": "rgba(0,0,0,0)"})  # zoom stays while the plot does
     return (

@@ -35,7 +35,8 @@ def _card(catalog: Catalog, state: State, slots: Sequence[Labels], options: Opti
     name, labels = SLOTS[i], slots[i]
     axes = sorted(labels, key=lambda axis: ORDER.index(axis) if axis in ORDER else 3)
     open_ = [axis for axis in axes if _offers(catalog, labels, axis)]
-    shut = [html.Span([html.I(axis), " ", labels[axis]]) for axis in axes if axis not in open_]
+    said = [axis for axis in axes if axis not in open_ and (i == 0 or labels[axis] != slots[0].get(axis))]
+    shut = [html.Span([html.I(axis), " ", labels[axis]]) for axis in said]  # once, where all slots share it
     pick = {"aria-label": f"Slot {name.upper()}: its keys are the arrows", "aria-pressed": "false"}
     top: list[Any] = [
         html.Button(badge(name), className="slot-pick", title=f"Keys act on slot {name.upper()} ({i + 1})", **pick),
@@ -80,7 +81,7 @@ def _selector(
     )
     keys = components.KEYS.get(axis, ("", ""))
     steps = [_step(catalog, state, slots, options, i, axis, *to) for to in zip((-1, 1), keys, strict=True)]
-    return html.Div([select, *steps], className="side-at")
+    return html.Div([select, *steps], className=f"side-at of-{axis}", title=label)
 
 
 def _step(
