@@ -1,7 +1,7 @@
 """Compare two models, or two groups of trainings: which figures differ, by how much, how surely, and what shows it."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.between import between_within
+from distcari.analysis.calibration import in_best_form, say_forms
 from distcari.analysis.caveats import limits, unmoved, unresponsive
 from distcari.analysis.correction import Method, with_correction
 from distcari.analysis.examples import show_best
@@ -49,12 +50,13 @@ def compare(
 ) -> Comparison:
     """A against B: two models (the seed is the unit), or two lists of trainings (the training is the unit).
 
-    `figures`: columns of the index; default all of colour, texture and robust strength. `over`: axes that the main
-    frame averages over, e.g. `("image", "layer")` for fewer comparisons. p are two-sided permutation p, corrected
-    within each frame; intervals are 95 % bootstrap intervals; see `columns` in each frame's attrs. With one seed
-    (or too few trainings) p and intervals are NaN and `notes` say so. `progress` is told the share done, 0 to 1, as the
-    frames grow; with `warn`, that nothing can be significant is a
-    Python warning too. Raises InputError for unknown names, and where the two have no image and layer in common.
+    `figures`: columns of the index; default all of colour, texture and strength: gain and cosine calibrated where
+    every cell of a place (a layer) has them so, else robust. `over`: axes that the main frame averages over, e.g.
+    `("image", "layer")` for fewer comparisons. p are two-sided permutation p, corrected within each frame; intervals
+    are 95 % bootstrap intervals; see `columns` in each frame's attrs. With one seed (or too few trainings) p and
+    intervals are NaN and `notes` say so. `progress` is told the share done, 0 to 1, as the frames grow; with `warn`,
+    that nothing can be significant is a Python warning too. Raises InputError for unknown names, and where the two
+    have no image and layer in common.
     """
     study = open_study(store, experiment)
     one, two = pair(study, a, b)
@@ -72,12 +74,13 @@ def compare(
     def told(before: int) -> Callable[[int], None]:
         return lambda places: progress((before + places) / sum(sizes))
 
-    pooled = _frame(study, shared, by, known, (one, two), unit, how, told(0))
-    single = _frame(study, shared, study.blocks, known, (one, two), unit, how, told(sizes[0]))
+    chosen = {at: known if figures else in_best_form(part, known) for at, part in _parts(study, shared, by)}
+    pooled = _frame(study, shared, by, chosen, by, (one, two), unit, how, told(0))
+    single = _frame(study, shared, study.blocks, chosen, by, (one, two), unit, how, told(sizes[0]))
     for frame in (pooled, single):
         with_correction(frame, correction, alpha)
         frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
-    seen = unmoved(shared, (one, two)) + unresponsive(shared, (one, two))
+    seen = unmoved(shared, (one, two)) + unresponsive(shared, (one, two)) + say_forms(chosen)
     notes = limits(pooled, unit, alpha, how, correction) + seen + notes
     distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
     pictures = show_best(study, pooled, shared, one, two)
@@ -128,16 +131,21 @@ def _frame(
     study: Study,
     rows: pd.DataFrame,
     by: Sequence[str],
-    names: list[str],
+    figures: Mapping[tuple[Any, ...], list[str]],
+    figures_by: Sequence[str],
     groups: tuple[Group, Group],
     unit: Unit,
     shuffle: Shuffle,
     tick: Callable[[int], None],
 ) -> pd.DataFrame:
-    """A row for each label on `by` and figure; `tick` is told how many places are done."""
+    """A row for each label on `by` and figure; `tick` is told how many places are done.
+
+    `figures` has those of each place, by its labels on the axes `figures_by`, some of `by`.
+    """
     made = []
-    for done, (at, part) in enumerate(study.by_block(rows, by) if by else [((), rows)]):
+    for done, (at, part) in enumerate(_parts(study, rows, by)):
         tick(done)
+        names = figures[tuple(part[axis].iloc[0] for axis in figures_by)]
         blocks = list(_blocks(study, part, names, groups, unit))
         found = _tested(blocks, shuffle)
         for i, name in enumerate(names):
@@ -153,6 +161,10 @@ def _frame(
                 }
             )
     return pd.DataFrame(made)
+
+
+def _parts(study: Study, rows: pd.DataFrame, by: Sequence[str]) -> Iterable[tuple[tuple[Any, ...], pd.DataFrame]]:
+    return study.by_block(rows, by) if by else [((), rows)]
 
 
 def _blocks(

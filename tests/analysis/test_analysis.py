@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,29 @@ def test_compare_finds_the_red_and_the_discs_and_nothing_in_what_is_alike(store)
     assert red["effect"] < -2 and red["a_mean"] - red["b_mean"] == pytest.approx(red["difference"])
     assert len(found.images) == 4 * len(found.figures) and set(found.distances["metric"]) == {"colour", "spectrum"}
     assert not compare(store, "a", "b").figures["significant"].any()
+
+
+def test_strength_is_compared_calibrated_where_every_cell_of_a_layer_has_it(store):
+    """Robust figures that agree; calibrated ones that do not at l1, and of which one cell at l2 has none."""
+    study = open_study(store)
+    there = study.rows["layer"].eq("l1") | study.rows["model"].ne("c")
+    shown = 0.2 + 0.3 * study.rows["model"].eq("c") + 0.01 * study.rows["seed"]
+    made = replace(study, rows=study.rows.assign(calibrated_cosine=shown.where(there), calibrated_gain=np.nan))
+    found = compare(made, "a", "c")
+    strength = found.figures[~found.figures["figure"].isin(FIGURES)]
+    assert list(zip(strength["layer"], strength["figure"], strict=True)) == [
+        *(("l1", "robust_gain"), ("l1", "calibrated_cosine")),
+        *(("l2", "robust_gain"), ("l2", "robust_cosine")),
+    ]
+    assert strength.set_index("figure").loc["calibrated_cosine", "significant"]
+    note = next(note for note in found.notes if "calibrated" in note)
+    assert "l1: robust_gain; l2: robust_gain and robust_cosine" in note and ".95" in note
+    assert set(found.images.query("figure == 'calibrated_cosine'")["layer"]) == {"l1"}
+    assert "calibrated_cosine: 0.21 against 0.51" in str(found)
+    named = compare(made, "a", "c", figures=["robust_cosine"], layers=["l1"])
+    assert list(named.figures["figure"]) == ["robust_cosine"], "what is named is taken"
+    pooled = compare(made, "a", "c", over=("image", "layer"))
+    assert "calibrated_cosine" not in set(pooled.figures["figure"]) and not any("calibr" in n for n in pooled.notes)
 
 
 def test_the_pictures_are_of_the_image_with_the_largest_difference(store):
