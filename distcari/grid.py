@@ -141,13 +141,21 @@ class Cell(tuple[Label, ...]):
 
 
 class WorkUnit(NamedTuple):
-    """Cells of one model, layer and render settings that a worker computes in one go; `shard` names the stored object
-    that they share, which one worker at a time may write (None where each cell has its own)."""
+    """Cells of one model and render settings that a worker computes in one go.
+
+    They are of one layer; or, if `joined`, of several, of which `layer` is the first. `shard` names the stored object
+    that they share, which one worker at a time may write (None where each cell has its own).
+    """
 
     model: str
     layer: str
     cells: tuple[Cell, ...]
     shard: tuple[Label, ...] | None = None
+    joined: bool = False
+
+    def __str__(self) -> str:
+        """Whose cells they are, in words."""
+        return f"{self.model} at {self.layer}{' and others' if self.joined else ''}"
 
 
 @dataclass(frozen=True)

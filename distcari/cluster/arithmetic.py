@@ -7,7 +7,7 @@ same picture. Workers are of different kinds where they differ in what they can 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from distcari.cluster.jobs import Result
+from distcari.cluster.jobs import Result, layer_of
 from distcari.grid import WorkUnit
 from distcari.planning.plan import Plan
 
@@ -27,7 +27,7 @@ class Arithmetic:
         self._known: dict[tuple[Layer, str], str] = {}
 
     def known(self, plan: Plan, unit: WorkUnit, kind: str) -> dict[Layer, str]:
-        """What is decided of a unit's layers (one, of a difference two)."""
+        """What is decided of a unit's layers: of its cells', of a difference the other's too."""
         return {layer: self._known[layer, kind] for layer in layers_of(plan, unit) if (layer, kind) in self._known}
 
     def decided(self, plan: Plan, unit: WorkUnit, kind: str) -> bool:
@@ -48,6 +48,7 @@ def layers_of(plan: Plan, unit: WorkUnit) -> Iterator[Layer]:
     if plan.experiment.render.compat == "lucent":
         wanted = "float32"
     model, *others = plan.networks(unit.model)
-    yield Layer(model.name, plan.layers[unit.model][unit.layer].name, wanted)
+    for label in dict.fromkeys(layer_of(plan, cell) for cell in unit.cells) if unit.joined else (unit.layer,):
+        yield Layer(model.name, plan.layers[unit.model][label].name, wanted)
     for other in others:
         yield Layer(other.name, plan.counterparts[unit.model][unit.layer].name, wanted)

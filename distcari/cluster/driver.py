@@ -16,12 +16,13 @@ from distcari.cluster import events as e
 from distcari.cluster.arithmetic import Arithmetic
 from distcari.cluster.jobs import Job, Result, make_job
 from distcari.cluster.ledger import Ledger, RunStopped
-from distcari.cluster.queue import LEAST_ON_GPU, Queue
+from distcari.cluster.queue import LEAST_ON_GPU, Queue, joined
 from distcari.cluster.stopping import told_to_stop
 from distcari.errors import InputError
 from distcari.grid import WorkUnit
 from distcari.planning.placement import Placement
 from distcari.planning.plan import Plan
+from distcari.settings import RenderSettings
 from distcari.sources.models import ModelSpec
 from distcari.store import Store
 from distcari.store.arrays import Arrays
@@ -93,6 +94,8 @@ class Run:
             if not units:
                 self.state = "finished"
                 return self.state
+            if self.placement.on_gpus:
+                units = joined(units, self.placement.batch, self._alike)
             self.queue = Queue(units, LEAST_ON_GPU if self.placement.on_gpus else 1)
             workers = min(self.placement.workers, len(self.plan.todo))
             self.tell(e.RunStarted(self.plan, self.run_id, workers, self.placement.line))
@@ -108,6 +111,12 @@ class Run:
                 with contextlib.suppress(InputError):  # somebody merges already
                     self.store.merge(SMALL_PART)
             return self.state
+
+    def _alike(self, unit: WorkUnit) -> RenderSettings | None:
+        """What units must share to be rendered in one pass; None where a pass is of one layer."""
+        settings = self.plan.settings_of(unit.cells[0])
+        alone = unit.model in self.plan.differences or settings.compat == "lucent"
+        return None if alone else settings
 
     def prepare(self) -> list[WorkUnit]:
         """Mend what a crash left, see what is left to do, make room for it; the units. For the lease's holder."""

@@ -17,11 +17,12 @@ from distcari.sources.models import ModelSpec
 
 @dataclass(frozen=True)
 class CellJob:
-    """One cell to render: its input image, uint8 (y, x, 3), and the number of this try, from 1."""
+    """One cell to render: its input image, uint8 (y, x, 3), its layer, and the number of this try, from 1."""
 
     cell: Cell
     image: NDArray[np.uint8]
     image_sha256: str
+    layer: LayerInfo
     attempt: int
 
 
@@ -46,7 +47,6 @@ class Job:
 
     label: str
     model: ModelSpec
-    layer: LayerInfo
     settings: RenderSettings
     settings_hash: str
     axes: tuple[str, ...]
@@ -57,9 +57,14 @@ class Job:
 
     @property
     def asked(self) -> list[tuple[ModelSpec, LayerInfo]]:
-        """Its model and layer, of a difference also the other's."""
+        """Its model with each of its layers, of a difference also the other's."""
         other = [] if self.contrast is None else [(self.contrast.model, self.contrast.layer)]
-        return [(self.model, self.layer), *other]
+        return [*((self.model, layer) for layer in self.layers), *other]
+
+    @property
+    def layers(self) -> list[LayerInfo]:
+        """The layers of its cells."""
+        return list({one.layer.name: one.layer for one in self.cells}.values())
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,11 @@ class Result:
         return cls(failures=[(cell, message, trace) for cell in unit.cells])
 
 
+def layer_of(plan: Plan, cell: Cell) -> str:
+    """The label of a cell's layer."""
+    return str(plan.labels(cell)["layer"])
+
+
 def make_job(
     plan: Plan,
     unit: WorkUnit,
@@ -114,11 +124,11 @@ def make_job(
     cells = []
     for cell in unit.cells:
         image = plan.images[str(plan.labels(cell)["image"])]
-        cells.append(CellJob(cell, image.pixels, image.sha256, attempt(cell)))
+        layer = plan.layers[unit.model][layer_of(plan, cell)]
+        cells.append(CellJob(cell, image.pixels, image.sha256, layer, attempt(cell)))
     return Job(
         label=unit.model,
         model=model,
-        layer=plan.layers[unit.model][unit.layer],
         settings=settings,
         settings_hash=settings_hash(settings),
         axes=tuple(axis.name for axis in plan.grid.axes),

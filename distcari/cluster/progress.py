@@ -102,7 +102,7 @@ class Bar:
             return
         self.tally.count(event)
         if isinstance(event, e.UnitStarted):
-            self.bar.update(self.task, now=f"{event.unit.model} at {event.unit.layer}")
+            self.bar.update(self.task, now=str(event.unit))
         elif isinstance(event, e.CellFailed):
             row = event.row
             place = " / ".join(label_text(row[axis]) for axis in self.axes)

@@ -1,11 +1,30 @@
 """Units that wait, by model: whoever asks gets work of the model that it holds, and smaller pieces towards the end."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from distcari.grid import Label, WorkUnit
 
 LEAST_ON_GPU = 16  # cells; fewer wait for launches (docs/performance.md: estimated, not measured)
+
+
+def joined(units: Iterable[WorkUnit], most: int, alike: Callable[[WorkUnit], Hashable | None]) -> list[WorkUnit]:
+    """Small units of one model put together, up to `most` cells, in order: a step of a GPU takes as long for all.
+
+    Only units of equal `alike` go together; of None, and those that share a stored object, each stands alone.
+    """
+    made: list[WorkUnit] = []
+    open_: dict[Hashable, int] = {}
+    for unit in units:
+        kind = None if unit.shard is not None or len(unit.cells) >= LEAST_ON_GPU else alike(unit)
+        at = open_.get((unit.model, kind)) if kind is not None else None
+        if at is not None and len(made[at].cells) + len(unit.cells) <= most:
+            made[at] = made[at]._replace(cells=made[at].cells + unit.cells, joined=True)
+            continue
+        made.append(unit)
+        if kind is not None:
+            open_[unit.model, kind] = len(made) - 1
+    return made
 
 
 class Queue:

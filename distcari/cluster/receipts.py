@@ -42,9 +42,9 @@ def index_row(job: Job, finished: Finished, pixels_sha256: str) -> dict[str, Any
         "settings_hash": job.settings_hash,
         "image_sha256": this.image_sha256,
         "pixels_sha256": pixels_sha256,
-        "layer_path": job.layer.path,
-        "layer_depth": job.layer.depth,
-        "layer_kind": job.layer.kind,
+        "layer_path": this.layer.path,
+        "layer_depth": this.layer.depth,
+        "layer_kind": this.layer.kind,
         **labels,  # last: they are the cell's place, whatever else has the name of a swept setting
     }
 

@@ -158,7 +158,8 @@ class Worker:
         for name in others[: -KEPT if self.beside else None]:
             del self._resident[name]  # let the old one go before the new one comes
         network = self._network(job.model, job.checkpoint_ref, result)
-        self._settle(network, job.model, job.layer, job)
+        for layer in job.layers:
+            self._settle(network, job.model, layer, job)
         if job.contrast is None:
             return [network], self.renderer
         other = self._network(job.contrast.model, job.contrast.checkpoint_ref, result)
@@ -179,8 +180,9 @@ class Worker:
         """What the layers were computed in, for the workers to come."""
         if job.settings.compat == "lucent":
             return
-        for (spec, layer), network in zip(job.asked, networks, strict=True):
-            wanted = job.settings.precision
+        wanted, own = job.settings.precision, job.layers
+        for at, (spec, layer) in enumerate(job.asked):
+            network = networks[0 if at < len(own) else 1]
             result.precisions[spec.name, layer.name, wanted] = network.precision(layer.name, wanted)
 
     def _network(self, spec: ModelSpec, checkpoint_ref: Any, result: Result) -> Network:
@@ -215,13 +217,14 @@ class Worker:
                 yield from self._rendered(network, render, job, members[first : first + most], result)
             return
         started, clock = datetime.now(UTC), time.perf_counter()
-        cells = [job.cells[i].cell for i in members]
-        log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, job.layer.name)
+        cells, layers = [job.cells[i].cell for i in members], [job.cells[i].layer.name for i in members]
+        at = ", ".join(dict.fromkeys(layers))
+        log.info("cells %s of %s at %s", ", ".join(cell.key for cell in cells), job.label, at)
         try:
             finished = render(
                 network,
                 _batch([job.cells[i].image for i in members]),
-                job.layer.name,
+                layers[0] if len(set(layers)) == 1 else layers,
                 [_seed(job.axes, cell) for cell in cells],
                 job.settings,
             )

@@ -19,7 +19,7 @@ class NotebookBar:
             self.axes = [axis.name for axis in event.plan.grid.axes]
             self.bar = self._tqdm(total=len(event.plan.todo), desc=event.plan.experiment.name, unit="cell")
         elif isinstance(event, e.UnitStarted):
-            self.bar.set_postfix_str(f"{event.unit.model} at {event.unit.layer}")
+            self.bar.set_postfix_str(str(event.unit))
         elif isinstance(event, e.CellDone):
             self.bar.update()
         elif isinstance(event, e.CellFailed):

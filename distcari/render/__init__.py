@@ -6,9 +6,10 @@ One picture:
     caricature(model, image, "layer3.3").save("picture.png")
 """
 
-from distcari.render.caricature import Caricature, caricature, caricatures
+from distcari.render.caricature import caricature, caricatures
 from distcari.render.contrast import Contrast
 from distcari.render.difference import difference
+from distcari.render.finished import Caricature
 from distcari.render.layers import LayerInfo, describe_layers, find_layers
 from distcari.render.network import Network
 

@@ -7,76 +7,33 @@ batches are no faster. On a GPU the backward passes of resampling, max-pooling a
 cuDNN chooses its kernels by itself; `torch.use_deterministic_algorithms` refuses the resampling (pytorch #68959).
 """
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
 from distcari.errors import InputError
-from distcari.figures import high_frequency_share
 from distcari.render.augment import random_views, see
 from distcari.render.compat import SEEN, lucent_optimise
-from distcari.render.contrast import Contrast, ContrastTerm, response
+from distcari.render.contrast import Contrast, ContrastTerm
 from distcari.render.devices import float32_as_named
 from distcari.render.dominance import warn_of_dominance
+from distcari.render.finished import Caricature, failures_of, measured_by_layer, measured_cells
 from distcari.render.launch import Launch, launcher
-from distcari.render.measure import measure
 from distcari.render.metric import measured
 from distcari.render.network import Network
-from distcari.render.objective import objective
 from distcari.render.parametrization import colour_basis, frequency_scale, generators, starts
 from distcari.render.plateau import Plateau
 from distcari.render.preprocessing import chosen as chosen_preprocessing
-from distcari.render.step import WAKING, Step
+from distcari.render.spanning import alike, of_layer, spanning
+from distcari.render.step import Step
 from distcari.render.yardsticks import yardsticks
 from distcari.settings import RenderSettings
-from distcari.yardsticks import YARDSTICKS
-
-
-@dataclass(frozen=True)
-class Caricature:
-    """A finished picture and its figures.
-
-    `picture` float32 (y, x, 3) in [0, 1]; `gain_curve` float32 (steps,), gain of the random view at each step taken;
-    `match` float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
-    objective, target_norm, high_frequency_share and the yardsticks (distcari/yardsticks.py) that there are; of a
-    difference also gain_in_b, cosine_in_b, robust_gain_in_b, robust_cosine_in_b. `precision` is what the network
-    computed in, float32 or bfloat16. `woken` is how often the start was doubled before the network answered at all.
-    `failure` says why this is no caricature; "" if it is one.
-    Gains, cosines, match and target_norm are of the metric in force (metric.py): of `standardised`, zero is the mean of
-    the reference photographs.
-    """
-
-    picture: NDArray[np.float32]
-    gain_curve: NDArray[np.float32]
-    match: NDArray[np.float32]
-    figures: dict[str, float]
-    precision: str = "float32"
-    woken: int = 0
-    failure: str = ""
-
-    def image(self) -> Image.Image:
-        """The picture as a PIL image."""
-        return Image.fromarray(np.round(self.picture * 255).astype(np.uint8))
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture, PNG by preference."""
-        self.image().save(path)
-
-    def _repr_png_(self) -> bytes:
-        """Show itself in a notebook."""
-        buffer = BytesIO()
-        self.image().save(buffer, format="PNG")
-        return buffer.getvalue()
 
 
 def caricature(
@@ -135,7 +92,7 @@ def network_of(
 def caricatures(
     network: Network,
     images: Tensor,
-    layer: str,
+    layer: str | Sequence[str],
     seeds: Sequence[int],
     settings: RenderSettings | None = None,
     *,
@@ -145,37 +102,58 @@ def caricatures(
 ) -> list[Caricature]:
     """Caricatures of N images (N, 3, y, x) in [0, 1], square, at one layer, optimised together; cells stay independent.
 
+    `layer` may be N layers, one for each image: on a GPU small batches of several layers cost what one does
+    (spanning.py); pictures differ from those of the layers alone by rounding. Not with `against` or `compat: lucent`.
     `against` makes them difference caricatures (contrast.py). `on_step` is called with the number of each step done.
     `launch`: who runs the steps, see launch.py; other than eager, pictures differ by rounding.
     A cell whose optimisation never started has its `failure`; the others are as they would be without it. Raises
     InputError for an unknown layer.
     """
+    layers = [layer] * len(images) if isinstance(layer, str) else list(layer)
+    chosen = (settings or RenderSettings()).acting()
+    several = len({network.layer(name).name for name in layers}) > 1
+    if several and (against is not None or chosen.compat == "lucent"):
+        raise ValueError("cells of several layers: neither differences nor compat: lucent can be rendered together")
+    if len(layers) != len(images):
+        raise ValueError(f"{len(layers)} layers for {len(images)} images")
     with float32_as_named(network.device):
-        return _caricatures(network, images, layer, seeds, settings, against, on_step, launch)
+        if not several:
+            return _caricatures(network, images, layers[:1] * len(images), seeds, chosen, against, on_step, launch)
+        made: list[Caricature | None] = [None] * len(images)
+        for cells in alike(network, layers, chosen.precision):
+            some, theirs, starts_ = images[cells], [layers[i] for i in cells], [seeds[i] for i in cells]
+            for i, one in zip(
+                cells, _caricatures(network, some, theirs, starts_, chosen, None, on_step, launch), strict=True
+            ):
+                made[i] = one
+        return [one for one in made if one is not None]
 
 
 def _caricatures(
     network: Network,
     images: Tensor,
-    layer: str,
+    layers: Sequence[str],
     seeds: Sequence[int],
-    settings: RenderSettings | None,
+    chosen: RenderSettings,
     against: Contrast | None,
     on_step: Callable[[int], None] | None,
     launch: Launch,
 ) -> list[Caricature]:
-    chosen = (settings or RenderSettings()).acting()
+    """Of cells whose layers are `alike`."""
+    cells, layer = of_layer(layers), layers[0]
     if chosen.compat == "lucent":
         if against is not None:
             raise ValueError("compat: lucent knows no difference caricatures")
         old, shown, aim, curve = lucent_optimise(network, images, layer, seeds, chosen, on_step)
-        return _measured(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
+        return measured_cells(old, shown, aim, SEEN, curve, chosen.with_(cossim_pow=0.0))
     precision = network.precision(layer, chosen.precision)
-    forward, size, device = measured(network, layer, precision, chosen), network.input_size, network.device
+    size, device = network.input_size, network.device
+    forward = (spanning if len(cells) > 1 else _of_one)(network, layers, precision, chosen)
     images = _to(images.clone() if images.is_inference() else images, device)
     with torch.no_grad():
         target = forward(see(images, None, size))
-    warn_of_dominance(target, network.layer(layer))
+    if len(cells) == 1:
+        warn_of_dominance(target, network.layer(layer))
     draws = generators(seeds)
     spectra = _to(starts(draws, chosen.size), device).requires_grad_(True)
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
@@ -190,10 +168,13 @@ def _caricatures(
             on_step(number + 1)
         if plateau.all_stopped(gains, step.pictures):
             break
-    finished = plateau.finished(step.pictures())
-    held_against = partial(yardsticks, network, layer, precision, chosen, forward, images, target)
-    done = _measured(forward, finished, target, size, torch.stack(gains, 1), chosen, term, held_against)
-    failures = _failures(step.target, step.optimizer.asleep(), layer)
+    finished, curves = plateau.finished(step.pictures()), torch.stack(gains, 1)
+    if len(cells) == 1:
+        held_against = partial(yardsticks, network, layer, precision, chosen, forward, images, target)
+        done = measured_cells(forward, finished, target, size, curves, chosen, term, held_against)
+    else:
+        done = measured_by_layer(network, cells, images, finished, curves, precision, chosen)
+    failures = failures_of(step.target, step.optimizer.asleep(), layers)
     return [
         replace(
             c,
@@ -206,17 +187,10 @@ def _caricatures(
     ]
 
 
-def _failures(target: Tensor, asleep: Tensor, layer: str) -> list[str]:
-    """Why each cell's optimisation never started, "" where it did: targets (N, values), asleep (N,)."""
-    blank = (target.amax(1) == target.amin(1)) & (target[:, 0] == 0)
-    return [
-        f"layer {layer} does not respond to the image: its target is zero everywhere"
-        if nothing
-        else f"no gradient reached the picture, even from a start {2**WAKING} times as strong"
-        if never
-        else ""
-        for nothing, never in zip(blank.tolist(), asleep.tolist(), strict=True)
-    ]
+def _of_one(
+    network: Network, layers: Sequence[str], precision: str, settings: RenderSettings
+) -> Callable[[Tensor], Tensor]:
+    return measured(network, layers[0], precision, settings)
 
 
 def _to(tensor: Tensor, device: torch.device) -> Tensor:
@@ -224,39 +198,6 @@ def _to(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and not tensor.is_cuda:
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
-
-
-def _measured(
-    forward: Callable[[Tensor], Tensor],
-    finished: Tensor,
-    target: Tensor,
-    size: int,
-    gains: Tensor,
-    settings: RenderSettings,
-    term: ContrastTerm | None = None,
-    held_against: Callable[[Tensor, dict[str, Tensor]], dict[str, Tensor]] | None = None,
-) -> list[Caricature]:
-    figures = measure(forward, finished, target, size)
-    if held_against is not None:
-        figures |= held_against(finished, figures)
-    figures["objective"] = objective(figures["gain"], figures["cosine"], settings.cossim_pow)
-    if term is not None:
-        figures |= term.figures(finished)
-        figures["objective"] -= term.contrast.weight * response(figures["gain_in_b"], figures["cosine_in_b"], settings)
-    match = figures.pop("match").float().cpu().numpy()
-    shown = finished.float().permute(0, 2, 3, 1).cpu().numpy().clip(0, 1)
-    curves = gains.float().cpu().numpy()
-    values = {name: value.cpu().numpy() for name, value in figures.items()}
-    return [
-        Caricature(
-            picture=np.ascontiguousarray(shown[i]),
-            gain_curve=curves[i],
-            match=match[i],
-            figures={n: float(v[i]) for n, v in values.items() if not (n in YARDSTICKS and math.isnan(v[i]))}
-            | {"high_frequency_share": high_frequency_share(shown[i])},
-        )
-        for i in range(len(shown))
-    ]
 
 
 def as_tensor(image: Any, size: int) -> Tensor:

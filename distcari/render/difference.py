@@ -5,8 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from distcari.render.caricature import Caricature, as_tensor, caricatures, network_of
+from distcari.render.caricature import as_tensor, caricatures, network_of
 from distcari.render.contrast import Contrast
+from distcari.render.finished import Caricature
 from distcari.render.network import Network
 from distcari.settings import RenderSettings
 

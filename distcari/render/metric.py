@@ -41,14 +41,20 @@ def measured(network: Network, layer: str, precision: str, settings: RenderSetti
     Raises InputError for an unknown layer, for tokens of a layer without tokens, and for a layer that answers to
     nothing in the reference.
     """
-    plain = network.activations(layer, precision=precision)
-    forward = _of_tokens(network, layer, plain, settings.tokens)
+    plain, read = network.activations(layer, precision=precision), reading(network, layer, precision, settings)
+    return lambda pictures: read(plain(pictures))
+
+
+def reading(network: Network, layer: str, precision: str, settings: RenderSettings) -> Activations:
+    """What makes the measured activations of the layer's own (N, …), float32. Raises as `measured`."""
+    taken = _of_tokens(network, layer, settings.tokens)
     if settings.metric == "plain":
-        return forward
+        return taken
     known = _KNOWN.setdefault(network, {})
     key = (network.layer(layer).name, precision, settings.tokens)
     if key not in known:
-        found = statistics(forward, network.input_size, network.device)
+        plain = network.activations(layer, precision=precision)
+        found = statistics(lambda pictures: taken(plain(pictures)), network.input_size, network.device)
         if not bool(found[1].any()):
             raise InputError(
                 f"layer {layer!r}",
@@ -57,7 +63,7 @@ def measured(network: Network, layer: str, precision: str, settings: RenderSetti
             )
         known[key] = found
     mean, weight = known[key]
-    return lambda pictures: (forward(pictures) - mean) * weight
+    return lambda activations: (taken(activations) - mean) * weight
 
 
 @cache
@@ -101,7 +107,8 @@ def channel_dim(shape: torch.Size) -> int:
     return 1 if len(shape) == 4 and not shape[1] == shape[2] != shape[3] else len(shape) - 1
 
 
-def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) -> Activations:
+def _of_tokens(network: Network, layer: str, tokens: str) -> Activations:
+    """What keeps the tokens that are wanted of a layer's activations."""
     info = network.layer(layer)
     shape, first = info.shape, info.prefix_tokens
     if len(shape) != 2:
@@ -111,11 +118,15 @@ def _of_tokens(network: Network, layer: str, forward: Activations, tokens: str) 
                 f"has no tokens (its shape is {shape}), so it has no class token",
                 "Leave render.tokens out, or choose a layer of a transformer.",
             )
-        return forward
+        return _everything
     if tokens == "all" or (tokens == "patch" and not first):
-        return forward
+        return _everything
     if tokens == "class" and not info.class_token:
         raise InputError(f"layer {layer!r}", "has no class token", "Set render.tokens to patch or all.")
     if tokens == "class":
-        return lambda pictures: forward(pictures)[:, :1]
-    return lambda pictures: forward(pictures)[:, first:]
+        return lambda activations: activations[:, :1]
+    return lambda activations: activations[:, first:]
+
+
+def _everything(activations: Tensor) -> Tensor:
+    return activations

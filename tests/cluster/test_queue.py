@@ -1,11 +1,12 @@
 """The queue's laws: nothing is lost or given twice, models stay where they are loaded, the end is shared out evenly."""
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distcari.cluster.queue import Queue
+from distcari.cluster.queue import Queue, joined
 from distcari.grid import Cell, WorkUnit
 
 
@@ -93,3 +94,24 @@ def test_for_a_gpu_no_unit_is_cut_to_less_than_it_takes_to_keep_it_busy(sizes, w
         assert len(unit.cells) >= smallest
         given_out += unit.cells
     assert sorted(given_out) == sorted(cell for unit in units(sizes) for cell in unit.cells)
+
+
+@given(work, st.integers(1, 40), st.integers(1, 3))
+def test_joined_units_hold_each_cell_once_of_one_model_and_kind(sizes, most, kinds):
+    def alike(unit):
+        kind = int(unit.cells[0].key.partition("-")[0]) % kinds
+        return None if kind == 2 else kind
+
+    before, after = units(sizes), joined(units(sizes), most, alike)
+    assert sorted(c for u in after for c in u.cells) == sorted(c for u in before for c in u.cells)
+    for unit in after:
+        whose = {(cell.labels[0], int(cell.key.partition("-")[0]) % kinds) for cell in unit.cells}
+        assert len(whose) == 1 and whose.pop()[0] == unit.model
+        assert not unit.joined or len(unit.cells) <= most
+    for unit, other in pairwise(u for u in after if alike(u) is not None):  # sizes are of 9 at most: all are small
+        assert (unit.model, alike(unit)) != (other.model, alike(other)) or len(unit.cells + other.cells) > most
+
+
+@given(work)
+def test_units_that_share_an_object_are_not_joined(sizes):
+    assert joined(units(sizes, shards=True), 64, lambda unit: "same") == units(sizes, shards=True)

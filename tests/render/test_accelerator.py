@@ -80,6 +80,16 @@ def test_no_step_of_any_mode_waits_or_copies(mode):
     assert 50 < seen.operations / 3 < 400
 
 
+@pytest.mark.parametrize("mode", ["plain", "one metric", "both views"])
+def test_no_step_of_several_layers_together_waits_or_copies(mode):
+    settings = RenderSettings(**{"size": 32, "steps": 4} | MODES[mode])
+    network = beyond(tiny.net(), "conv2")
+    network.settle("conv1", "float32")
+    seen = watch_loop(network, ["conv2", "conv1"], settings)
+    assert not seen.found
+    assert 50 < seen.operations / 3 < 450, "one pass for both"
+
+
 def test_no_step_waits_in_bfloat16_nor_once_cells_are_no_longer_woken():
     settings = RenderSettings(size=32, steps=WAKING + 2)
     assert not watch_loop(beyond(tiny.net(), "conv2", "bfloat16"), "conv2", settings).found
