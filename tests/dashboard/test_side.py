@@ -198,7 +198,9 @@ def test_unknown_options_fall_back_and_the_scale_is_said(catalog):
     odd = "&".join(f"side.{name}=%3Cb%3E" for name in names)
     assert side_slots.options(parse(f"?view=side&{odd}&side.right=d"), 2) == known
     said = text(side.draw(catalog, parse("?view=side&side.mode=difference"))["said"])
-    assert "0" in said and "40" in said and any("0 – 40 ΔE, same scale for all" in line for line in said)
+    assert "0" in said and "40" in said and any("0 – 80 ΔE, same scale for all" in line for line in said), "it fits"
+    said = text(side.draw(catalog, parse("?view=side&side.mode=difference&side.scale=20"))["said"])
+    assert any("0 – 20 ΔE, same scale for all" in line for line in said)
     said = " ".join(text(side.draw(catalog, parse("?view=side&side.norm=shared"))["said"]))
     assert "one range for all, 1 – 254 of 255" in said
 

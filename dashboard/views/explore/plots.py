@@ -5,6 +5,7 @@ click finds the pictures. What is drawn is bounded: violins of large groups stan
 distribution; a scatter of many cells shows some of them and says so.
 """
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from distcari.store.schema import SETTINGS
 
 MOST_POINTS, MOST_IN_VIOLIN, ALL_POINTS = 3000, 300, 60
 KEY = 12  # hex digits of a key that stand for it
+_SYMBOLS = ("circle", "diamond", "cross", "triangle-up", "star")  # for every eight groups another
 _FEW = ("#228be6", "#f76707", "#2b8a3e", "#ae3ec9", "#e03131", "#0c8599", "#f59f00", "#868e96")
 
 
@@ -96,7 +98,7 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
     names = _cell_names(frame.iloc[shown])
     template = "%{text}<br>" + ("%{x:.3g}, " if x is None else "") + "%{y:.4g}<extra></extra>"
     traces = []
-    for j, (label, colour) in enumerate(zip(by.labels, colours(len(by.labels)), strict=True)):
+    for j, (label, colour) in enumerate(zip(by.labels, cycle(_FEW), strict=False)):
         mine = by.codes[shown] == j
         at = shown[mine]
         if at.size:
@@ -107,7 +109,12 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
                     mode="markers",
                     name=label,
                     showlegend=len(by.labels) > 1,
-                    marker={"color": colour, "size": 8 if len(shown) < 500 else 5, "opacity": 0.8},
+                    marker={
+                        "color": colour,
+                        "symbol": _SYMBOLS[j // len(_FEW) % len(_SYMBOLS)],
+                        "size": 8 if len(shown) < 500 else 5,
+                        "opacity": 0.8,
+                    },
                     customdata=[[keys[i][:KEY]] for i in at],
                     text=names[mine],
                     hovertemplate=template,

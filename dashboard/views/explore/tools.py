@@ -17,6 +17,7 @@ from distcari.dashboard.views.explore.plots import MOST_POINTS
 from distcari.dashboard.views.explore.state import ASKED, KINDS, MOST_Y, PICKED, Shown
 
 MOST_LINES = 40
+MIXED = "standard deviation over cells, images and layers mixed; intervals and paired differences are in Findings"
 
 
 def tools(catalog: Catalog, state: State, shown: Shown) -> list[Component]:
@@ -111,7 +112,11 @@ def _table(state: State, shown: Shown, frame: pd.DataFrame, groups: Groups, fail
     for column in shown.y:
         short = columns.title(column) if len(shown.y) > 1 else ""
         heads += [
-            html.Th([short, html.Br() if short else "", "mean ± sd"], scope="col", title=columns.meaning(column)),
+            html.Th(
+                [short, html.Br() if short else "", "mean ± sd"],
+                scope="col",
+                title=f"{columns.meaning(column)}; {MIXED}",
+            ),
             html.Th("median", scope="col"),
         ]
     return html.Div(html.Table([html.Thead(html.Tr(heads)), html.Tbody(lines)], className="groups"), className="scroll")

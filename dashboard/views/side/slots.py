@@ -45,7 +45,7 @@ def options(state: State, count: int) -> Options:
         one("mode", MODES, "side"),
         kind,
         one("channel", differences.CHANNELS, "all"),
-        one("scale", [*steps, "fit"], f"{differences.USUAL[kind]:g}"),
+        one("scale", [*steps, "fit"], "fit"),
         one("norm", ("shared",), ""),
         one("background", BACKGROUNDS, "page"),
         one("left", sides, "a"),
