@@ -3,9 +3,10 @@
     python benchmarks/dashboard.py                      # about 2 minutes, 1 GiB of disk in the temporary folder
     python benchmarks/dashboard.py --rows 1000000       # the same of a million rows; minutes to build
 
-A real store: 12 models × 21 images × 20 layers × as many seeds as make the rows (20); the 240 cells of the first view have real pixels, the others
-rows alone. The server is `dashboard/app.py` as users start it; the browser is Chromium through Playwright, 1280 × 800.
-Painted means that every picture in the window is decoded. Exit code 1 if a target is missed.
+A real store: 12 models × 21 images × 20 layers × as many seeds as make the rows (20); the 240 cells of the first view
+have real pixels, the others rows alone. The server is `dashboard/app.py` as users start it; the browser is Chromium
+through Playwright, 1280 × 800. Painted means that every picture in the window is decoded. Exit code 1 if a target is
+missed.
 """
 
 import argparse
