@@ -25,6 +25,7 @@ from distcari.store.models import Models, read_models
 from distcari.store.runs import FOLDER, RunNote, note_names, parse
 
 DESCRIPTIONS_EVERY = 30.0  # seconds after which the experiments' descriptions are read again
+MANY_PARTS = 256  # from here columns are put together first: pandas works chunk by chunk
 MOST_NOTES = 100  # run notes read: the newest
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ class Parts:
     def frame(self) -> pd.DataFrame:
         """All rows; of a key that stands twice the newest."""
         tables = [self.index.schema.empty_table(), *self.tables.values()]
-        frame: pd.DataFrame = pa.concat_tables(tables).combine_chunks().to_pandas()
+        table = pa.concat_tables(tables)
+        table = table if len(tables) <= MANY_PARTS else table.combine_chunks()
+        frame: pd.DataFrame = table.to_pandas()
         return frame.drop_duplicates("key", keep="last", ignore_index=True)
 
 
@@ -98,7 +101,8 @@ class Reader:
         if not (changed or noted or described or tagged) and problem == last.problem and last.version:
             return last
         failures = self.failed.frame()
-        failures = failures[~failures["key"].isin(frame["key"])].reset_index(drop=True)
+        since: Any = frame["key"][frame["key"].isin(failures["key"])] if len(failures) else []  # few among many
+        failures = failures[~failures["key"].isin(since)].reset_index(drop=True)
         runs = tuple(self.notes[name] for name in sorted(self.notes, reverse=True))
         return Snapshot(last.version + 1, problem, frame, failures, dict(self.infos), runs, self.models)
 

@@ -5,6 +5,7 @@ click finds the pictures. What is drawn is bounded: violins of large groups stan
 distribution; a scatter of many cells shows some of them and says so.
 """
 
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -47,12 +48,12 @@ def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, 
         few = max(map(len, groups)) <= ALL_POINTS
         traces.append(
             go.Violin(
-                x=[x.labels[i] for i in x.codes[at]],
+                x=np.array(x.labels, object)[x.codes[at]],
                 y=values[at],
                 name=label,
                 scalegroup=f"{j}",
                 scalemode="width",
-                customdata=[[keys[i][:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]] for i in at],
+                customdata=_table([keys[i][:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]] for i in at),
                 points="all" if few else False,
                 pointpos=0,
                 jitter=0.35,
@@ -86,6 +87,11 @@ def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, 
     return go.Figure(traces, look)
 
 
+def _table(rows: Iterable[Sequence[str]]) -> NDArray[Any]:
+    """As an array, which plotly takes as it is; lists it looks through, value by value."""
+    return np.array(list(rows), object)
+
+
 def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column: str, scheme: str | None) -> go.Figure:
     """A point for each cell; `x` are groups if the column called `name` holds no numbers, drawn with some jitter."""
     values = frame[column].to_numpy(float)
@@ -115,7 +121,7 @@ def scatter(frame: pd.DataFrame, x: Groups | None, by: Groups, name: str, column
                         "size": 8 if len(shown) < 500 else 5,
                         "opacity": 0.8,
                     },
-                    customdata=[[keys[i][:KEY]] for i in at],
+                    customdata=_table([keys[i][:KEY]] for i in at),
                     text=names[mine],
                     hovertemplate=template,
                     selected={"marker": {"opacity": 1}},
