@@ -137,9 +137,9 @@ class _Loop:
         plan, arithmetic, ready = self.run.plan, self.run.arithmetic, self.pool.ready
         if arithmetic.decided(plan, unit, ready[worker].kind):
             return False
-        layer, since = next(layers_of(plan, unit)), time.monotonic() - DECIDING_SECONDS
+        layers, since = set(layers_of(plan, unit)), time.monotonic() - DECIDING_SECONDS
         return any(
-            layer == next(layers_of(plan, task.unit)) and ready[task.worker].kind == ready[worker].kind
+            not layers.isdisjoint(layers_of(plan, task.unit)) and ready[task.worker].kind == ready[worker].kind
             for task in self.pool.busy.values()
             if task.since > since
             and task.worker != worker
