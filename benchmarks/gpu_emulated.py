@@ -153,13 +153,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["before", "after"])
     parser.add_argument("--share", type=float, default=1.0, help="of the card, for each worker")
+    parser.add_argument("--grids", nargs="*", choices=GRIDS, help="these alone")
     chosen, share = parser.parse_args().only, parser.parse_args().share
     with tempfile.TemporaryDirectory() as place:
         busy = Path(place) / "busy"
         os.environ |= {"EMULATED_CARD": str(busy), "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
         os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
         ray.init("local", num_cpus=max(2, round(1 / share)), num_gpus=1, include_dashboard=False, log_to_driver=False)
-        for name in GRIDS:
+        for name in parser.parse_args().grids or GRIDS:
             for kind in (Before, RayExecutor):
                 if chosen in (None, "before" if kind is Before else "after"):
                     run(name, Path(place) / f"{name[:2].strip()}{kind.__name__}", kind(EmulatedWorker), busy, share)

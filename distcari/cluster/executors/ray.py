@@ -36,6 +36,7 @@ RESIZE_SECONDS = 5.0  # between looks at the cluster's size
 MOST_SETBACKS = 4  # workers in a row that could not start or were of no use
 DECIDING_SECONDS = 60.0  # that others wait for a layer's arithmetic: a worker that hangs holds up nobody
 QUIET_SECONDS = 30.0  # without a worker that could start, until somebody is told
+SMALL = 2  # batches: while all that a worker on a GPU has in hand is no more, it may have one unit more
 
 
 @dataclass
@@ -108,8 +109,8 @@ class _Loop:
         return fit if limit == "auto" else min(fit, limit)
 
     def _hand_out(self) -> None:
-        """Work for every free hand, one for each worker before any has two."""
-        for in_hand in range(self.pool.hands):
+        """Work for every free hand, one for each worker before any has two; one more where all of it is small."""
+        for in_hand in range(self.pool.hands + (self.pool.hands > 1)):
             load = self.pool.load()
             for worker in [name for name in self.pool.ready if load[name] == in_hand]:
                 resident, fit = self.pool.model.get(worker), partial(self._fit, worker)
@@ -130,6 +131,9 @@ class _Loop:
         in_hand = [task.unit for task in self.pool.busy.values() if task.worker == worker]
         tried = self._failed_on(unit)
         if in_hand and (tried or any(map(self._failed_on, in_hand))):
+            return False
+        cells = sum(len(one.cells) for one in (*in_hand, unit))
+        if len(in_hand) == self.pool.hands and cells > SMALL * self.run.placement.batch:
             return False
         return worker not in tried or not self._others(worker) - tried
 
@@ -289,7 +293,7 @@ def _spawner(run: Run, worker_class: type[Worker]) -> Callable[[str], Any]:
             **options(need),
             max_restarts=0,
             max_task_retries=0,
-            max_concurrency=run.placement.hands,
+            max_concurrency=run.placement.hands + (run.placement.hands > 1),
             name=f"distcari-{run.run_id}-{name}",
         ).remote(
             url,
