@@ -20,6 +20,7 @@ from distcari.planning.layers import chosen_layers, describe_models
 from distcari.planning.probe import with_class_token
 from distcari.planning.tags import Row, model_rows
 from distcari.render import LayerInfo
+from distcari.render.metric import check_reference
 from distcari.settings import RenderSettings
 from distcari.sources.images import LoadedImage, load_images
 from distcari.sources.models import ModelSpec, expand_models
@@ -131,6 +132,7 @@ def make_plan(
 ) -> Plan:
     """Look everything up and find what is left to do. Raises InputError for whatever is wrong with the input."""
     store.check_writable()
+    check_reference()
     images = {image.name: image for image in load_images(experiment, where)}
     models = {spec.name: spec for spec in expand_models(experiment, where)}
     differences = expand_differences(experiment, models, where)

@@ -9,17 +9,19 @@ photograph. (Whitening of targets: Activation Atlas, Carter et al. 2019; channel
 Layers with tokens (N, T, C) are cut to the tokens that count.
 """
 
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distcari.errors import InputError
+from distcari.errors import InputError, typed_line
 from distcari.render.network import Network
 from distcari.settings import RenderSettings
 
@@ -69,13 +71,29 @@ def reading(network: Network, layer: str, precision: str, settings: RenderSettin
 @cache
 def reference_images(size: int) -> Tensor:
     """The shipped photographs and their mirror images: (16, 3, size, size) in [0, 1]."""
-    with np.load(REFERENCE) as kept:
-        light, colour = (torch.from_numpy(kept[name]).float() for name in ("light", "colour"))
+    light, colour = check_reference()
     side = light.shape[-1]
     blue, red = (F.interpolate(colour, size=(side, side), mode="bilinear", align_corners=False) - 128).unbind(1)
     rgb = torch.stack([light + 1.402 * red, light - 0.344136 * blue - 0.714136 * red, light + 1.772 * blue], 1)
     shown = F.interpolate(rgb, size=(size, size), mode="bicubic", antialias=True, align_corners=False) / 255
     return torch.cat([shown, shown.flip(3)]).clamp(0, 1)
+
+
+def check_reference() -> tuple[Tensor, Tensor]:
+    """The shipped photographs as they are kept, light (8, y, x) and colour (8, 2, v, u), float32 in 0 … 255.
+
+    Raises InputError where the file is gone, empty, cut short or another one: an installation that broke.
+    """
+    try:
+        with np.load(REFERENCE) as kept:
+            light, colour = (torch.from_numpy(kept[name]).float() for name in ("light", "colour"))
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, BadZipFile, zlib.error) as error:
+        raise InputError(
+            str(REFERENCE),
+            f"the reference photographs cannot be read: {typed_line(error)}",
+            "They come with the package. Install it anew: pip install --force-reinstall --no-deps distcari",
+        ) from error
+    return light, colour
 
 
 def photographs(size: int) -> Tensor:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from support import tiny
@@ -11,6 +12,7 @@ from support.shared import config
 
 from distcari.errors import InputError
 from distcari.planning.durations import duration
+from distcari.render import metric
 from distcari.sources import models
 
 
@@ -59,3 +61,17 @@ def test_weights_of_other_classes_or_another_architecture(work):
 def test_durations_as_people_read_them():
     said = [duration(seconds) for seconds in (None, 45, 200, 7500, 277_200)]
     assert said == ["?", "45 s", "3 min 20 s", "2 h 05 min", "3 d 5 h"]
+
+
+@pytest.mark.parametrize("kept", [None, b"", b"PK\x03\x04", "half", "other", b"not a file of numpy"])
+def test_reference_photographs_that_cannot_be_read_are_an_error_before_any_work(work, tmp_path, monkeypatch, kept):
+    path = tmp_path / "reference.npz"
+    if kept == "other":
+        np.savez(path, light=np.zeros((1, 8, 8)))
+    elif kept is not None:
+        path.write_bytes(kept if isinstance(kept, bytes) else metric.REFERENCE.read_bytes()[:100_000])
+    monkeypatch.setattr(metric, "REFERENCE", path)
+    with pytest.raises(InputError, match="the reference photographs cannot be read: ") as told:
+        planned(work, config())
+    assert told.value.where == str(path) and "--force-reinstall" in told.value.remedy
+    assert not (work / "store" / "arrays.zarr").exists()
