@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Those that run by themselves, not their helpers. All of them take hours; each says in its head what it does.
 BENCHMARKS = $(shell grep -l __main__ benchmarks/*.py)
 
-.PHONY: demo dashboard test test-long chaos check lint types layers docs bench install clean
+.PHONY: demo dashboard site test test-long chaos check lint types layers docs bench install clean
 
 install: $(STAMP)
 
@@ -20,6 +20,11 @@ demo: $(STAMP)
 
 dashboard: $(STAMP)
 	$(BIN)/python dashboard/app.py
+
+# The demo's store as a site of static files, build/demo-site/index.html.
+site: $(STAMP)
+	$(BIN)/distcari demo
+	$(BIN)/distcari publish store --out build/demo-site --experiment demo --title "distcari: the demo"
 
 # Three at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
 AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder

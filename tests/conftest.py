@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,3 +93,25 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def find_chromium():
+    """Chromium's or Chrome's program; None if there is none. On CI there must be one (DISTCARI_BROWSER=required)."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None and os.environ.get("DISTCARI_BROWSER") == "required":
+        raise RuntimeError("no chromium on this machine, and DISTCARI_BROWSER=required")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real browser, one for all tests."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -25,6 +25,7 @@ from distcari.cli import (
     layers,
     match,
     models,
+    publish,
     reference,
     similarity,
     submit,
@@ -56,6 +57,7 @@ for module in (
     verify,
     compact,
     export,
+    publish,
     adopt,
     tag,
 ):

@@ -1,8 +1,5 @@
 """A small real store: two experiments, cells of every status, a run at work."""
 
-import os
-import shutil
-
 import pytest
 from support.dashboard_store import fail, finish, grid, note, prepare
 
@@ -34,25 +31,3 @@ def mixed(store):
 @pytest.fixture
 def catalog(mixed):
     return Catalog(mixed, every=0)
-
-
-def find_chromium():
-    """Chromium's or Chrome's program; None if there is none. On CI there must be one (DISTCARI_BROWSER=required)."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and os.environ.get("DISTCARI_BROWSER") == "required":
-        raise RuntimeError("no chromium on this machine, and DISTCARI_BROWSER=required")
-    return found
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A real browser, one for all tests."""
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
