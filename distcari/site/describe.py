@@ -12,7 +12,7 @@ from distcari.dashboard.data import columns
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.notes import Note
-from distcari.dashboard.data.state import State
+from distcari.dashboard.data.state import VIEWS, State
 from distcari.site import scripts
 from distcari.site.parts import Part
 from distcari.site.pictures import QUALITY, SMALL, Pictures
@@ -41,6 +41,7 @@ def site(
     axes = list(dict.fromkeys(axis for part in parts for axis in part.info.axes))
     return {
         "version": __version__,
+        "views": list(VIEWS),
         "chosen": next(iter(name for name in catalog.chosen(State()) if name in names), names[0]),
         "sizes": {"block": scripts.BLOCK, "rows": scripts.ROWS, "bytes": scripts.HASHED, "small": SMALL},
         "pictures": "lossless WebP" if pictures.lossless else f"WebP, quality {QUALITY}",

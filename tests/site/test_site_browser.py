@@ -6,12 +6,13 @@ import json
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.dashboard_store import finish, grid, prepare
 from support.pages import until
 
 from distcari.dashboard.data import columns, state
+from distcari.dashboard.data.notes import Notes
 from distcari.site.publish import publish
 from distcari.store import Store
 
@@ -27,7 +28,8 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 def folder(mixed, tmp_path_factory):
     """The site, in a subfolder of what is served."""
     root = tmp_path_factory.mktemp("served")
-    publish(mixed, root / "papers/a b/site", about="Words **of the author**.", title="A & B", experiment=None)
+    Notes(mixed).add("?view=compare&exp=e&at.image=dog", "<i>look</i>")
+    publish(mixed, root / "papers/a b/site", about="Words **of the author**.", title="A & B", notes=True)
     return root
 
 
@@ -155,6 +157,7 @@ def test_picks_go_side_by_side_where_zoom_swipe_flicker_and_difference_work(page
     until(page, "location.search.includes('b.layer=y') && location.search.includes('a.layer=x')")
 
 
+@pytest.mark.parametrize("address", ["disk"], indirect=True)
 def test_a_picture_has_no_difference_from_itself(page, tmp_path):
     """|A − A| is black and (A − A) / 2 + ½ grey, as it is painted."""
     for kind, grey in (("absolute", 0), ("signed", 128)):
@@ -169,7 +172,9 @@ def test_a_picture_has_no_difference_from_itself(page, tmp_path):
         assert abs(np.median(seen) - grey) <= 3, kind
 
 
-@pytest.mark.parametrize("view", ["overview", "compare", "side", "cell", "side&side.mode=swipe", "table"])
+@pytest.mark.parametrize(
+    "view", ["overview", "compare", "side", "cell", "side&side.mode=swipe", "explore", "notes", "table"]
+)
 def test_accessible_in_both_schemes_and_no_wider_than_a_phone(page, view):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -182,6 +187,43 @@ def test_accessible_in_both_schemes_and_no_wider_than_a_phone(page, view):
         assert [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]] == [], scheme
     page.set_viewport_size({"width": 375, "height": 760})
     until(page, "document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_explore_leads_from_a_violin_or_points_to_their_pictures(page):
+    page.to("?view=explore&exp=e&explore.y=gain")
+    page.wait_for_selector(".strip-tiles .tile img")
+    assert (
+        "30 finished cells; 1 failed" in page.inner_text(".said") and page.locator(".explore-plot canvas").count() == 1
+    )
+    means = page.eval_on_selector_all(".groups tbody tr", "e => e.map(x => [...x.children].map(c => c.textContent))")
+    assert [line[:3] for line in means] == [["m", "11", "1"], ["n", "7", "—"], ["o", "12", "—"]]
+    box = page.locator("canvas").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] / 2)
+    page.wait_for_selector(".strip-head b:text-is('n')")
+    assert "explore.group=n" in page.url and page.locator(".strip-tiles .tile").count() == 7
+    page.select_option("select[name='explore.x']", "noise")
+    page.wait_for_selector(".groups a:text-is('high')")
+    page.to("?view=explore&exp=e&explore.kind=scatter&explore.x=cosine&explore.y=gain&explore.by=model")
+    page.wait_for_selector(".strip-tiles .tile img")
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+    page.wait_for_selector(".strip-head b:text-is('Selected')")
+    picked = page.locator(".strip-tiles .tile").count()
+    assert 0 < picked < 30
+    page.reload()  # the selection stands in the address
+    page.wait_for_selector(".strip-head b:text-is('Selected')")
+    assert page.locator(".strip-tiles .tile").count() == picked
+
+
+def test_notes_are_there_if_they_were_published(page):
+    page.to("?view=notes")
+    page.wait_for_selector(".notes article")
+    assert "<i>look</i>" in page.inner_text(".note-text")
+    page.click(".note-head a")
+    page.wait_for_selector(".tile.done img")
 
 
 def test_unknown_cells_and_half_a_copy_are_said(page, folder):
@@ -226,17 +268,19 @@ def bare(browser, folder):
     page.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(st.lists(queries, min_size=20, max_size=40))
 def test_the_pages_address_means_what_the_dashboards_means(bare, searches):
-    read = """(all) => all.map((text) => { const s = distcari.parse(text); return [s.view, s.experiments, s.rows, s.cols,
-        s.sort_rows, s.sort_cols, s.cell, s.slots.map((x) => [...x]), [...s.at], [...s.extra], distcari.search(s)]; })"""
+    read = """(all) => all.map((text) => {
+        const s = distcari.parse(text), slots = s.slots.map((x) => [...x]);
+        return [s.view, s.experiments, s.rows, s.cols, s.sort_rows, s.sort_cols, s.cell, slots, [...s.at], [...s.extra],
+                distcari.search(s)]; })"""
     for search, seen in zip(searches, bare.evaluate(read, searches), strict=True):
         assert seen == plain(state.parse(search)), search
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(width=32), min_size=30, max_size=60))
+@given(st.lists(st.floats(-1e9, 1e9, width=32) | st.just(float("nan")), min_size=30, max_size=60))
 def test_numbers_are_written_as_the_dashboard_writes_them(bare, numbers):
     shown = bare.evaluate(
         "(all) => all.map((x) => distcari.number(Number(x)))", [repr(x).replace("inf", "Infinity") for x in numbers]

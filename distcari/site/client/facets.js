@@ -40,7 +40,7 @@
         tile, head: pictures ? tile + GAP : head,
         stepX: (grid.compact ? Math.max(66, tile) : tile) + GAP,
         stepY: tile + below + GAP,
-        height: (grid.images === "cols" ? tile : 0) + text,
+        height: (grid.images === "cols" ? (grid.compact ? Math.max(66, tile) : tile) : 0) + text,
       });
       const sizes = { tile, margin: grid.compact ? Math.max(120, tile) : tile, head: this.head, heads: this.height };
       for (const part of stage.children) for (const [name, size] of Object.entries(sizes)) part.style.setProperty(`--${name}`, `${size}px`);

@@ -1,9 +1,9 @@
 /* What the page shows, as a value, and its one home: the URL's query string, the same as the dashboard's
    (distcari/dashboard/data/state.py, of which this is a translation; a test holds the two together). */
 (() => {
-  const VIEWS = ["overview", "compare", "side", "explore", "table", "cell", "run", "notes"];
   const SLOTS = ["a", "b", "c", "d"], NAME = /^[A-Za-z_][A-Za-z0-9_]*$/, KEY = /^[0-9a-f]{32}$/, MOST = 16000;
 
+  const views = () => distcari.site.views; // the dashboard's, whichever of them are here
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   function decoded(text) {
     return text.replaceAll("+", " ").replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
@@ -38,9 +38,9 @@
       if (!slot.size) break;
       slots.push(slot);
     }
-    const ofView = ([name]) => VIEWS.includes(name.split(".", 1)[0]) && NAME.test(name.includes(".") ? name.slice(name.indexOf(".") + 1) : "");
+    const ofView = ([name]) => views().includes(name.split(".", 1)[0]) && NAME.test(name.includes(".") ? name.slice(name.indexOf(".") + 1) : "");
     const state = {
-      view: VIEWS.includes(given.get("view")) ? given.get("view") : "overview",
+      view: views().includes(given.get("view")) ? given.get("view") : "overview",
       experiments: [...new Set(pairs.filter(([name]) => name === "exp").map(([, value]) => value))],
       rows: axis(given.get("rows")), cols: axis(given.get("cols")), at: under("at", given),
       sort_rows: sort(given.get("sort_rows")), sort_cols: sort(given.get("sort_cols")),
@@ -49,7 +49,7 @@
     };
     const ofGrid = state.rows || state.cols || state.at.size || state.sort_rows || state.sort_cols
       || [...state.extra.keys()].some((name) => name.startsWith("compare."));
-    if (ofGrid && !VIEWS.includes(given.get("view"))) state.view = "compare"; // links of old
+    if (ofGrid && !views().includes(given.get("view"))) state.view = "compare"; // links of old
     return state;
   };
 
