@@ -46,6 +46,7 @@ VIEWS = {
     "phone": ("?exp=demo&rows=layer&cols=model&at.image=chelsea", 390, 780, "light"),
 }
 DAMAGE = {"findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light")}
+SITE = "?view=compare&rows=model&cols=layer&at.image=astronaut"  # of a published site
 
 
 def main() -> int:
@@ -53,7 +54,7 @@ def main() -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--store", default=str(ROOT / "store"), help="the demo's store (default: store)")
     p.add_argument("--out", default=str(ROOT / "docs" / "dashboard"), help="default: docs/dashboard")
-    p.add_argument("--only", nargs="*", choices=[*VIEWS, *DAMAGE], help="these views alone")
+    p.add_argument("--only", nargs="*", choices=[*VIEWS, *DAMAGE, "site"], help="these views alone")
     args = p.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
@@ -76,7 +77,11 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             if views is VIEWS:
                 note(browser, address + VIEWS["side-difference"][0])
-            for name in args.only or views:
+                if "site" in (args.only or ["site"]):
+                    publish(folder)
+                    shown = Path(f"{folder}/site/index.html").as_uri() + SITE
+                    photograph(browser, shown, f"{args.out}/site.jpg", 1280, 660, "light")
+            for name in [name for name in args.only or views if name != "site"]:
                 search, width, height, scheme = views[name]
                 out = f"{args.out}/{name}.jpg"
                 photograph(browser, address + search.format(cell=cell), out, width, height, scheme)
@@ -85,6 +90,12 @@ def main() -> int:
             server.terminate()
             server.wait()
     return 0
+
+
+def publish(folder: str) -> None:
+    """The site of the copied store."""
+    told = ["--out", f"{folder}/site", "--title", "What two EfficientNets see"]
+    subprocess.run([sys.executable, "-m", "distcari", "publish", f"{folder}/store", *told], check=True, cwd=ROOT)
 
 
 def wait(address: str) -> None:

@@ -31,8 +31,8 @@ def publish(
 ) -> None:
     """Write a store as a site of static files, to be opened from the disk or put on any web server.
 
-    The site needs no server of its own and asks nothing of the network. It has Compare, Side by side and the page of
-    each cell, and understands the query strings of the dashboard's links.
+    The site needs no server of its own and asks nothing of the network. It has Compare, Side by side, Explore and the
+    page of each cell, and understands the query strings of the dashboard's links.
 
     Publishing into the same folder again writes only what has changed; readers have the old site until the new one is
     whole. What failed, and a run that is at work, is said on the page.

@@ -16,7 +16,7 @@
       const kinds = ["stage", grid.compact && "compact", grid.margin && "with-margin", grid.images === "rows" && "image-rows"];
       this.stage = h("div", { class: kinds.filter(Boolean).join(" "), tabindex: -1 }, grid.margin, this.sheet);
       this.stage.addEventListener("scroll", () => this.draw(), { passive: true });
-      this.observer = new ResizeObserver(() => this.measure());
+      this.observer = new ResizeObserver(() => { if (this.sized !== this.size()) this.measure(); });
     }
 
     /* Begin, once the stage is in the page; `at` is where it was scrolled to. */
@@ -28,7 +28,10 @@
     }
     end() { this.observer.disconnect(); }
 
+    size() { return `${this.stage.clientWidth} ${this.stage.clientHeight}`; }
+
     measure() {
+      this.sized = this.size();
       const { grid, stage } = this, phone = innerWidth <= 720, wide = stage.clientWidth;
       const text = 8 + 16 * grid.lines, below = grid.figure ? 21 : 0;
       const beside = Boolean(grid.margin) && !phone, pictures = grid.images === "rows";

@@ -10,7 +10,7 @@
     ["+ − 0 9", "zoom in, out, fit, one to one (in Side by side)"], ["t", "light or dark"], ["?", "this list"],
   ];
   const page = document.getElementById("page");
-  let shown = "";
+  let shown = "", place = page;
 
   distcari.go = (search) => {
     if (search === location.search) return;
@@ -24,13 +24,14 @@
     tabs(state);
     experiments(state);
     try {
-      if (!view) page.replaceChildren(elsewhere(state));
-      else {
-        if (shown !== state.view) page.replaceChildren();
+      if (shown !== state.view) { // a place of its own: what an earlier view still loads lands beside the page
+        place = h("div");
+        page.replaceChildren(place);
         shown = state.view;
-        await view.draw(state, page);
       }
+      view ? await view.draw(state, place) : place.replaceChildren(elsewhere(state));
     } catch (error) {
+      shown = "";
       page.replaceChildren(h("p", { class: "trouble" }, `This part of the site cannot be shown: ${error.message}. Was it copied as a whole?`));
       throw error;
     }
@@ -38,7 +39,6 @@
   }
 
   function elsewhere(state) { // a link of the dashboard to what a site has not
-    shown = "";
     return h("section", { class: "trouble" }, h("h1", {}, "Not part of this site"),
       h("p", {}, `The dashboard's view “${state.view}” needs its server: distcari dashboard --store STORE.`), h("p", {}, link("Compare the pictures", { ...state, view: "compare" })));
   }
