@@ -173,6 +173,7 @@ def test_a_picture_has_no_difference_from_itself(page, tmp_path):
         assert abs(np.median(seen) - grey) <= 3, kind
 
 
+@pytest.mark.parametrize("address", ["disk"], indirect=True)
 @pytest.mark.parametrize(
     "view", ["overview", "compare", "side", "cell", "side&side.mode=swipe", "explore", "notes", "table"]
 )
