@@ -29,6 +29,7 @@ COMMANDS = [
     "verify",
     "compact",
     "export",
+    "publish",
     "adopt",
     "tag",
     "config",
