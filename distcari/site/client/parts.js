@@ -52,15 +52,13 @@
       distcari.stepper(axis, 1, at + 1 < labels.length && to(labels[at + 1]), forth));
   };
 
-  const exponent = (text) => text.replace(/e([+-])(\d)$/, "e$10$2");
   /* A figure as shown: three significant digits; a dash for none. As the dashboard's columns.number. */
   distcari.number = (value) => {
     if (typeof value !== "number" || !Number.isFinite(value)) return "—";
-    const size = Math.abs(value);
-    let text = size >= 1000 ? size.toLocaleString("en-US", { maximumFractionDigits: 0 })
-      : size !== 0 && size < 1e-4 ? exponent(size.toExponential(2)) : exponent(size === 0 ? "0.00" : size.toPrecision(3));
-    text = text.replace(/\.$/, "");
-    return value < 0 ? `−${text}` : text;
+    const size = Math.abs(value), rounded = size.toExponential(2), ten = Number(rounded.split("e")[1]);
+    const text = size >= 1000 ? size.toLocaleString("en-US", { maximumFractionDigits: 0 })
+      : ten < -4 || ten > 2 ? rounded.replace(/e([+-])(\d)$/, (_, sign, digit) => `e${sign}0${digit}`) : size.toFixed(2 - ten);
+    return (value < 0 || Object.is(value, -0) ? "-" : "").concat(text).replaceAll("-", "−");
   };
   distcari.title = (name) => name.replaceAll("_", " ");
   distcari.unit = (name) => distcari.site.columns[name]?.[0] || "";
