@@ -110,8 +110,17 @@ class Catalog:
         """An axis's labels in the store's order, those of several experiments joined; a sweep's numbers ascending."""
         if axis == "experiment":
             return list(experiments)
-        lists = [list(a.raw[axis]) if axis in a.raw else [a.fixed(axis)] for a in self._infos(experiments)]
+        lists = [self._labels(a, axis) if axis in a.raw else [a.fixed(axis)] for a in self._infos(experiments)]
         return _ascending(lists) if axis in SETTINGS and axis in NUMBERS else _joined(lists)
+
+    def _labels(self, info: ExperimentInfo, axis: str) -> list[str]:
+        """An experiment's labels; without layers that no model has any more, whose cells went to another label."""
+        labels = list(info.raw[axis])
+        if axis != "layer" or all(info.any_plans(label) for label in labels):
+            return labels
+        frame = self.now().frame
+        there = set(frame["layer"][(frame["experiment"] == info.name).to_numpy(bool)].unique())
+        return [label for label in labels if info.any_plans(label) or label in there]
 
     def frame(self, experiments: Sequence[str] = ()) -> pd.DataFrame:
         """The index's rows of these experiments (none: of all). Shared: do not change it."""

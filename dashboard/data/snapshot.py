@@ -65,6 +65,10 @@ class ExperimentInfo:
             settings["steps"] = steps.pop()
         return text(settings.get(axis, "—"))
 
+    def any_plans(self, layer: str) -> bool:
+        """Whether some model has the layer."""
+        return any(self.plans(model, layer) for model in self.raw.get("model", {}))
+
     def plans(self, model: str, layer: str) -> bool:
         """Whether the model has the layer."""
         layers = self.meta.get("layers_of", {}).get(model)

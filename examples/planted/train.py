@@ -1,6 +1,7 @@
-"""Trains the networks: python examples/planted/train.py [--trainings 6]
+"""Trains the networks: python examples/planted/train.py [--trainings 6] [--network residual] [--variants NAME …]
 
-Writes checkpoints/<variant>_<training>.pt and images/ beside itself; what is there is left alone. A training's number
+Writes checkpoints/<variant>_<training>.pt (checkpoints_residual/ …) and images/ beside itself; what is there is left
+alone. A training's number
 decides its weights at the start, the order, and which scenes it sees: trainings of one variant share the variant alone.
 """
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from network import WIDTHS, SmallNet
+from network import NETWORKS, WIDTHS
 from numpy.typing import NDArray
 from PIL import Image
 from scenes import CLASSES, SIDE, VARIANTS, dataset, draw, render
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 HERE = Path(__file__).parent
 PROBES = 4  # scenes of all_vary that nobody was trained on, as input images
-BATCH, RATE = 64, 1e-2
+BATCH, RATES = 64, {"plain": 1e-2, "residual": 5e-3}
 
 
 def train(
@@ -30,15 +31,16 @@ def train(
     epochs: int = 8,
     batch: int = BATCH,
     widths: Sequence[int] = WIDTHS,
-) -> SmallNet:
+    network: str = "plain",
+) -> nn.Module:
     """A network trained on a variant; the same bits for the same arguments on the same machine."""
     torch.manual_seed(training)
     pictures, labels = (torch.from_numpy(a) for a in dataset(variant, scenes, 1000 + training))
     pictures = _normalised(pictures)
-    model = SmallNet(widths).to(memory_format=torch.channels_last)
+    model, rate = NETWORKS[network](widths).to(memory_format=torch.channels_last), RATES[network]
     batches = scenes // batch
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * batches)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches)
     for _ in range(epochs):
         for at in torch.randperm(scenes)[: batches * batch].split(batch):
             loss = nn.functional.cross_entropy(model(pictures[at]), labels[at])
@@ -50,7 +52,7 @@ def train(
 
 
 @torch.no_grad()
-def accuracy(model: SmallNet, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+def accuracy(model: nn.Module, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
     """Share of scenes that it names rightly."""
     return float((model(_normalised(torch.from_numpy(pictures))).argmax(1).numpy() == labels).mean())
 
@@ -67,22 +69,24 @@ def main() -> None:
     """Train what is not there yet, and say how well each network does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainings", type=int, default=6, help="networks of each variant")
-    trainings = parser.parse_args().trainings
+    parser.add_argument("--network", choices=NETWORKS, default="plain")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    args = parser.parse_args()
     torch.set_num_threads(1)  # so small a network gains nothing from a second, and the bits stay the same
     save_probes(HERE / "images")
-    folder = HERE / "checkpoints"
+    folder = HERE / ("checkpoints" if args.network == "plain" else f"checkpoints_{args.network}")
     folder.mkdir(exist_ok=True)
     tests = {variant: dataset(variant, 600, 7) for variant in VARIANTS}
     print(f"{'network':20s} accuracy on its own scenes, on all_vary's; seconds")
-    for variant in VARIANTS:
-        for training in range(trainings):
+    for variant in args.variants:
+        for training in range(args.trainings):
             file, start = folder / f"{variant}_{training}.pt", time.perf_counter()
             if file.exists():
-                model = SmallNet()
+                model = NETWORKS[args.network]()
                 model.load_state_dict(torch.load(file, weights_only=True))
                 model.eval()
             else:
-                model = train(variant, training)
+                model = train(variant, training, network=args.network)
                 torch.save(model.state_dict(), file)
             own, all_ = accuracy(model, *tests[variant]), accuracy(model, *tests["all_vary"])
             print(f"{file.stem:20s} {own:.2f} {all_:.2f}  {time.perf_counter() - start:.1f} s", flush=True)

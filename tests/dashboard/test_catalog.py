@@ -187,3 +187,14 @@ def test_a_store_that_is_moved_away_is_a_problem_and_comes_back(mixed, tmp_path)
         (tmp_path / "away").rename(what)
         assert catalog.problem() is None and len(catalog.frame(["e"])) == 3
     assert catalog.status("e", {"model": "m", "image": "cat", "layer": "x"})[0] == "done"
+
+
+def test_a_layer_label_whose_cells_went_to_another_is_not_shown(store):
+    g = grid(layers_of={"m": ["x", "y"], "n": ["x", "y"]})
+    arrays, cells = prepare(store, g), list(g.cells())
+    finish(store, arrays, g, cells)
+    assert Catalog(store).labels(["e"], "layer") == ["x", "y"], "z is an axis label that no model has, without a cell"
+    all_of_it = grid()
+    kept = [cell for cell in all_of_it.cells() if "z" in cell.labels]
+    finish(store, arrays, all_of_it, kept[:1], first=50)
+    assert Catalog(store).labels(["e"], "layer") == ["x", "y", "z"], "it has a cell still"
