@@ -105,6 +105,10 @@ class Distances:
                     self.growing[name].start()
         return known
 
+    def once(self, experiments: Sequence[str]) -> Matrix:
+        """The first answer over all labels, with nothing compared behind it: for who looks once."""
+        return self._compute(*self._frame(experiments, {}), MOST, MOST_PICTURES)
+
     def is_growing(self, experiments: Sequence[str], held: Mapping[str, str]) -> bool:
         """Whether a better matrix than the present one is being computed."""
         return self._name(experiments, held, self._frame(experiments, held)[0]) in self.growing

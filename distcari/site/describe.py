@@ -30,6 +30,7 @@ class Data:
     done: str
     inputs: dict[str, str]
     unread: int
+    likeness: str
     size: int = field(default=224)  # pixels of a picture's side
 
 
@@ -81,6 +82,7 @@ def _experiment(catalog: Catalog, part: Part, data: Data, axes: Sequence[str]) -
         "rows": list(data.rows),
         "columns": data.columns,
         "failures": data.failures,
+        "likeness": data.likeness,
         "done": data.done,
     }
 

@@ -17,7 +17,7 @@ BEFORE = ("data", "bridge")  # before the dashboard's scripts, which expect Dash
 SCRIPTS = ("tile", "hover", "pick", "keys", "side")
 AFTER = (
     *("state", "labels", "parts", "facets", "compare", "slots", "panes", "sides", "cell"),
-    *("groups", "plots", "explore", "notes", "overview", "shell"),
+    *("groups", "plots", "explore", "notes", "likeness", "overview", "shell"),
 )
 
 # Nothing but what lies beside the page; `file:` is what 'self' is from the disk. The views set widths in `style`.

@@ -11,6 +11,7 @@ from distcari.exchange.choice import Only
 from distcari.site import describe, page, scripts
 from distcari.site.describe import Data
 from distcari.site.folder import SiteFolder, Written
+from distcari.site.likeness import likeness
 from distcari.site.packed import check_zip, packed
 from distcari.site.parts import Part, parts
 from distcari.site.pictures import Pictures
@@ -56,7 +57,7 @@ def publish(
     with one_moment(), SiteFolder(out) as folder:
         shown = parts(store, catalog, experiment, only)
         pictures = Pictures(folder, lossless=lossless)
-        data = _data(catalog, shown, folder, pictures, progress)
+        data = _data(catalog, shown, folder, pictures, progress, whole=not only)
         told = catalog.notes.all() if notes else None
         value = scripts.put(folder, describe.site(catalog, shown, data, pictures, told))
         names = [part.info.name for part in shown]
@@ -83,7 +84,7 @@ def publish(
 
 
 def _data(
-    catalog: Catalog, shown: list[Part], folder: SiteFolder, pictures: Pictures, progress: Progress
+    catalog: Catalog, shown: list[Part], folder: SiteFolder, pictures: Pictures, progress: Progress, *, whole: bool
 ) -> list[Data]:
     total, done = sum(len(part.rows) for part in shown), 0
 
@@ -110,6 +111,7 @@ def _data(
                 scripts.bitmap(part, unread),
                 pictures.inputs(part),
                 len(unread),
+                scripts.put(folder, alike) if whole and (alike := likeness(catalog, part.info.name)) else "",
                 int(part.info.arrays.description.settings.get("size", 224)),
             )
         )

@@ -12,9 +12,12 @@ from PIL import Image
 from support.commands import run
 from support.dashboard_store import finish, grid, prepare
 
+from distcari.dashboard.data.catalog import Catalog
+from distcari.dashboard.data.distances import distances_of
 from distcari.dashboard.data.notes import Notes
 from distcari.errors import InputError
 from distcari.site.folder import MARK, SiteFolder
+from distcari.site.likeness import likeness
 from distcari.site.page import about
 from distcari.site.publish import publish
 from distcari.store import Store
@@ -129,6 +132,19 @@ def test_nothing_secret_is_published_and_notes_only_if_asked(mixed, tmp_path):
     assert mixed.url.encode() not in whole and b"left</b>" not in whole and b"<img" not in contents(out)["index.html"]
     publish(mixed, out, notes=True)
     assert any(b"left</b> one" in c for name, c in contents(out).items() if name.startswith("data/"))
+
+
+def test_the_map_of_models_is_the_dashboards_and_left_out_of_a_choice(mixed, tmp_path):
+    catalog = Catalog(mixed)
+    found = likeness(catalog, "e")
+    matrix = distances_of(catalog).matrix(["e"], {})
+    assert found["models"] == list(matrix.models) == ["m", "n", "o"]
+    apart = [[round(float(np.hypot(*np.subtract(p, q))), 2) for p in found["at"]] for q in found["at"]]
+    assert np.allclose(apart, matrix.mean, rtol=0.01)  # three points lie in a plane
+    assert len(found["pairs"]) == 3 and [line[0] for line in found["layers"]] == ["x", "y", "z"]
+    assert likeness(catalog, "f") is None
+    publish(mixed, tmp_path / "site", only={"model": ["m", "n"]})
+    assert not any(b"squared distances" in content for content in contents(tmp_path / "site").values())
 
 
 def test_about_is_text_and_links_never_markup_or_pictures_from_elsewhere():

@@ -53,6 +53,7 @@ def test_a_wheel_holds_every_module_and_all_that_they_read(built):
         | there("dashboard", "*.py", "*.css", "*.js")
         | there("configs", "*.yaml")
         | there("analysis", "*.html")
+        | there("site", "*.js", "*.css")
     )
     assert len(wanted) > 100
     for names in built:

@@ -33,7 +33,7 @@
     const tile = (place) => h("a", { href: distcari.search({ ...here, view: "cell", cell: one.key(place) }), "data-go": true }, h("img", { src: distcari.pictureFile(one.picture(place), "small"), alt: distcari.alt(one.at(place)), loading: "lazy" }));
     return h("section", { class: "experiment" }, h("h2", {}, name), one.description && h("p", {}, one.description),
       h("p", { class: "facts" }, link(shape, here), ` · ${facts.filter(Boolean).join(" · ")}`),
-      distcari.notices([name]), h("div", { class: "samples" }, places.map(tile)), h("p", {}, link("Compare all of them →", here)));
+      distcari.notices([name]), h("div", { class: "samples" }, places.map(tile)), h("p", {}, link("Compare all of them →", here)), await distcari.likeness(one));
   }
 
   distcari.views.overview = { title: "Overview", draw };

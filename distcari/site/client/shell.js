@@ -75,7 +75,7 @@
     const to = event.target.closest?.("a[data-go]");
     if (!to || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    distcari.go(new URL(to.href).search || "?view=overview");
+    distcari.go(new URL(to.getAttribute("href"), location.href).search || "?view=overview");
   });
   window.addEventListener("popstate", render);
 
