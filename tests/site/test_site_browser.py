@@ -89,7 +89,7 @@ def test_from_the_first_page_to_a_cell_and_back(page, mixed):
         page.title() == "A & B" and "1 cell failed" in page.inner_text("main") and "31 of 36" in page.inner_text("main")
     )
     assert page.locator(".map circle").count() == 3 and page.locator(".likeness tbody tr").count() == 3 + 3
-    page.click(".map a[aria-label^='o,']")
+    page.click(".map a[aria-label^='o,'] circle")
     page.wait_for_selector(".image-rows " + tile(model="o") + " img")
     page.go_back()
     page.click("text=Compare all of them")
