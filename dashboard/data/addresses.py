@@ -40,6 +40,11 @@ def input_url(catalog: Catalog, experiment: str, image: str, size: int | None = 
     return f"/input/{quote(experiment, safe='')}/{quote(image, safe='')}.{kind}?{query}"
 
 
+def exemplar_url(name: str) -> str:
+    """Address of a natural exemplar's thumbnail; its name is the start of its content's hash."""
+    return f"/exemplar/{name}.webp?v={name[:12]}"
+
+
 def difference_url(a: Row, b: Row, kind: str, channel: str, scale: float) -> str:
     """Address of the difference B against A, given the rows of both."""
     query = {"kind": kind, "channel": channel, "scale": f"{scale:g}", "v": pair_sha(a, b)[:12]}

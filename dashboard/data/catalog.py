@@ -6,7 +6,7 @@ done, failed, running, pending or not planned, and it says why.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -21,6 +21,7 @@ from distcari.dashboard.data.reading import Reader
 from distcari.dashboard.data.snapshot import ExperimentInfo, Problem, Snapshot
 from distcari.dashboard.data.state import Labels, State
 from distcari.store import Store
+from distcari.store.exemplars import exemplars_of
 from distcari.store.models import Kind
 from distcari.store.runs import RunNote
 from distcari.store.schema import SETTINGS
@@ -159,6 +160,10 @@ class Catalog:
         now = self.now()
         at = now.positions.get(key)
         return None if at is None else {str(k): v for k, v in now.frame.iloc[at].items()}
+
+    def exemplars(self, row: Mapping[str, Any]) -> pd.DataFrame:
+        """The natural exemplars of a cell's direction by rank; empty where none were looked for with these weights."""
+        return exemplars_of(self.store.files, row)
 
     def place(self, key: str) -> dict[str, Any] | None:
         """Of a finished cell only what finds its pixels: experiment, labels, pixels_sha256; None if unknown."""

@@ -19,6 +19,7 @@ from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.snapshot import ExperimentInfo
 from distcari.store.arrays import pixels_sha256
+from distcari.store.exemplars import thumbnail
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -45,6 +46,14 @@ def place(catalog: Catalog, key: str) -> Row:
     if row is None:
         raise UnknownPicture("There is no finished cell with this key.")
     return row
+
+
+def exemplar(catalog: Catalog, name: str) -> bytes:
+    """A natural exemplar's thumbnail, WebP. Raises UnknownPicture."""
+    try:
+        return thumbnail(catalog.store.files, name)
+    except KeyError:
+        raise UnknownPicture("There is no exemplar of this name.") from None
 
 
 def array(catalog: Catalog, row: Row, name: str) -> NDArray[Any]:

@@ -5,6 +5,7 @@
     /mean/<key>.<key>…webp            the mean of several pictures' sRGB values
     /match/<key>.webp                 cosine at each position of the layer, scale fixed: blue -1, white 0, red 1
     /npy/<key>.npy                    the picture as stored, for numpy.load
+    /exemplar/<name>.webp             the thumbnail of a natural exemplar
 
 `size` is one of SIZES and never enlarges a picture (the browser does). With `?v=` and the right start of the content's
 SHA-256 an answer is immutable.
@@ -86,15 +87,19 @@ def register(server: Flask, catalog: Catalog) -> None:
             lambda: encode(pictures.input_pixels(info, image), kind, size),
         )
 
+    def exemplar(name: str) -> Response:
+        return answer(memory, name, ("exemplar",), KINDS["webp"], lambda: pictures.exemplar(catalog, name))
+
     def nothing(rest: str) -> Response:
         raise Refused(404, "There is nothing at this address.")
 
-    for kind in ("picture", "mean", "match", "npy", "input"):  # else the page itself would answer
+    for kind in ("picture", "mean", "match", "npy", "input", "exemplar"):  # else the page itself would answer
         server.add_url_rule(f"/{kind}/<path:rest>", f"no {kind}", in_one_line(nothing))
     server.add_url_rule("/picture/<key>.<kind>", "picture", in_one_line(picture))
     server.add_url_rule("/mean/<keys>.webp", "mean", in_one_line(mean))
     server.add_url_rule("/match/<key>.webp", "match", in_one_line(match))
     server.add_url_rule("/npy/<key>.npy", "npy", in_one_line(npy_file))
+    server.add_url_rule("/exemplar/<name>.webp", "exemplar", in_one_line(exemplar))
     server.add_url_rule("/input/<experiment>/<path:image>.<kind>", "input", in_one_line(input_image))
 
 

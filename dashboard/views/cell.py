@@ -19,6 +19,7 @@ from distcari.dashboard.data.facets import Slot
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.state import Labels, State, parse
 from distcari.dashboard.page import components
+from distcari.dashboard.page.exemplars import exemplars
 from distcari.grid import BASE_AXES
 from distcari.store.schema import SETTINGS
 from distcari.yardsticks import remarks
@@ -152,6 +153,7 @@ def _pictures(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component
                 ],
                 className="downloads",
             ),
+            *exemplars(catalog, row),
             html.Section([html.H2("Fetch it"), _code(catalog, row, at)], className="fetch"),
         ],
         className="cell-pictures",

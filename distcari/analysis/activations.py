@@ -12,6 +12,7 @@ from distcari.errors import InputError
 
 if TYPE_CHECKING:
     from distcari.render import Network
+    from distcari.sources.models import ModelSpec
 
 
 def activation_metric(study: Study, layer: str, through: "str | Network | None") -> Metric:
@@ -55,9 +56,21 @@ def activation_metric(study: Study, layer: str, through: "str | Network | None")
 
 def load(study: Study, model: str) -> "Network":
     """A model of the experiment with its own normalisation, by what the store remembers of it."""
-    from distcari.config.experiment import Experiment, ModelSource
+    return network_of(spec_of(study, model))
+
+
+def network_of(spec: "ModelSpec", device: str = "cpu") -> "Network":
+    """The network of a specification."""
     from distcari.render import Network
-    from distcari.sources.models import expand_models, load_model
+    from distcari.sources.models import load_model
+
+    return Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size, device=device)
+
+
+def spec_of(study: Study, model: str) -> "ModelSpec":
+    """A model as it was when its pictures were made. Raises InputError if its weights are gone or have changed."""
+    from distcari.config.experiment import Experiment, ModelSource
+    from distcari.sources.models import expand_models
 
     model = study.label("model", model)
     told: Mapping[str, Any] = study.arrays.meta["models"].get(model, {})
@@ -73,5 +86,4 @@ def load(study: Study, model: str) -> "Network":
         raise InputError(where, f"its weights cannot be found: {error.problem}", remedy) from None
     if model not in specs or specs[model].sha256 != told["sha256"]:
         raise InputError(where, "its weights are not those of the store any more", remedy)
-    spec = specs[model]
-    return Network(load_model(spec), mean=spec.mean, std=spec.std, input_size=spec.input_size)
+    return specs[model]

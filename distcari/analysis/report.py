@@ -17,9 +17,11 @@ from distcari.analysis.metrics import METRICS
 from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
 from distcari.analysis.study import Study
 from distcari.store.arrays import to_8_bit
+from distcari.store.exemplars import exemplars_of, thumbnail
 from distcari.store.schema import COLUMNS
 
 Row = Mapping[Any, Any]
+EXEMPLARS = 3  # natural ones below a picture
 _WIDE = 6.0  # standard deviations at which the drawn intervals end, with an arrow
 
 
@@ -36,6 +38,7 @@ def html(found: Comparison, study: Study, command: str = "") -> str:
     )
     environment.filters.update(chance=chance, interval=interval, number=_number, p=_p)
     template = environment.get_template("report.html")
+    shown = list(_shown(found, study))
     return template.render(
         found=found,
         study=study,
@@ -43,7 +46,8 @@ def html(found: Comparison, study: Study, command: str = "") -> str:
         version=__version__,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         sections=list(_sections(found)),
-        shown=list(_shown(found, study)),
+        shown=shown,
+        natural=any(cell["natural"] for one in shown for _, cells in one["sides"] for cell in cells),
         units={name: column.unit for name, column in COLUMNS.items()},
         meanings={name: column.meaning for name, column in COLUMNS.items()},
         columns=MEANINGS,
@@ -105,13 +109,27 @@ def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
                 (
                     name,
                     [
-                        {**row, "src": _inline(to_8_bit(study.picture(str(row["key"]))))}
+                        {
+                            **row,
+                            "src": _inline(to_8_bit(study.picture(str(row["key"])))),
+                            "natural": _natural(study, str(row["key"])),
+                        }
                         for row in part[part["side"] == side].to_dict("records")
                     ],
                 )
                 for side, name in (("a", found.a.name), ("b", found.b.name))
             ],
         }
+
+
+def _natural(study: Study, key: str) -> list[dict[str, Any]]:
+    """The first natural exemplars of a cell's direction; none where none were looked for with these weights."""
+    files, (row,) = study.store.files, study.rows[study.rows["key"] == key].to_dict("records")
+    first = exemplars_of(files, {str(name): value for name, value in row.items()}).head(EXEMPLARS)
+    return [
+        {"src": _url("webp", thumbnail(files, name)), "rank": rank, "file": file, "cosine": cosine}
+        for name, rank, file, cosine in zip(*(first[c] for c in ("thumbnail", "rank", "file", "cosine")), strict=True)
+    ]
 
 
 def _images_of(found: Comparison) -> list[str]:
@@ -123,7 +141,11 @@ def _inline(pixels: NDArray[np.uint8]) -> str:
     small = pixels.shape[0] <= 96
     sink = io.BytesIO()
     Image.fromarray(pixels).save(sink, "PNG" if small else "JPEG", quality=92)
-    return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(sink.getvalue()).decode()}"
+    return _url("png" if small else "jpeg", sink.getvalue())
+
+
+def _url(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _number(value: float) -> str:

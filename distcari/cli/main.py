@@ -21,6 +21,7 @@ from distcari.cli import (
     dashboard,
     demo,
     distances,
+    exemplars,
     export,
     layers,
     match,
@@ -58,6 +59,7 @@ for module in (
     compact,
     export,
     publish,
+    exemplars,
     adopt,
     tag,
 ):

@@ -1,13 +1,13 @@
 """Input images from files, folders, URLs and samples, as square RGB of one size, whatever they were before."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from distcari.sources.download import download
 from distcari.sources.globs import expand, has_magic
 from distcari.sources.validation import check_file, open_file, user_path
 
+T = TypeVar("T")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # What is read, whatever a file is called: no format for which pillow would start another program (EPS).
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
@@ -76,8 +77,7 @@ def prepare(image: Image.Image, size: int) -> NDArray[np.uint8]:
 
     Transparent parts become white, as in a viewer. An RGB image of that size passes through bit for bit.
     """
-    upright = ImageOps.exif_transpose(image)
-    rgb = _as_rgb(upright)
+    rgb = upright(image)
     side = min(rgb.size)
     left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
     square = rgb.crop((left, top, left + side, top + side))
@@ -86,7 +86,9 @@ def prepare(image: Image.Image, size: int) -> NDArray[np.uint8]:
     return np.asarray(square).copy()
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """Any image as RGB in its own size, turned as its metadata say, over white."""
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image).astype(np.float64)
         if not np.isfinite(values).all():
@@ -143,20 +145,31 @@ def _one(file: BinaryIO, name: str, where: str, size: int, origin: str) -> Loade
         check_label(name)
     except ValueError as error:
         raise InputError(where, f"{origin}: {error}", "Give the image a `name` of its own.") from None
+    pixels = _decoded(file, where, origin, partial(prepare, size=size))
+    return LoadedImage(name, pixels, image_digest(pixels), origin)
+
+
+def read_rgb(path: Path, where: str) -> Image.Image:
+    """A picture file as RGB, upright, over white, in its own size. Raises InputError for one that is unfit."""
+    with open_file(path, where) as file:
+        return _decoded(file, where, str(path), upright)
+
+
+def _decoded(file: BinaryIO, where: str, origin: str, use: Callable[[Image.Image], T]) -> T:
+    """What `use` makes of the image in an open file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pillow, on bombs (checked below) and on odd metadata
             with Image.open(file, formats=_formats()) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise Image.DecompressionBombError(f"{image.width} × {image.height} pixels")
-                pixels = prepare(image, size)
+                return use(image)
     except Image.DecompressionBombError as error:
         raise InputError(where, f"{origin} is huge: {error}", "Give a smaller copy.") from None
     except UnidentifiedImageError:
         raise InputError(where, f"{origin} is not an image", f"Give one of {', '.join(ENDINGS)}.") from None
     except Exception as error:
         raise InputError(where, f"{origin} is broken: {typed_line(error)}", "Save or download it again.") from None
-    return LoadedImage(name, pixels, image_digest(pixels), origin)
 
 
 @cache

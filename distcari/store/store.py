@@ -28,6 +28,8 @@ from distcari.grid import Grid, Label, name_problem
 from distcari.store import growth
 from distcari.store.arrays import Arrays, open_arrays
 from distcari.store.description import Description
+from distcari.store.exemplars import FOLDER as EXEMPLARS
+from distcari.store.exemplars import read_exemplars
 from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
 from distcari.store.layout import Damaged
@@ -40,7 +42,7 @@ from distcari.store.show import PictureGrid, picture_grid
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
-_LOOSE = (".", "leases", "runs", "contact_sheets")  # folders of files other than parts
+_LOOSE = (".", "leases", "runs", "contact_sheets", EXEMPLARS)  # folders of files other than parts
 
 
 class Store:
@@ -118,6 +120,18 @@ class Store:
 
         self.arrays(experiment)
         return xarray.open_zarr(self._zarr_store(), group=experiment, consolidated=False, chunks=None)
+
+    def exemplars(self, experiment: str | None = None, **at: Any) -> pd.DataFrame:
+        """The natural exemplars that `distcari exemplars` found, by model, layer, image and rank; empty without any.
+
+        `at` chooses labels by column, e.g. `image="chelsea"`. Columns are explained in docs/store.md. Raises KeyError
+        for an experiment that is not there, InputError for another column.
+        """
+        if experiment is not None:
+            self.arrays(experiment)  # raises where there is none
+        names = self.experiments() if experiment is None else [experiment]
+        frames = [read_exemplars(self.files, name, at) for name in names]
+        return pd.concat(frames, ignore_index=True) if frames else read_exemplars(self.files, "", at)
 
     def row(self, key: str) -> dict[str, Any]:
         """The index row of a finished cell. Raises KeyError for an unknown key."""

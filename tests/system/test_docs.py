@@ -11,7 +11,7 @@ from support.shared import ROOT
 from torch import nn
 
 from distcari.grid import Axis, Grid
-from distcari.store import Store
+from distcari.store import Store, exemplars
 from distcari.store.models import update_models
 from distcari.store.schema import COLUMNS, column_reference
 
@@ -24,6 +24,11 @@ def between(name, page):
 
 def test_the_table_of_columns_is_the_generated_one():
     assert between("columns", "docs/store.md") == column_reference()
+
+
+def test_the_columns_of_exemplars_are_those_that_there_are():
+    named = re.findall(r"^\| `(\w+)` \| (.*) \|$", between("exemplars", "docs/store.md"), re.M)
+    assert named == [(field.name, field.metadata[b"meaning"].decode()) for field in exemplars.SCHEMA]
 
 
 def snippets(page):

@@ -1,0 +1,92 @@
+"""Natural exemplars beside the caricature on the cell's page, in a real browser."""
+
+import io
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from support.dashboard_store import finish, grid, prepare
+from support.pages import until
+from waitress.server import create_server
+
+from distcari.dashboard.app import create_app
+from distcari.dashboard.data.catalog import Catalog
+from distcari.store import Store
+from distcari.store.exemplars import put_exemplars, put_thumbnail
+
+FOLDER = "photos & <b>more</b>"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Four cells; exemplars for those of image cat, found with the weights that they were made with."""
+    store = Store(str(tmp_path_factory.mktemp("exemplars") / "s"), writable=True)
+    g = grid(models=("m",), layers=("x",), images=("cat", "dog"))
+    finish(store, prepare(store, g), g, g.cells(), more=lambda cell: {"model_sha256": "now"})
+    names = []
+    for i in range(6):
+        content = io.BytesIO()
+        Image.fromarray(np.full((160, 160, 3), 30 * i, np.uint8)).save(content, "WEBP")
+        names.append(put_thumbnail(store.files, content.getvalue()))
+    rows = [
+        {"experiment": "e", "model": "m", "layer": "x", "image": image, "metric": "plain", "tokens": "all"}
+        | {"rank": rank, "cosine": 0.9 - rank / 10, "median": 0.125, "files": 1234, "file": f"a/{rank}.jpg"}
+        | {"left": 0, "top": 0, "side": 224, "folder": FOLDER, "thumbnail": name, "model_sha256": sha}
+        for image, sha in (("cat", "now"), ("dog", "before"))
+        for rank, name in enumerate(names, 1)
+    ]
+    put_exemplars(store.files, "e", pd.DataFrame(rows))
+    return store
+
+
+def key_of(store, image):
+    rows = store.table()
+    return rows[rows["image"] == image]["key"].iloc[0]
+
+
+def test_exemplars_of_other_weights_are_not_shown(store):
+    catalog = Catalog(store)
+    assert len(catalog.exemplars(catalog.row(key_of(store, "cat")))) == 6
+    assert len(catalog.exemplars(catalog.row(key_of(store, "dog")))) == 0
+    assert len(store.exemplars("e", image="dog")) == 6
+
+
+def test_thumbnails_are_kept_by_the_browser_and_no_other_file_is_reached(store):
+    client = create_app(store).server.test_client()
+    name = store.exemplars()["thumbnail"][0]
+    answer = client.get(f"/exemplar/{name}.webp?v={name[:12]}")
+    assert answer.mimetype == "image/webp" and "immutable" in answer.headers["Cache-Control"]
+    assert Image.open(io.BytesIO(answer.data)).size == (160, 160)
+    for odd in (f"/exemplar/{'0' * 32}.webp", "/exemplar/..%2f..%2fdistcari.json", "/exemplar/x.webp"):
+        assert client.get(odd).status_code == 404
+
+
+def test_the_cell_page_shows_them_in_order_accessibly_and_on_a_phone(store, browser):
+    from axe_playwright_python.sync_playwright import Axe
+
+    server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=4)
+    threading.Thread(target=server.run, daemon=True).start()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    try:
+        address = f"http://127.0.0.1:{server.effective_port}/?view=cell&cell="
+        page.goto(address + key_of(store, "cat"))
+        until(page, "[...document.querySelectorAll('.exemplars img')].filter(i => i.naturalWidth == 160).length == 6")
+        assert page.inner_text(".exemplars .strip").split() == ["0.800", "0.700", "0.600", "0.500", "0.400", "0.300"]
+        assert f"Of 1,234 pictures in {FOLDER}" in page.inner_text(".exemplars")
+        assert page.get_attribute(".exemplars img", "alt") == "Exemplar 1: a/1.jpg"
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_selector(f"html[data-mantine-color-scheme={scheme}]", state="attached")
+            page.evaluate("Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))")
+            found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+            assert [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]] == [], scheme
+        page.set_viewport_size({"width": 375, "height": 760})
+        until(page, "document.documentElement.scrollWidth <= innerWidth")
+        page.goto(address + key_of(store, "dog"))
+        page.wait_for_selector(".cell-pictures .fetch")
+        assert page.query_selector(".exemplars") is None
+    finally:
+        page.close()
+        server.close()
