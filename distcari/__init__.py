@@ -13,9 +13,16 @@ _LAZY = {
     "plan": "distcari.notebook.run",
     "run": "distcari.notebook.run",
     "compare": "distcari.analysis",
+    "side_by_side": "distcari.notebook.side_by_side",
 }
 # What brings the libraries of a name; the others are in the core.
-_EXTRAS = {"open_store": "store", "plan": "cluster", "run": "notebook", "compare": "analysis"}
+_EXTRAS = {
+    "open_store": "store",
+    "plan": "cluster",
+    "run": "notebook",
+    "compare": "analysis",
+    "side_by_side": "notebook",
+}
 __all__ = [
     "Experiment",
     "RenderSettings",
@@ -26,6 +33,7 @@ __all__ = [
     "open_store",
     "plan",
     "run",
+    "side_by_side",
 ]
 
 

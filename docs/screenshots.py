@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 import pandas as pd
+import skimage.data
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +42,7 @@ VIEWS = {
     "distances": ("?view=explore&exp=demo&explore.kind=matrix", 1280, 760, "light"),
     "table": ("?view=table&exp=demo&table.sort=-robust_gain", 1280, 640, "light"),
     "cell": ("?view=cell&cell={cell}", 1280, 1000, "light"),
+    "exemplars": ("?view=cell&cell={cell}", 1280, 1000, "dark"),  # once there are some
     "run": ("?view=run", 1280, 700, "light"),
     "notes": ("?view=notes", 1280, 420, "light"),
     "phone": ("?exp=demo&rows=layer&cols=model&at.image=chelsea", 390, 780, "light"),
@@ -82,6 +84,8 @@ def main() -> int:
                     shown = Path(f"{folder}/site/index.html").as_uri() + SITE
                     photograph(browser, shown, f"{args.out}/site.jpg", 1280, 660, "light")
             for name in [name for name in args.only or views if name != "site"]:
+                if name == "exemplars":
+                    look_for_exemplars(folder)
                 search, width, height, scheme = views[name]
                 out = f"{args.out}/{name}.jpg"
                 photograph(browser, address + search.format(cell=cell), out, width, height, scheme)
@@ -96,6 +100,8 @@ def publish(folder: str) -> None:
     """The site of the copied store."""
     told = ["--out", f"{folder}/site", "--title", "What two EfficientNets see"]
     subprocess.run([sys.executable, "-m", "distcari", "publish", f"{folder}/store", *told], check=True, cwd=ROOT)
+                if name == "exemplars":
+                    look_for_exemplars(folder)
 
 
 def wait(address: str) -> None:

@@ -27,9 +27,10 @@ def exemplars(catalog: Catalog, row: Mapping[str, Any]) -> list[Component]:
         )
         for one in found
     ]
+    how = "place by place" if first["by"] == "places" else "wherever in the picture"
     words = (
         f"Of {first['files']:,} pictures in {first['folder']}, those that {row['layer']} answers to most as to "
-        f"{row['image']}: cosine (median of all {columns.number(first['median'])})."
+        f"{row['image']}, {how}: cosine (median of all {columns.number(first['median'])})."
     )
     strip = html.Div(shown, className="strip", tabIndex=0, role="group", **{"aria-label": "Natural exemplars"})
     return [

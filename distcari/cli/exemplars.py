@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +18,10 @@ def exemplars(
     crops: Annotated[
         bool, typer.Option("--crops", help="Look at nine parts of each picture too, at ten times the work.")
     ] = False,
+    by: Annotated[
+        Literal["places", "channels"],
+        typer.Option(help="places: as the column `cosine`, place by place; channels: wherever in the picture it is."),
+    ] = "places",
     top: Annotated[int, typer.Option(metavar="N", min=1, help="How many to keep of each.")] = 6,
     only: Only = None,
     options: StoreOptions = None,
@@ -41,7 +45,7 @@ def exemplars(
     from distcari.store.exemplars import path_of
 
     with Shown() as shown:
-        found = find_exemplars(study, folder, only=only_of(only), top=top, crops=crops, progress=shown)
+        found = find_exemplars(study, folder, only=only_of(only), top=top, crops=crops, by=by, progress=shown)
     first = found.rows[found.rows["rank"] == 1]
     table = first.groupby(["model", "layer"], sort=False)[["cosine", "median"]].mean()
     typer.echo(f"mean cosine of the best picture, and of the folder's median picture\n{table.round(3).to_string()}")

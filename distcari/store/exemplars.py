@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
             ("image", pa.string(), "label on the image axis: the input whose direction it is"),
             ("metric", pa.string(), "the setting of that name"),
             ("tokens", pa.string(), "the setting of that name"),
+            ("by", pa.string(), "places: responses compared place by place; channels: their means over all places"),
             ("rank", pa.int16(), "1 points most in the direction"),
             ("cosine", pa.float32(), "-1 … 1, of the layer's responses to the picture and to the input"),
             ("median", pa.float32(), "-1 … 1, median cosine of all files of the folder"),

@@ -91,6 +91,18 @@ def test_crops_find_what_lies_in_a_part_of_a_picture_and_the_thumbnail_shows_it(
         thumbnail(open_store("store").files, "../" + best["thumbnail"])
 
 
+def test_by_channels_it_does_not_matter_where_something_is(grid):
+    turned = Image.open("photos/one.png").crop((4, 0, 44, 40)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    turned.resize((32, 32), Image.Resampling.LANCZOS).save("natural/turned.png")
+    cosine = {}
+    for by in ("places", "channels"):
+        find_exemplars("store", "natural", by=by, only={"layer": ["conv1"], "image": ["one"]})
+        rows = open_store("store").exemplars(metric="standardised", model="a")
+        cosine[by] = rows[rows["file"] == "turned.png"]["cosine"].max()
+        assert set(rows["by"]) == {by} and len(rows) == 6
+    assert cosine["channels"] > 0.9 > cosine["places"]
+
+
 def test_again_puts_new_rows_in_the_place_of_old_ones_and_leaves_the_others(grid):
     find_exemplars("store", "natural", top=3)
     (grid / "other").mkdir()
@@ -108,7 +120,8 @@ def test_again_puts_new_rows_in_the_place_of_old_ones_and_leaves_the_others(grid
 
 def test_the_report_has_them_below_its_pictures(grid):
     study = open_study("store")
-    found = compare(study, "a", "b", figures=["mean_r"])
+    with pytest.warns(UserWarning, match="One seed each"):
+        found = compare(study, "a", "b", figures=["mean_r"])
     assert "Exemplar" not in report.html(found, study)
     find_exemplars(study, "natural")
     page = report.html(found, study)
@@ -129,7 +142,8 @@ def test_the_command_says_what_it_found_and_refuses_before_any_work(grid, monkey
         (["--from", "broken"], "none of the 1 pictures can be read"),
         (["--from", "natural", "--only", "layer=conv3"], "Nearest: conv"),
         (["--from", "natural", "--only", "colour=red"], "no such axis"),
-        (["--from", "natural", "--top", "0"], "range"),
+        (["--from", "natural", "--top", "0"], "greater than or equal to 1"),
+        (["--from", "natural", "--by", "eye"], "places"),
     ]:
         code, said = run("exemplars", "store", *arguments)
         assert code == 2 and problem in said and "Traceback" not in said, said
@@ -144,6 +158,13 @@ def test_a_model_whose_weights_are_gone_is_said_before_any_is_ranked(work):
     with pytest.raises(InputError, match="model gone of small: its weights cannot be found"):
         find_exemplars("store", "photos")
     assert open_store("store").exemplars().empty
+
+
+def test_a_folder_of_nothing_but_the_input_is_said(work):
+    compute(work, config(images=["photos/one.png"], layers=["conv2"], models=config()["models"][:1]))
+    (work / "photos/two.png").unlink()
+    with pytest.raises(InputError, match="shows nothing but the inputs themselves"):
+        find_exemplars("store", "photos")
 
 
 @pytest.mark.parametrize("size", [(90, 60), (60, 90), (64, 64), (1, 5)])

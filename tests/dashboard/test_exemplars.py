@@ -33,7 +33,7 @@ def store(tmp_path_factory):
     rows = [
         {"experiment": "e", "model": "m", "layer": "x", "image": image, "metric": "plain", "tokens": "all"}
         | {"rank": rank, "cosine": 0.9 - rank / 10, "median": 0.125, "files": 1234, "file": f"a/{rank}.jpg"}
-        | {"left": 0, "top": 0, "side": 224, "folder": FOLDER, "thumbnail": name, "model_sha256": sha}
+        | {"left": 0, "top": 0, "side": 224, "folder": FOLDER, "thumbnail": name, "model_sha256": sha, "by": "places"}
         for image, sha in (("cat", "now"), ("dog", "before"))
         for rank, name in enumerate(names, 1)
     ]
