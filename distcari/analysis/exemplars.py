@@ -82,16 +82,17 @@ def find_exemplars(
             for looked in ranking.look(pictures, crops):
                 progress(name, done + looked * len(some), total)
             done += len(pictures.files) * len(some)
+            progress(name, done, total)
             part = ranking.best(pictures, top, study.store).assign(
                 experiment=study.experiment, model=name, model_sha256=spec.sha256, folder=folder, by=by
             )
-            put_exemplars(study.store.files, study.experiment, part)
-            made.append(part)
+            if len(part):
+                put_exemplars(study.store.files, study.experiment, part)
+                made.append(part)
     left_out += [f"{file}: {why}" for file, why in pictures.broken.items()]
-    rows = pd.concat(made, ignore_index=True)
-    if rows.empty:
+    if not made:
         raise InputError(pictures.where, "shows nothing but the inputs themselves", "Give a folder of other pictures.")
-    return Exemplars(rows, left_out)
+    return Exemplars(pd.concat(made, ignore_index=True), left_out)
 
 
 def _selected(study: Study, only: Mapping[str, Collection[Label]]) -> pd.DataFrame:
