@@ -32,7 +32,7 @@ def exemplars(catalog: Catalog, row: Mapping[str, Any]) -> list[Component]:
         f"Of {first['files']:,} pictures in {first['folder']}, those that {row['layer']} answers to most as to "
         f"{row['image']}, {how}: cosine (median of all {columns.number(first['median'])})."
     )
-    strip = html.Div(shown, className="strip", tabIndex=0, role="group", **{"aria-label": "Natural exemplars"})
+    strip = html.Div(shown, className="exemplar-row", tabIndex=0, role="group", **{"aria-label": "Natural exemplars"})
     return [
         html.Section([html.H2("Natural exemplars"), strip, html.P(words, className="quiet")], className="exemplars")
     ]

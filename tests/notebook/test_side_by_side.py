@@ -26,7 +26,7 @@ def store(tmp_path_factory):
 def test_the_widget_has_the_stored_pictures_and_a_notebook_without_widgets_the_same_in_a_row(store):
     shown = distcari.side_by_side(store, model=["c", "a"], image="cup", layer="l2")
     assert [one["label"] for one in shown.pictures] == ["c", "a"]
-    assert shown.pictures[0]["caption"] == "model c, image cup, layer l2, seed 0; robust_cosine –"
+    assert shown.pictures[0]["caption"] == "model c, image cup, layer l2, seed 0; robust_cosine 0.5"
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.pictures[0]["src"].partition(",")[2]))))
     assert np.abs(pixels / 255 - analysis_store.picture("c", "cup", "l2", 0)).max() <= 0.5 / 255 + 1e-6
     data, _ = shown._repr_mimebundle_()
