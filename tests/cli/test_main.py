@@ -30,6 +30,7 @@ COMMANDS = [
     "compact",
     "export",
     "publish",
+    "exemplars",
     "adopt",
     "tag",
     "config",
