@@ -100,8 +100,6 @@ def publish(folder: str) -> None:
     """The site of the copied store."""
     told = ["--out", f"{folder}/site", "--title", "What two EfficientNets see"]
     subprocess.run([sys.executable, "-m", "distcari", "publish", f"{folder}/store", *told], check=True, cwd=ROOT)
-                if name == "exemplars":
-                    look_for_exemplars(folder)
 
 
 def wait(address: str) -> None:
