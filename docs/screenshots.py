@@ -102,6 +102,13 @@ def publish(folder: str) -> None:
     subprocess.run([sys.executable, "-m", "distcari", "publish", f"{folder}/store", *told], check=True, cwd=ROOT)
 
 
+def look_for_exemplars(folder: str) -> None:
+    """Rank the photographs that scikit-image's wheel holds, parts of them too."""
+    shutil.copytree(Path(skimage.data.__file__).parent, f"{folder}/photographs")
+    command = "exemplars store --from photographs --crops --only model=lite1 --only image=coffee"
+    subprocess.run([sys.executable, "-m", "distcari", *command.split()], cwd=folder, check=True)
+
+
 def wait(address: str) -> None:
     """Until the server answers."""
     for _ in range(600):
