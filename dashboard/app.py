@@ -11,12 +11,11 @@ from typing import Any
 if __package__ in (None, ""):  # python dashboard/app.py: import from the repository's root, not from here
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dash import Dash, html
+from dash import Dash
 
 from distcari.dashboard import security, serving
 from distcari.dashboard.data.catalog import Catalog, one_moment
-from distcari.dashboard.data.state import State
-from distcari.dashboard.page import note_drawer, shell
+from distcari.dashboard.page import note_drawer, scripts, shell
 from distcari.dashboard.pictures import differences, downloads, routes, sheet
 from distcari.dashboard.views import cell, compare, notes, table
 from distcari.dashboard.views.explore import view as explore
@@ -44,10 +43,10 @@ def create_app(store: Store, read_only: bool = False, host: str = "127.0.0.1", a
         serve_locally=True,
         index_string=shell.INDEX,
         assets_folder=str(Path(__file__).parent / "assets"),
+        suppress_callback_exceptions=True,  # views come and go; tests/dashboard/test_app.py holds ids against them
     )
     app.layout = shell.frame(VIEWS)
-    everything = [view.layout(catalog, State(view=name)) for name, view in VIEWS.items()]
-    app.validation_layout = html.Div([app.layout, *everything])
+    app.interpolate_index = scripts.index(app.interpolate_index)
     for served in (routes, differences, sheet, downloads):
         served.register(app.server, catalog)
     shell.register(app, catalog, VIEWS)

@@ -1,7 +1,20 @@
+/* The Table needs ag-grid, which no other view loads: the way there is a new page (page/scripts.py). */
+const needsPage = (search) => new URLSearchParams(search).get("view") === "table" && !window.dash_ag_grid;
+addEventListener("popstate", (event) => {
+  if (!needsPage(location.search)) return;
+  event.stopImmediatePropagation();
+  location.reload();
+}, true);
+
 /* The URL's owner on the browser's side; controls that are parameters of the URL; links to another state, no reload. */
 window.dash_clientside = Object.assign({}, window.dash_clientside, {
   shell: {
-    go: (search) => (search ? search : window.dash_clientside.no_update),
+    go: (search) => {
+      if (!search) return window.dash_clientside.no_update;
+      if (!needsPage(search)) return search;
+      location.assign(search);
+      return window.dash_clientside.no_update;
+    },
     open: () => true,
     // What the page shows, a moment later: under "auto" Mantine's own value says light on a dark page.
     scheme: () => new Promise((told) => setTimeout(() => told(document.documentElement.getAttribute("data-mantine-color-scheme")), 0)),

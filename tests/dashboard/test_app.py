@@ -63,3 +63,23 @@ def test_the_cell_page_walks_over_done_neighbours_only_and_says_how_to_fetch(mix
 def test_it_starts_from_the_repositorys_root():
     run = subprocess.run([sys.executable, "dashboard/app.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0 and "--store URL" in run.stdout
+
+
+def test_every_id_that_callbacks_name_is_in_the_frame_or_in_a_view(mixed):
+    app, catalog = create_app(mixed), Catalog(mixed)
+    whole = [app.layout, *(view.layout(catalog, State(name)) for name, view in VIEWS.items())]
+    known = {part.id for page in whole for part in page._traverse() if isinstance(getattr(part, "id", None), str)}
+    named = {
+        one["id"]
+        for callback in app.callback_map.values()
+        for one in (*callback["inputs"], *callback["state"])
+        if not str(one["id"]).startswith("{")
+    }
+    assert not named - known - {"picks", "side-match"}, "ids of parts that come and go within a view are listed here"
+
+
+def test_only_the_table_loads_the_tables_library(mixed):
+    client = create_app(mixed).server.test_client()
+    pages = {view: client.get(f"/?view={view}").get_data(as_text=True) for view in (*VIEWS, "nope")}
+    assert {view for view, page in pages.items() if "component-suites/dash_ag_grid" in page} == {"table"}
+    assert all("dash_renderer" in page and len(page) < 60_000 for page in pages.values())

@@ -268,3 +268,19 @@ def test_table_explore_run_notes_and_the_sheet(page, store, address):
     page.to("?view=notes")
     page.wait_for_selector("text=lite0 is <b>bluer</b>")
     assert "bluer" in store.files.read("notes/notes.jsonl").decode()
+
+
+def test_the_way_to_the_table_and_back_is_a_page_that_has_its_library(page):
+    page.to("?view=compare&exp=demo")
+    assert page.evaluate("!window.dash_ag_grid")
+    page.click("#tabs >> text=Table")
+    page.wait_for_selector(".ag-row >> text=lite0")
+    assert "exp=demo" in page.url
+    page.click("#tabs >> text=Explore")
+    page.wait_for_selector(".explore")
+    page.go_back()
+    page.wait_for_selector(".ag-row >> text=lite0")
+    page.go_back()
+    page.wait_for_selector(".tile.done img")
+    page.go_forward()
+    page.wait_for_selector(".ag-row >> text=lite0")
