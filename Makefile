@@ -27,7 +27,8 @@ site: $(STAMP)
 	$(BIN)/distcari publish store --out build/demo-site --experiment demo --title "distcari: the demo"
 
 # Three at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
-AT_ONCE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+# Compiled modules are kept whatever the environment says: dozens of processes would compile the same again.
+AT_ONCE = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 test: $(STAMP)
 	$(AT_ONCE) -m "not long"
 

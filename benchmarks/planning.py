@@ -87,6 +87,7 @@ def measure(config: str) -> dict[str, float]:
     stamps = [now()]
     from distcari.config.load import load_experiment
     from distcari.planning.plan import make_plan
+    from distcari.sources.digests import Digests
     from distcari.sources.models import inspect_models
     from distcari.store import open_store
 
@@ -95,7 +96,8 @@ def measure(config: str) -> dict[str, float]:
     plan = make_plan(experiment, open_store(experiment.store, writable=True), config)
     stamps.append(now())
     assert len(plan.todo) == len(plan.models) * len(LAYERS)
-    inspect_models(list(plan.models.values()))
+    with Digests() as digests:
+        inspect_models(list(plan.models.values()), digests)
     stamps.append(now())
     parts = ["imports", "the plan", "models inspected once more"]
     return {part + of: stamps[i + 1][of] - stamps[i][of] for i, part in enumerate(parts) for of in stamps[0]}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distcari.sources.checkpoints import file_sha256
+from distcari.sources.digests import file_sha256
 from distcari.sources.download import cache_folder
 from distcari.sources.models import ModelSpec
 

@@ -97,12 +97,6 @@ def _shared_prefix(state: Mapping[str, Tensor]) -> str:
     return shared
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file, streamed."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def state_sha256(state: Mapping[str, Tensor]) -> str:
     """SHA-256 (hex) of a state dict's names, types, shapes and bytes."""
     total = hashlib.sha256()

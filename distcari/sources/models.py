@@ -1,7 +1,6 @@
 """From the config's model entries to one specification for each model, and from that to a network on the worker."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from distcari.errors import InputError, last_resort
 from distcari.grid import alike, check_label, digest
 from distcari.settings import NORMALIZATIONS, Triple
 from distcari.sources import architectures, published
-from distcari.sources.checkpoints import State, check_fits, file_sha256, read_state, state_sha256
+from distcari.sources.checkpoints import State, check_fits, read_state, state_sha256
 from distcari.sources.conversions import convert
+from distcari.sources.digests import Digests
 from distcari.sources.locate import checkpoint_files, model_name
-from distcari.sources.validation import check_file, check_kinds, check_plain
+from distcari.sources.validation import check_kinds, check_plain
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,20 @@ def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSp
     Raises InputError for whatever cannot be found, and for weights that do not fit their architecture.
     """
     found: list[ModelSpec] = []
-    for i, source in enumerate(experiment.models):
-        here = f"{where}: models[{i}]"
-        with last_resort(here, "the model cannot be read", "Check its options and its weights."):
-            found += _expand(source, here, experiment.input_size)
+    with Digests() as digests:
+        for i, source in enumerate(experiment.models):
+            here = f"{where}: models[{i}]"
+            with last_resort(here, "the model cannot be read", "Check its options and its weights."):
+                found += _expand(source, here, experiment.input_size, digests)
+        _check_apart(found)
+        inspected = inspect_models(found, digests)
+    _check_names({spec.name: spec for spec in inspected}, where)
+    return inspected
+
+
+def _check_apart(specs: Sequence[ModelSpec]) -> None:
     seen: dict[str, ModelSpec] = {}
-    for spec in found:
+    for spec in specs:
         if spec.name in seen:
             raise InputError(
                 spec.where,
@@ -57,9 +65,6 @@ def expand_models(experiment: Experiment, where: str = "config") -> list[ModelSp
                 "Give each model a name of its own; in a group use {stem}.",
             )
         seen[spec.name] = spec
-    inspected = inspect_models(found)
-    _check_names({spec.name: spec for spec in inspected}, where)
-    return inspected
 
 
 class Outlines:
@@ -82,25 +87,19 @@ class Outlines:
         return self._built[same]
 
 
-def inspect_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
-    """The specifications with what the weights say: digest, classes, and that they fit; each file is read once.
+def inspect_models(specs: Sequence[ModelSpec], digests: Digests) -> list[ModelSpec]:
+    """The specifications with what the weights say: digest, classes, and that they fit.
 
-    Threads hash the files meanwhile, which keeps Python free. Raises InputError for the first that cannot be used.
+    Raises InputError for the first that cannot be used.
     """
     for spec in specs:
         if spec.file is not None:
-            check_file(Path(spec.file), spec.where)  # before any thread reads: a device never ends, nor does its thread
-    pool, outlines = ThreadPoolExecutor(), Outlines()
-    try:
-        files = dict.fromkeys(spec.file for spec in specs if spec.file is not None)
-        hashes = {file: pool.submit(file_sha256, Path(file)) for file in files}
-        inspected = []
-        for spec in specs:
-            with last_resort(spec.where, "the model cannot be read", "Check its options and its weights."):
-                inspected.append(_inspect(spec, outlines))
-        return [spec if spec.file is None else replace(spec, sha256=hashes[spec.file].result()) for spec in inspected]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            digests.begin(Path(spec.file), spec.where)
+    outlines, inspected = Outlines(), []
+    for spec in specs:
+        with last_resort(spec.where, "the model cannot be read", "Check its options and its weights."):
+            inspected.append(_inspect(spec, outlines))
+    return [spec if spec.file is None else replace(spec, sha256=digests.of(spec.file)) for spec in inspected]
 
 
 def _inspect(spec: ModelSpec, outlines: Outlines) -> ModelSpec:
@@ -153,10 +152,12 @@ def load_model(spec: ModelSpec) -> nn.Module:
     return model.eval()
 
 
-def _expand(source: ModelSource, where: str, default_size: int) -> Iterator[ModelSpec]:
+def _expand(source: ModelSource, where: str, default_size: int, digests: Digests) -> Iterator[ModelSpec]:
+    files = [] if source.checkpoint is None else checkpoint_files(source, where)
+    for file in files:
+        digests.begin(file, where)  # now, for the architecture's library takes a second or two to import
     architectures.check_name(source, where)
     if source.checkpoint is not None:
-        files = checkpoint_files(source, where)
         for file in files:
             yield _spec(source, where, default_size, file, model_name(source, file, where, len(files)))
         return

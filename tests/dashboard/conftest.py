@@ -12,9 +12,10 @@ def store(tmp_path):
     return Store(str(tmp_path / "s"), writable=True)
 
 
-@pytest.fixture
-def mixed(store):
-    """Of experiment e at seed 0: model m done but for one failed and one running; n lacks layer z; f is done."""
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """The folder of `mixed`, written once and copied for each test; the cell that is at work in it."""
+    store = Store(str(tmp_path_factory.mktemp("mixed") / "s"), writable=True)
     g = grid(layers_of={"n": ["x", "y"]})
     arrays = prepare(store, g)
     cells = list(g.cells())
@@ -22,9 +23,17 @@ def mixed(store):
     done = [at["m", "cat", "x", 0], at["m", "cat", "y", 0], at["n", "cat", "x", 0]]
     finish(store, arrays, g, done)
     fail(store, g, at["m", "cat", "z", 0])
-    note(store, "e", running=[at["n", "cat", "y", 0]])
     h = grid("f", models=("m",), images=("cat",), layers=("x",), seeds=(0,))
     finish(store, prepare(store, h), h, h.cells(), first=5)
+    return store.url, at["n", "cat", "y", 0]
+
+
+@pytest.fixture
+def mixed(written, store):
+    """Of experiment e at seed 0: model m done but for one failed and one running; n lacks layer z; f is done."""
+    folder, running = written
+    shutil.copytree(folder, store.url, dirs_exist_ok=True)
+    note(store, "e", running=[running])
     return store
 
 

@@ -1,6 +1,5 @@
 """A real browser walks through every view, on the demo's store made here with real networks and few steps."""
 
-import contextlib
 import io
 import re
 import threading
@@ -10,11 +9,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 from support.commands import serially
 from support.dashboard_store import fail, finish, grid, prepare
 from support.pages import until
-from support.shared import ROOT
+from support.shared import ROOT, write
 from waitress.server import create_server
 
 from distcari.dashboard.app import VIEWS, create_app
@@ -27,9 +27,12 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """The demo with two steps, and a small experiment with cells of every status."""
-    url = str(tmp_path_factory.mktemp("demo") / "store")
-    with contextlib.chdir(ROOT):
-        code, said = serially("configs/demo.yaml", "--set", f"store={url}", "--set", "render.steps=2")
+    folder = tmp_path_factory.mktemp("demo")
+    url, demo = str(folder / "store"), yaml.safe_load((ROOT / "configs/demo.yaml").read_text())
+    for model in demo["models"]:
+        model["input_size"] = 112  # a quarter of the time
+    changes = {"store": url, "render": {"steps": 2, "size": 112}}
+    code, said = serially(write(folder / "demo.yaml", demo | changes))
     assert code == 0, said
     store = Store(url, writable=True)
     g = grid("small", layers_of={"n": ["x", "y"]})
@@ -49,27 +52,42 @@ def address(store):
     server.close()
 
 
-@pytest.fixture
-def context(browser, address):
-    """A fresh profile; whatever the console says or whoever else is asked fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    said, asked = [], []
+@pytest.fixture(scope="module")
+def profile(browser, address):
+    """One profile with one tab for all tests: a fresh one would compile the page's scripts again, for seconds."""
+    profile = browser.new_context(accept_downloads=True)
+    profile.said, profile.asked = [], []
 
     def watch(page):
-        page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda line: profile.said.append(line.text) if line.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: profile.said.append(str(error)))
+        page.on("request", lambda request: profile.asked.append(request.url))
 
-    context.on("page", watch)
-    yield context
-    context.close()
+    profile.on("page", watch)
+    profile.new_page()
+    yield profile
+    profile.close()
+
+
+@pytest.fixture
+def context(profile, address):
+    """The profile as if fresh; whatever the console says or whoever else is asked fails the test."""
+    tab = profile.pages[0]
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.emulate_media(color_scheme="light")
+    yield profile
+    for other in profile.pages[1:]:
+        other.close()
+    tab.evaluate("localStorage.clear(), sessionStorage.clear()")
+    said, asked = profile.said[:], profile.asked[:]
+    profile.said.clear(), profile.asked.clear()
     assert said == []
     assert {urlsplit(url).netloc for url in asked if url.startswith("http")} <= {urlsplit(address).netloc}
 
 
 @pytest.fixture
 def page(context, address):
-    page = context.new_page()
+    page = context.pages[0]
     page.to = lambda search="": (page.goto(address + search), settled(page))
     return page
 
@@ -217,11 +235,13 @@ def test_every_view_is_accessible_and_fits_the_phone(page, store, view):
     until(page, "document.documentElement.scrollWidth <= innerWidth")  # plots follow a moment later
 
 
-def test_nothing_jumps_while_pictures_come(page):
+def test_nothing_jumps_while_pictures_come(context, address):
+    page = context.new_page()
     page.add_init_script("""window.jumps = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => {
         if (!e.hadRecentInput) window.jumps += e.value; })).observe({type: "layout-shift", buffered: true});""")
-    page.to("?view=compare&exp=demo")
+    page.goto(f"{address}?view=compare&exp=demo")
     page.wait_for_selector(".tile.done img")
+    settled(page)
     assert page.evaluate("window.jumps") < 0.05
 
 

@@ -282,7 +282,7 @@ def post(client, body):
     return client.post("/_dash-update-component", data=body, content_type="application/json")
 
 
-@attempts(120)
+@attempts(60)
 @given(st.data())
 def test_questions_to_callbacks(client, app, data):
     client.get("/")  # only then are all callbacks known
@@ -358,7 +358,7 @@ lines = st.binary(max_size=60) | st.sampled_from(
 )
 
 
-@attempts(24)
+@attempts(12)
 @given(lines, lines, st.sampled_from(list(VIEWS)))
 def test_notes_and_run_notes_that_others_wrote(app, store, line, said, view):
     store.files.write(PATH, line + b"\n")

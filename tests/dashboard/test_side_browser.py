@@ -25,21 +25,29 @@ def address(catalog):
     server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def tab(browser, address):
+    """One for all tests: a fresh one would compile the page's scripts again, for seconds."""
+    tab = browser.new_page()
+    tab.said = []
+    tab.on("console", lambda line: tab.said.append(line.text) if line.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: tab.said.append(str(error)))
+    yield tab
+    tab.close()
+
+
 @pytest.fixture
-def page(browser, address, request):
-    size = {"width": 390, "height": 844} if "phone" in request.node.name else {"width": 1280, "height": 800}
-    page = browser.new_page(viewport=size)
-    said = []
-    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.open = lambda search: (
-        page.goto(address + search),
-        page.wait_for_selector("#side [data-active]"),
-        page.wait_for_load_state("networkidle"),
+def page(tab, address, request):
+    phone = "phone" in request.node.name
+    tab.set_viewport_size({"width": 390, "height": 844} if phone else {"width": 1280, "height": 800})
+    tab.open = lambda search: (
+        tab.goto(address + search),
+        tab.wait_for_selector("#side [data-active]"),
+        tab.wait_for_load_state("networkidle"),
     )
-    yield page
-    page.close()
-    assert said == []
+    yield tab
+    tab.evaluate("localStorage.clear()")
+    assert tab.said == []
 
 
 def variable(page, name):
