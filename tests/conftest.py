@@ -15,7 +15,7 @@ from support.shared import HERE, ROOT, S3, TESTS
 
 # Files whose tests share nothing but wait long for processes: `make test` runs each in whatever process is free.
 APART = {
-    *(f"tests/cluster/test_{name}.py" for name in ("cluster", "tail")),
+    "tests/cluster/test_tail.py",
     *(f"tests/cli/test_{name}.py" for name in ("process", "submit")),
     *(f"tests/system/test_{name}.py" for name in ("survival", "power_cut")),
     "tests/store/test_objectstore.py",
@@ -67,21 +67,6 @@ def s3():
         found.ask("PUT", "bucket")
         yield found
         server.stdin.close()
-
-
-@pytest.fixture
-def cluster(work, monkeypatch):
-    """A cluster with a head that does no work, started in another folder; nodes are added by the test."""
-    monkeypatch.chdir("/")
-    import ray
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    monkeypatch.chdir(work)
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ def folder(tmp_path_factory):
         models=("lite0", "lite1"),
         images=("chelsea", "astronaut", "coffee"),
         layers=("_blocks_4", "_blocks_10"),
+        seeds=(0, 1),
         name="demo",
     )
     return folder

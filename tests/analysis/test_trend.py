@@ -96,13 +96,14 @@ def test_a_held_tag_takes_its_effect_with_it(tmp_path):
     assert held.loc["robust_gain", "low"] <= 2 <= held.loc["robust_gain", "high"]
 
 
-def test_random_tags_are_called_trends_at_the_nominal_rate(tmp_path):
-    """200 random deals of a tag over models that have nothing to do with it, uncorrected at 0.05."""
+@pytest.mark.parametrize(("deals", "most"), [(80, 9), pytest.param(200, 20, marks=pytest.mark.long)])
+def test_random_tags_are_called_trends_at_the_nominal_rate(tmp_path, deals, most):
+    """Random deals of a tag over models that have nothing to do with it, uncorrected at 0.05: 4 and 10 expected."""
     models = [f"m{i}" for i in range(7)]
     study = family(tmp_path, models, [{"t": i} for i in range(7)], lambda n, la, rng: rng.normal(size=3) + n % 3)
     rng = np.random.default_rng(5)
     hits = []
-    for _ in range(200):
+    for _ in range(deals):
         dealt = rng.permutation(7)
         update_models(
             study.store.files,
@@ -110,7 +111,7 @@ def test_random_tags_are_called_trends_at_the_nominal_rate(tmp_path):
         )
         found = trend(study, "t", figures=FIGURES[:1], over=("image", "layer"), correction="none")
         hits.append(bool(found.figures["significant"].iloc[0]))
-    assert 1 <= sum(hits) <= 20  # 10 expected; 3.2 standard deviations
+    assert 1 <= sum(hits) <= most
 
 
 @pytest.mark.parametrize(

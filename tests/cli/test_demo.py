@@ -17,6 +17,8 @@ SMALL = [
     "images=[{sample: chelsea}]",
     "--set",
     "seeds=[0]",
+    "--set",
+    "resources.actors=1",
 ]
 
 

@@ -59,9 +59,8 @@ def test_sigterm_interrupts_where_sigint_is_ignored_and_is_as_before_afterwards(
 
 def test_a_run_goes_on_when_its_reader_leaves(work):
     path = write("c.yaml", config(layers=["conv2"]))
-    with subprocess.Popen(
-        [sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
+    command = [sys.executable, "-m", "distcari.submit", path, "--executor", "serial"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert "4 cells" in run.stdout.readline()
         run.stdout.close()
         said = run.stderr.read()
@@ -90,7 +89,7 @@ def test_sigterm_ends_a_run_that_a_script_put_in_the_background(work):
             models=models,
             layers=["conv1"],
             seeds=list(range(8)),
-            resources={"batch": 2},
+            resources={"batch": 2, "actors": 1},
             render={"size": 32, "steps": 12},
         ),
     )

@@ -92,7 +92,8 @@ def emptied(store, name, where):
 
 
 @pytest.mark.parametrize("shard", [1, 2])
-def test_two_hundred_damages_are_all_found(tmp_path, shard):
+@pytest.mark.parametrize("damages", [40, pytest.param(110, marks=pytest.mark.long)])
+def test_random_damages_are_all_found(tmp_path, damages, shard):
     store, labels = built(tmp_path / "s", shard)
     root = Path(store.url)
     assert findings(store) == []
@@ -102,7 +103,7 @@ def test_two_hundred_damages_are_all_found(tmp_path, shard):
         name: 4 if name == "input" else 12 // shard for name in ARRAYS
     }
     parts = sorted(root.glob("index/part-*")) + sorted(root.glob("failures/part-*"))
-    for number in range(110):
+    for number in range(damages):
         name = chance.choice([*ARRAYS, "parts"])
         path = chance.choice(parts if name == "parts" else chunks[name])
         before = path.read_bytes()

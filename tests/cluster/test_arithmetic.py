@@ -15,10 +15,10 @@ from distcari.cluster.start import run_plan
 
 @pytest.mark.timeout(300)
 def test_workers_of_two_minds_compute_a_layer_alike(two, work):
-    plan, store = planned(work, config(seeds=list(range(6)), resources={"batch": 1}))
+    plan, store = planned(work, config(seeds=[0, 1, 2], resources={"batch": 1}))
     run = run_plan(plan, store, RayExecutor(OfAnotherMind))
     table = store.table(["model", "layer", "arithmetic"])
-    assert run.done == 48 and set(table["arithmetic"]) <= {"bfloat16", "float32"}
+    assert run.done == 24 and set(table["arithmetic"]) <= {"bfloat16", "float32"}
     assert (table.groupby(["model", "layer"])["arithmetic"].nunique() == 1).all()
 
 

@@ -17,7 +17,7 @@ from distcari.store.check import check
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("worker", [OneBroken, BrokenLater, BrokenAndSaysSo])
+@pytest.mark.parametrize("worker", [OneBroken, pytest.param(BrokenLater, marks=pytest.mark.long), BrokenAndSaysSo])
 def test_one_broken_worker_of_two_costs_no_cell(two, work, worker):
     plan, store = planned(work, config(layers=["conv2"], seeds=list(range(10)), resources={"batch": 2, "actors": 2}))
     heard = []

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 import torch
 from support import commands, tiny
+from support.rays import there
 from support.shared import config, write
 from support.workers import OnFakeCards
 
@@ -41,7 +41,7 @@ def planned(work, **changes):
     return make_plan(experiment, store, path), store
 
 
-def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work, monkeypatch):
+def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work):
     hold = work / "hold"
     hold.touch()
     slow = {"name": "a", "factory": "tiny:slow", "options": {"seconds": 0, "hold": str(hold)}}
@@ -51,11 +51,14 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
         layers=["conv2"],
         seeds=[0, 1, 2],
         render={"size": 32, "steps": 3, "precision": "float32"},  # nothing to decide that the others would wait for
-        resources={"batch": 1, "actors": 3},
+        resources={"batch": 1, "actors": 3, "label_selector": {"nodes": "come-and-go"}},
     )
-    monkeypatch.chdir("/")  # so nodes' relative paths are not the driver's
-    nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
-    monkeypatch.chdir(work)
+
+    def node():
+        with there("/"):  # so its relative paths are not the driver's
+            return cluster.add_node(num_cpus=1, labels={"nodes": "come-and-go"})
+
+    nodes = [node(), node()]
     heard, lost = [], {}
 
     def listen(event):
@@ -66,7 +69,7 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
             lost["at"] = time.monotonic()
         if isinstance(event, events.CellRetried) and "back" not in lost:
             lost["back"] = time.monotonic()
-            cluster.add_node(num_cpus=2)
+            node()
         if len(workers) == 3:
             hold.unlink(missing_ok=True)
 
@@ -78,32 +81,36 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
 
 
 def test_custom_resources_and_places(cluster):
-    cluster.add_node(num_cpus=2)
-    need = Need(num_cpus=1, custom={"camera": 1})
-    assert places(Need(num_cpus=0.5)) == 4
+    need, here = Need(num_cpus=1, custom={"camera": 1}), {"camera": 0.1}
     assert "camera 1 wanted, at most 0" in fits_nowhere(need)
     assert "camera" in wait_for_room(need, 0.1)
     cluster.add_node(num_cpus=4, num_gpus=2, resources={"camera": 3})
     assert wait_for_room(need, 30) is None and places(need) == 3
-    assert places(Need(num_cpus=1, num_gpus=1)) == 2
-    assert places(Need(num_cpus=0.1, num_gpus=0.4)) == 4  # two on each GPU
+    assert places(Need(num_cpus=0.5, custom=here)) == 8
+    assert places(Need(num_cpus=1, num_gpus=1, custom=here)) == 2
+    assert places(Need(num_cpus=0.1, num_gpus=0.4, custom=here)) == 4  # two on each GPU
 
 
-def test_workers_that_cannot_start_stop_the_run_with_the_reason(cluster, work):
-    cluster.add_node(num_cpus=4, num_gpus=1)
-    plan, store = planned(work, resources={"num_gpus": 1})
+@pytest.fixture(scope="module")
+def cards(cluster):
+    """Two nodes with two GPUs each that are there for Ray alone."""
+    for zone in ("far", "near"):
+        cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": zone})
+
+
+def test_workers_that_cannot_start_stop_the_run_with_the_reason(cards, work, monkeypatch):
+    monkeypatch.setattr("distcari.cluster.executors.ray.MOST_SETBACKS", 2)
+    plan, store = planned(work, resources={"num_gpus": 1, "actors": 1, "label_selector": {"zone": "far"}})
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(RunStopped, match=r"Ray gave worker-4 a GPU, but torch .* sees none"):
+    with pytest.raises(RunStopped, match=r"Ray gave worker-2 a GPU, but torch .* sees none"):
         run_plan(plan, store)
     assert len(store.table()) == 0
 
 
-def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster, work):
-    cluster.add_node(num_cpus=2)
-    cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": "far"})
-    cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": "near"})
-    plan, store = planned(work, resources={"label_selector": {"zone": "near"}})
+def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster, cards, work):
+    one = [{"name": "a", "factory": "tiny:net"}]
+    plan, store = planned(work, models=one, resources={"label_selector": {"zone": "near"}})
     said = []
 
     def listen(event):
@@ -117,7 +124,9 @@ def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster,
     (name,) = runs.note_names(store.files)
     assert runs.read_note(store.files, name).place == said[0]
     code, out = commands.submit("c.yaml", "--dry-run", "--overwrite", "--address", cluster.address)
-    assert code == 0 and said[0] in out and "work units: 4 of at most 64 cells" in out and "of 8 earlier" not in out
+    assert code == 0 and said[0] in out and "work units: 2 of at most 64 cells" in out and "of 4 earlier" not in out
+    code, out = commands.run("submit", "c.yaml", "--overwrite", "--set", "resources.num_cpus=4096")
+    assert code == 2 and "4096 wanted" in out and "Traceback" not in out, out
 
 
 def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
@@ -140,16 +149,32 @@ def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
         shipping.fetched(spec, None)
 
 
-def test_metrics_reach_prometheus(work):
-    ray.init(
-        "local",
-        num_cpus=1,
-        include_dashboard=False,
-        log_to_driver=False,
-        _metrics_export_port=(port := free_port()),
-        _system_config={"metrics_report_interval_ms": 300},
-    )
-    plan, store = planned(work, layers=["conv2"])
+def test_both_checkpoints_of_a_difference_reach_a_node_without_the_disk(cluster, work, monkeypatch):
+    cluster.add_node(num_cpus=1)  # more than one, for a driver with one needs nothing sent
+    for i, name in enumerate("ab"):
+        torch.manual_seed(i)
+        torch.save(tiny.net().state_dict(), work / f"{name}.pt")
+    models = [{"name": n, "factory": "tiny:net", "checkpoint": f"{n}.pt"} for n in "ab"]
+    path = write(work / "c.yaml", config(models=models, layers=["conv2"], differences=[{"a": "a", "b": "b"}]))
+    experiment = load_experiment(path)
+    store = open_store(experiment.store, writable=True)
+    run = Run(make_plan(experiment, store, path, only={"model": ["a − b"]}), store, SerialExecutor())
+    (unit,) = run.prepare()
+    checkpoints = shipping.CheckpointStore()
+    job = run.job(unit, checkpoints.reference)
+    checkpoints.keep([spec.name for spec in run.plan.networks("a − b")])
+    assert checkpoints.models == {"a", "b"}
+    for name in "ab":
+        (work / f"{name}.pt").unlink()
+    monkeypatch.setenv("DISTCARI_CACHE", str(work / "cache"))
+    worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu")
+    result = worker.run(job)
+    assert len(result.rows) == 2 and not result.failures and set(worker._resident) == {"a", "b"}
+
+
+def test_metrics_reach_prometheus(cluster, work):
+    cluster.add_node(num_cpus=1, resources={"metered": 1}, metrics_export_port=(port := free_port()))
+    plan, store = planned(work, layers=["conv2"], resources={"custom": {"metered": 1}})
     seen = []
 
     def listen(event):  # the worker still lives when its last cell is reported
@@ -161,10 +186,7 @@ def test_metrics_reach_prometheus(work):
                 assert counted(port, "ray_distcari_model_loads_total") == 2
                 assert counted(port, "ray_distcari_phase_seconds_total") > 0
 
-    try:
-        assert run_plan(plan, store, listeners=[listen]).state == "finished" and len(seen) == 4
-    finally:
-        ray.shutdown()
+    assert run_plan(plan, store, listeners=[listen]).state == "finished" and len(seen) == 4
 
 
 def free_port():

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-import ray
+from support.rays import local_ray
 from support.serial import compute, planned
 from support.shared import config
 from support.workers import OnFakeCards
@@ -38,17 +38,7 @@ def worker(work):
     made.tail.pool.shutdown()
 
 
-def test_rows_and_bits_are_those_of_the_workers_own_thread(worker):
-    run, units, made = worker
-    there = [row for unit in units for row in made.run(run.job(unit)).rows]
-    own = Worker(run.store.url, {}, "small", "r", threads=1, device="cpu")
-    here = [row for unit in units for row in own.run(run.job(unit)).rows]
-    assert len(here) == 16
-    for one, other in zip(sorted(here, key=lambda r: r["key"]), sorted(there, key=lambda r: r["key"]), strict=True):
-        assert {k: v for k, v in one.items() if k not in WHEN} == {k: v for k, v in other.items() if k not in WHEN}
-
-
-def test_jobs_in_several_hands_are_each_done_once(worker):
+def test_rows_and_bits_are_those_of_the_workers_own_thread_and_jobs_in_several_hands_each_done_once(worker):
     run, units, made = worker
     results = []
     threads = [threading.Thread(target=lambda u=u: results.append(made.run(run.job(u)))) for u in units]
@@ -56,7 +46,12 @@ def test_jobs_in_several_hands_are_each_done_once(worker):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(row["key"] for r in results for row in r.rows) == sorted(c.key for u in units for c in u.cells)
+    there = [row for result in results for row in result.rows]
+    own = Worker(run.store.url, {}, "small", "r", threads=1, device="cpu")
+    here = [row for unit in units for row in own.run(run.job(unit)).rows]
+    assert len(here) == 16 and sorted(row["key"] for row in there) == sorted(c.key for u in units for c in u.cells)
+    for one, other in zip(sorted(here, key=lambda r: r["key"]), sorted(there, key=lambda r: r["key"]), strict=True):
+        assert {k: v for k, v in one.items() if k not in WHEN} == {k: v for k, v in other.items() if k not in WHEN}
     assert len(made._resident) <= 3
 
 
@@ -107,12 +102,9 @@ def test_workers_on_cards_that_die_with_units_in_hand_lose_nothing_and_change_no
     """killer_once ends its process in the first rendering: three units are in that worker's hands."""
     models = [{"name": "a", "factory": "tiny:killer_once", "init_seed": 0}, DOCUMENT["models"][1]]
     document = config(models=models, seeds=[0, 1, 2], resources={"batch": 2, "actors": 1})
-    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    try:
+    with local_ray(work, num_cpus=2, num_gpus=1):
         plan, store = planned(work, document)
         run = run_plan(plan, store, RayExecutor(OnFakeCards))
-    finally:
-        ray.shutdown()
     assert run.placement.hands == 3 and run.done == 24 and not run.failures and list(check(store)) == [24]
     assert (work / "killed").exists()
     calm = compute(work, document | {"store": "calm"})

@@ -11,6 +11,7 @@ import torch
 import yaml
 from PIL import Image
 from support import analysis_store
+from support.rays import local_ray
 from support.shared import config, write
 from torch import nn
 
@@ -123,12 +124,12 @@ def test_a_network_of_the_notebook_is_a_model_and_stays_as_it_is(work):
     assert "lives in the process whose Experiment" in done.stderr
 
 
-def test_the_ray_that_is_there_computes_and_stays(cluster, work):
+def test_the_ray_that_is_there_computes_and_stays(work):
     import ray
 
-    cluster.add_node(num_cpus=2)
-    found = distcari.run(experiment(layers=["conv2"]), progress=False, wait=30)
-    assert found.state == "finished" and found.done == 4 and ray.is_initialized()
+    with local_ray(work, num_cpus=1):
+        found = distcari.run(experiment(layers=["conv2"]), progress=False, wait=30)
+        assert found.state == "finished" and found.done == 4 and ray.is_initialized()
 
 
 @pytest.fixture(scope="module")

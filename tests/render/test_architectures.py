@@ -95,9 +95,19 @@ TIMM = {
     "pit_ti_224": (224, {}),
     "beit_base_patch16_224": (64, {"img_size": 64, "depth": 2, "embed_dim": 64, "num_heads": 4}),
 }
+# Dear ones with a cheaper relative above that has the same kinds of layers.
+LONG = {
+    *("regnet_y_400mf", "resnext50_32x4d", "cspresnet50", "dpn48b", "ecaresnet26t", "efficientvit_b0"),
+    *("gcresnext26ts", "ghostnetv2_100", "hardcorenas_a", "hgnetv2_b0", "hrnet_w18_small", "lcnet_035", "levit_128s"),
+    *("mixnet_s", "mobileone_s0", "mobilevit_xxs", "rdnet_tiny", "repvit_m0_9", "res2net50_14w_8s", "rexnetr_100"),
+    *("selecsls42", "semnasnet_050", "tinynet_e", "tresnet_m"),
+}
+NAMES = [("torchvision", name) for name in TORCHVISION] + [("timm", name) for name in TIMM]
 
 
-@pytest.mark.parametrize("library, name", [("torchvision", n) for n in TORCHVISION] + [("timm", n) for n in TIMM])
+@pytest.mark.parametrize(
+    "library, name", [pytest.param(*at, marks=[pytest.mark.long] * (at[1] in LONG)) for at in NAMES]
+)
 def test_every_layer_is_the_plain_models(library, name):
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -6,21 +6,17 @@ import pytest
 import torch
 from PIL import Image
 from support.serial import compute, planned
-from support.shared import config, write
+from support.shared import config
 from support.tiny import net
 
 from distcari import caricature, difference
 from distcari.cluster.driver import Run
 from distcari.cluster.executors.serial import SerialExecutor
-from distcari.cluster.shipping import CheckpointStore
 from distcari.cluster.worker import Worker
-from distcari.config.load import load_experiment
 from distcari.errors import InputError
-from distcari.planning.plan import make_plan
 from distcari.render import Network
 from distcari.settings import RenderSettings
 from distcari.sources.models import load_model
-from distcari.store import open_store
 from distcari.store.check import check
 
 PAIR = {"a": "a", "b": "b"}
@@ -165,29 +161,6 @@ def test_a_second_model_that_cannot_be_loaded_fails_its_cells_alone(work):
         for result in results
         for _, message, trace in result.failures
     )
-
-
-def test_both_checkpoints_reach_a_node_without_the_disk(cluster, work, monkeypatch):
-    cluster.add_node(num_cpus=1)
-    for i, name in enumerate("ab"):
-        torch.manual_seed(i)
-        torch.save(net().state_dict(), work / f"{name}.pt")
-    models = [{"name": n, "factory": "tiny:net", "checkpoint": f"{n}.pt"} for n in "ab"]
-    path = write(work / "c.yaml", config(models=models, layers=["conv2"], differences=[PAIR]))
-    experiment = load_experiment(path)
-    store = open_store(experiment.store, writable=True)
-    run = Run(make_plan(experiment, store, path, only={"model": ["a − b"]}), store, SerialExecutor())
-    (unit,) = run.prepare()
-    checkpoints = CheckpointStore()
-    job = run.job(unit, checkpoints.reference)
-    checkpoints.keep([spec.name for spec in run.plan.networks("a − b")])
-    assert checkpoints.models == {"a", "b"}
-    for name in "ab":
-        (work / f"{name}.pt").unlink()
-    monkeypatch.setenv("DISTCARI_CACHE", str(work / "cache"))
-    worker = Worker(store.url, {}, "small", "r", threads=1, device="cpu")
-    result = worker.run(job)
-    assert len(result.rows) == 2 and not result.failures and set(worker._resident) == {"a", "b"}
 
 
 def test_failed_rows_name_the_difference(work):

@@ -41,10 +41,17 @@ def original(work, one_thread):
     return Path("store").rename("original"), seen("original")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.data())
-def test_no_damage_brings_a_trace_or_costs_a_cell(original, data):
-    original, before = original
+@pytest.mark.parametrize("examples", [20, pytest.param(100, marks=pytest.mark.long)])
+def test_no_damage_brings_a_trace_or_costs_a_cell(original, examples):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def law(data):
+        hurt_and_come_back(*original, data)
+
+    law()
+
+
+def hurt_and_come_back(original, before, data):
     files = sorted(path.relative_to(original) for path in original.rglob("*") if path.is_file())
     file, kind = data.draw(st.sampled_from(files)), data.draw(st.sampled_from(KINDS))
     shutil.rmtree("store", ignore_errors=True)

@@ -67,7 +67,8 @@ def copy(folder, to, order):
 
 
 @pytest.mark.parametrize("shard", [1, 2])
-def test_a_copy_made_at_any_moment_recovers(tmp_path, shard, monkeypatch):
+@pytest.mark.parametrize("moments", [10, pytest.param(25, marks=pytest.mark.long)])
+def test_a_copy_made_at_any_moment_recovers(tmp_path, moments, shard, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     order = random.Random(shard)
     folder = tmp_path / "s"
@@ -77,7 +78,7 @@ def test_a_copy_made_at_any_moment_recovers(tmp_path, shard, monkeypatch):
     copies = committed = 0
     try:
         assert writer.stdout.readline() == "1\n"
-        while copies < 25 or committed < 6:
+        while copies < moments or committed < 6:
             committed = int((folder / "committed").read_text() or committed)
             copies += 1
             copy(folder, tmp_path / f"copy{copies}", order)
@@ -85,7 +86,7 @@ def test_a_copy_made_at_any_moment_recovers(tmp_path, shard, monkeypatch):
     finally:
         writer.kill()  # before the copies are mended: what a living process has in hand is left alone
         writer.communicate()
-    for number in order.sample(range(1, copies + 1), 25):
+    for number in order.sample(range(1, copies + 1), moments):
         recovers(tmp_path / f"copy{number}", shard)
 
 

@@ -39,14 +39,13 @@ def parts():
     return sorted(Path("store/index").glob("part-*"))
 
 
-def slow_config(**changes):
+def slow_config():
     return config(
         models=[{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}],
         layers=["conv1", "conv2"],
         seeds=[0, 1, 2, 3],
         render={"size": 32, "steps": 12},
-        resources={"batch": 2},
-        **changes,
+        resources={"batch": 2, "actors": 1},
     )
 
 
@@ -74,7 +73,8 @@ def test_a_second_driver_is_refused_and_killed_runs_go_on(work):
     assert set(before["key"]) <= set(between["key"]) and 0 < len(between) < 16
 
     notes = len(list(Path("store/runs").glob("*.json")))
-    third = subprocess.Popen([sys.executable, "-m", "distcari.submit", path], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "distcari.submit", path, "--executor", "serial"]
+    third = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     while len(list(Path("store/runs").glob("*.json"))) == notes:
         time.sleep(0.05)
     third.terminate()
@@ -103,10 +103,12 @@ def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
             models=[
                 {"name": "good", "factory": "tiny:net"},
                 {"name": "deadly", "factory": "tiny:deadly"},
+                {"name": "deadly once", "factory": "tiny:killer_once"},
                 {"name": "nowhere", "factory": "tiny:not_on_workers"},
             ],
             layers=["conv2"],
             seeds=[0],
+            resources={"actors": 1},
         ),
     )
     code, said = submit(path)
@@ -115,10 +117,14 @@ def test_deadly_and_unloadable_cells_end_alone_as_failures(work):
     assert sorted(zip(done["model"], done["image"], strict=True)) == [
         ("deadly", "one"),
         ("deadly", "two"),
+        ("deadly once", "dark"),
+        ("deadly once", "one"),
+        ("deadly once", "two"),
         ("good", "dark"),
         ("good", "one"),
         ("good", "two"),
     ]
+    assert (work / "killed").exists()  # a worker that dies once costs nothing
     failed = failed.set_index(["model", "image"])["error"]
     assert sorted(failed.index) == [("deadly", "dark"), ("nowhere", "dark"), ("nowhere", "one"), ("nowhere", "two")]
     assert "its worker was lost" in failed["deadly", "dark"]
