@@ -1,5 +1,7 @@
 """A small real store: two experiments, cells of every status, a run at work."""
 
+import shutil
+
 import pytest
 from support.dashboard_store import fail, finish, grid, note, prepare
 
