@@ -31,6 +31,7 @@ class Data:
     inputs: dict[str, str]
     unread: int
     likeness: str
+    answers: str
     size: int = field(default=224)  # pixels of a picture's side
 
 
@@ -83,6 +84,7 @@ def _experiment(catalog: Catalog, part: Part, data: Data, axes: Sequence[str]) -
         "columns": data.columns,
         "failures": data.failures,
         "likeness": data.likeness,
+        "answers": data.answers,
         "done": data.done,
     }
 

@@ -12,12 +12,12 @@ from markdown_it import MarkdownIt
 from distcari.site.folder import SiteFolder
 
 # The dashboard's own styles and scripts, so that both look and move alike; then the site's.
-STYLES = ("app", "grid", "cell", "run", "side", "side_charts", "explore", "overview", "notes")
+STYLES = ("app", "grid", "cell", "run", "side", "side_charts", "explore", "overview", "findings", "notes")
 BEFORE = ("data", "bridge")  # before the dashboard's scripts, which expect Dash
 SCRIPTS = ("tile", "hover", "pick", "keys", "side")
 AFTER = (
     *("state", "labels", "parts", "facets", "compare", "slots", "panes", "sides", "cell"),
-    *("groups", "plots", "explore", "notes", "likeness", "overview", "shell"),
+    *("groups", "plots", "explore", "findings", "notes", "likeness", "overview", "shell"),
 )
 
 # Nothing but what lies beside the page; `file:` is what 'self' is from the disk. The views set widths in `style`.

@@ -9,6 +9,7 @@ from distcari.dashboard.data.catalog import Catalog, one_moment
 from distcari.errors import InputError
 from distcari.exchange.choice import Only
 from distcari.site import describe, page, scripts
+from distcari.site.answers import answers
 from distcari.site.describe import Data
 from distcari.site.folder import SiteFolder, Written
 from distcari.site.likeness import likeness
@@ -93,7 +94,7 @@ def _data(
         done += 1
         progress(done, total)
 
-    found = []
+    made = []
     for part in shown:
         names, unread = pictures.cells(catalog, part, one_more)
         if len(unread) == len(names):
@@ -102,7 +103,7 @@ def _data(
                 f"none of its pictures can be read: {unread[0]}",
                 "distcari verify STORE",
             )
-        found.append(
+        made.append(
             Data(
                 scripts.blocks(folder, part, names),
                 scripts.rows(folder, part),
@@ -112,7 +113,8 @@ def _data(
                 pictures.inputs(part),
                 len(unread),
                 scripts.put(folder, alike) if whole and (alike := likeness(catalog, part.info.name)) else "",
+                scripts.put(folder, found) if whole and (found := answers(catalog, part.info.name)) else "",
                 int(part.info.arrays.description.settings.get("size", 224)),
             )
         )
-    return found
+    return made

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.analysis_store import make
 from support.commands import run
 from support.dashboard_store import finish, grid, prepare
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import distances_of
+from distcari.dashboard.data.findings import findings_of
 from distcari.dashboard.data.notes import Notes
+from distcari.dashboard.data.questions import question
+from distcari.dashboard.data.state import State
 from distcari.errors import InputError
+from distcari.site.answers import answers
 from distcari.site.folder import MARK, SiteFolder
 from distcari.site.likeness import likeness
 from distcari.site.page import about
@@ -145,6 +150,17 @@ def test_the_map_of_models_is_the_dashboards_and_left_out_of_a_choice(mixed, tmp
     assert likeness(catalog, "f") is None
     publish(mixed, tmp_path / "site", only={"model": ["m", "n"]})
     assert not any(b"squared distances" in content for content in contents(tmp_path / "site").values())
+
+
+def test_findings_are_the_dashboards(tmp_path):
+    catalog = Catalog(make(tmp_path / "two", models=("a", "c"), images=("cat", "cup")))
+    (found,) = answers(catalog, "e")
+    asked = question(catalog, State("findings", ("e",)))
+    answer = findings_of(catalog).ask(asked).answer
+    assert found["asked"] == str(asked) == "a against c" and len(found["squares"]) == len(answer.rows)
+    assert [square[-1] for square in found["squares"]] == answer.rows["told"].tolist()
+    alone = Catalog(make(tmp_path / "one", models=("a",), images=("cat",)))
+    assert answers(alone, "e") == [] and likeness(alone, "e") is None
 
 
 def test_about_is_text_and_links_never_markup_or_pictures_from_elsewhere():

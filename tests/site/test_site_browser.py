@@ -9,6 +9,7 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.analysis_store import make
 from support.dashboard_store import finish, grid, prepare
 from support.pages import until
 
@@ -69,6 +70,15 @@ def page(browser, address):
     yield page
     context.close()
     assert (said, beyond) == ([], [])
+
+
+def axe_has_no_complaint(page, schemes):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+        assert [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]] == [], scheme
 
 
 def tile(**at):
@@ -182,15 +192,10 @@ def test_a_picture_has_no_difference_from_itself(page, tmp_path):
     "view", ["overview", "compare", "side", "cell", "side&side.mode=swipe", "explore", "notes", "table"]
 )
 def test_accessible_in_both_schemes_and_no_wider_than_a_phone(page, view):
-    from axe_playwright_python.sync_playwright import Axe
-
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.to(f"?view={view}&exp=e")
-        page.wait_for_selector("#page > * > *")
-        page.wait_for_load_state("networkidle")
-        found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
-        assert [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]] == [], scheme
+    page.to(f"?view={view}&exp=e")
+    page.wait_for_selector("#page > * > *")
+    page.wait_for_load_state("networkidle")
+    axe_has_no_complaint(page, ("light", "dark"))
     page.set_viewport_size({"width": 375, "height": 760})
     until(page, "document.documentElement.scrollWidth <= innerWidth")
 
@@ -222,6 +227,22 @@ def test_explore_leads_from_a_violin_or_points_to_their_pictures(page):
     page.reload()  # the selection stands in the address
     page.wait_for_selector(".strip-head b:text-is('Selected')")
     assert page.locator(".strip-tiles .tile").count() == picked
+
+
+def test_findings_are_those_of_publishing_and_lead_to_what_they_are_made_of(browser, tmp_path):
+    publish(make(tmp_path / "store", models=("a", "c"), images=("cat", "cup")), tmp_path / "site")
+    page, address = browser.new_page(), (tmp_path / "site/index.html").as_uri()
+    page.goto(address + "?view=findings")
+    page.wait_for_selector(".squares td a")
+    assert "A: a; B: c" in page.inner_text(".said") and "What may be concluded" in page.inner_text(".findings")
+    assert page.locator(".squares thead th").all_inner_texts() == ["figure", "l1", "l2"]
+    axe_has_no_complaint(page, ("light", "dark"))
+    page.click(".squares tr:has(th:text-is('mean r')) td a >> nth=1")
+    page.wait_for_selector(".strip-tiles .tile img")
+    assert "explore.y=mean_r" in page.url and "explore.in_layer=l2" in page.url
+    page.goto(address + "?view=findings&findings.kind=pair&findings.a=c&findings.b=a")
+    page.wait_for_selector("text=was not among those answered")
+    page.close()
 
 
 def test_notes_are_there_if_they_were_published(page):

@@ -1,6 +1,6 @@
 /* The frame: one address, one view. Links to another state, tabs, the choice of experiment, light or dark, keys. */
 (() => {
-  const { h, link } = distcari, ORDER = ["overview", "compare", "side", "explore", "cell", "notes"];
+  const { h, link } = distcari, ORDER = ["overview", "findings", "compare", "side", "explore", "cell", "notes"];
   const KEYS = [
     ["← →", "layer before, after; in a grid: the tile left, right"], ["↑ ↓", "image before, after; in a grid: the tile above, below"],
     ["m  M", "next model, model before"], [". ,  ] [", "next seed, seed before; the same of a setting that is swept"],
@@ -44,7 +44,8 @@
   }
 
   function tabs(state) {
-    const links = ORDER.filter((name) => distcari.views[name] && (name !== "notes" || distcari.site.notes))
+    const answered = Object.values(distcari.site.experiments).some((one) => one.answers);
+    const links = ORDER.filter((name) => distcari.views[name] && (name !== "notes" || distcari.site.notes) && (name !== "findings" || answered))
       .map((name) => link(distcari.views[name].title, { ...state, view: name }, { class: "view-tab", "aria-current": name === state.view ? "page" : null }));
     document.getElementById("tabs").replaceChildren(...links);
   }
