@@ -45,6 +45,8 @@ class SiteFolder:
 
     def __init__(self, out: Path) -> None:
         self.out, self.where, self.written = out, f"--out {out}", Written()
+        self.remembered: dict[str, str] = {}  # what the next publication may ask for: stamp -> file, "" for none
+        self._before: dict[str, str] = {}
         self._wanted: set[str] = set()
         self._new: list[Path] = []
         self._made: list[Path] = []
@@ -59,9 +61,12 @@ class SiteFolder:
                     self._made.append(folder)
             mark = self.out / MARK
             if not mark.exists():
-                self._put(MARK, json.dumps({"distcari_site": 1, "distcari": __version__}).encode())
+                self._put(MARK, self._mark())
+            self._before = dict(json.loads(mark.read_bytes()).get("remembered", {}))
             self._lock = mark.open("rb")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (ValueError, AttributeError):
+            raise InputError(self.where, f"its {MARK} is damaged", "Publish into a new folder.") from None
         except BlockingIOError:
             self._lock.close()
             raise InputError(self.where, "is being published into just now", "Wait until that has ended.") from None
@@ -79,6 +84,16 @@ class SiteFolder:
             self.written.kept += 1
         else:
             self._put(name, content if isinstance(content, bytes) else content())
+
+    def remember(self, stamp: str, make: Callable[[], str]) -> str:
+        """The file of what takes long to make: the last publication's if it had the same stamp, else a new one."""
+        file = self._before.get(stamp)
+        if file is None or (file and not self.has(file)):
+            file = make()
+        elif file:
+            self.put(file, b"")  # it is there
+        self.remembered[stamp] = file
+        return file
 
     def has(self, name: str) -> bool:
         """Whether a file is there already."""
@@ -101,6 +116,8 @@ class SiteFolder:
             if file not in self._wanted and file not in (INDEX, MARK):
                 (self.out / file).unlink(missing_ok=True)
                 self.written.removed += 1
+        if self.remembered != self._before:
+            self._put(MARK, self._mark())
         for folder in sorted((p for p in self.out.glob("pictures/*") if p.is_dir()), reverse=True):
             with suppress(OSError):  # not empty
                 folder.rmdir()
@@ -114,6 +131,9 @@ class SiteFolder:
                 if path.is_file() and (OURS.fullmatch(name) or path.name.startswith(_TEMPORARY)):
                     found.append(name)
         return sorted([*found, *(name for name in (INDEX, MARK) if (self.out / name).exists())])
+
+    def _mark(self) -> bytes:
+        return json.dumps({"distcari_site": 1, "distcari": __version__, "remembered": self.remembered}).encode()
 
     def _put(self, name: str, content: bytes) -> None:
         """Write under another name and rename: a file that is there is whole."""
@@ -129,8 +149,9 @@ class SiteFolder:
             raise
         if not replaces:
             self._new.append(path)
-        self.written.files += 1
-        self.written.bytes += len(content)
+        if name != MARK:  # which readers never see
+            self.written.files += 1
+            self.written.bytes += len(content)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and not self._shown:

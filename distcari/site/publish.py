@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distcari import __version__
 from distcari.dashboard.data.catalog import Catalog, one_moment
 from distcari.errors import InputError
 from distcari.exchange.choice import Only
+from distcari.grid import digest
 from distcari.site import describe, page, scripts
 from distcari.site.answers import answers
 from distcari.site.describe import Data
@@ -112,9 +114,24 @@ def _data(
                 scripts.bitmap(part, unread),
                 pictures.inputs(part),
                 len(unread),
-                scripts.put(folder, alike) if whole and (alike := likeness(catalog, part.info.name)) else "",
-                scripts.put(folder, found) if whole and (found := answers(catalog, part.info.name)) else "",
+                _remembered(catalog, part, folder, "likeness", likeness) if whole else "",
+                _remembered(catalog, part, folder, "answers", answers) if whole else "",
                 int(part.info.arrays.description.settings.get("size", 224)),
             )
         )
     return made
+
+
+def _remembered(
+    catalog: Catalog, part: Part, folder: SiteFolder, kind: str, make: Callable[[Catalog, str], Any]
+) -> str:
+    """The script of what all of an experiment's pictures are compared for: anew only if they or the tags changed."""
+    name = part.info.name
+    tags = {tag: catalog.tagged([name], tag) for tag in catalog.tags([name])}
+    stamp = digest(__version__, kind, name, part.rows["pixels_sha256"].tolist(), tags)[:20]
+
+    def made() -> str:
+        value = make(catalog, name)
+        return f"data/{scripts.put(folder, value)}.js" if value else ""
+
+    return folder.remember(stamp, made).removeprefix("data/").removesuffix(".js")
