@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
 class SideBySide(anywidget.AnyWidget):  # type: ignore[misc]
     """The widget. `mode` is `side` or `swipe`; its pictures are as stored, rounded to 8 bit, in the notebook itself.
 
-    Exported, or where no widget can be drawn, it is the pictures in a row.
+    Where no widget can be drawn, it is the pictures in a row.
     """
 
     _esm, _css = _HERE / "side_by_side.js", _HERE / "side_by_side.css"

@@ -29,7 +29,7 @@ from distcari.store import growth
 from distcari.store.arrays import Arrays, open_arrays
 from distcari.store.description import Description
 from distcari.store.exemplars import FOLDER as EXEMPLARS
-from distcari.store.exemplars import read_exemplars
+from distcari.store.exemplars import THUMBNAILS, read_exemplars
 from distcari.store.files import is_local, local_path, open_files, sound_path
 from distcari.store.index import Held, failed, finished
 from distcari.store.layout import Damaged
@@ -42,7 +42,7 @@ from distcari.store.show import PictureGrid, picture_grid
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
 
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
-_LOOSE = (".", "leases", "runs", "contact_sheets", EXEMPLARS)  # folders of files other than parts
+_LOOSE = (".", "leases", "runs", "contact_sheets", EXEMPLARS, THUMBNAILS)  # folders of files other than parts
 
 
 class Store:
