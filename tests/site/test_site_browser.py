@@ -43,33 +43,44 @@ def served(folder):
         server.shutdown()
 
 
-@pytest.fixture(params=["disk", "server"])
+@pytest.fixture(scope="module", params=["disk", "server"])
 def address(request, folder):
     if request.param == "disk":
         return (folder / "papers/a b/site/index.html").as_uri()
     return request.getfixturevalue("served")
 
 
-@pytest.fixture
-def page(browser, address):
-    """A fresh profile, in which any request beyond the site's folder, and any complaint, fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    said, beyond, base = [], [], address.removesuffix("index.html")
+@pytest.fixture(scope="module")
+def tab(browser, address):
+    """One for all tests at an address: a fresh one would compile the page's scripts again."""
+    context, base = browser.new_context(), address.removesuffix("index.html")
+    tab = context.new_page()
+    tab.said, tab.beyond = [], []
 
     def only_here(route):
         if route.request.url.startswith((base, "data:")):
             return route.continue_()
-        beyond.append(route.request.url)
+        tab.beyond.append(route.request.url)
         return route.abort()
 
     context.route("**/*", only_here)
-    page = context.new_page()
-    page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.to = lambda search="": page.goto(address + search)
-    yield page
+    tab.on("console", lambda line: tab.said.append(line.text) if line.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: tab.said.append(str(error)))
+    tab.to = lambda search="": tab.goto(address + search)
+    yield tab
     context.close()
-    assert (said, beyond) == ([], [])
+
+
+@pytest.fixture
+def page(tab):
+    """The tab as if fresh, in which any request beyond the site's folder, and any complaint, fails the test."""
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.emulate_media(color_scheme="light")
+    yield tab
+    tab.evaluate("localStorage.clear(), sessionStorage.clear()")
+    found = tab.said[:], tab.beyond[:]
+    tab.said.clear(), tab.beyond.clear()
+    assert found == ([], [])
 
 
 def axe_has_no_complaint(page, schemes):
