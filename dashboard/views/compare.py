@@ -1,6 +1,7 @@
 """Compare: a grid of pictures, any axis on rows, any on columns, the others held; the input at the margin."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import dash_mantine_components as dmc
@@ -15,7 +16,7 @@ from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.columns import FIGURES
 from distcari.dashboard.data.facets import Facets
 from distcari.dashboard.data.families import filters
-from distcari.dashboard.data.labels import unlike
+from distcari.dashboard.data.labels import short, unlike
 from distcari.dashboard.data.pictures import inputs_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.data.window import LIKENESS, Part, Shown, Window, resolve, window
@@ -177,6 +178,8 @@ def facet_grid(catalog: Catalog, state: State, shown: Shown, seen: Window) -> Co
     names = [html.Span(f"{shown.rows} ↓"), html.Span(f"{shown.cols} →")]
     corner = html.Div(names, role="columnheader", className="corner")
     row_names, col_names = (unlike(labels) if compact else labels for labels in (grid.rows, grid.cols))
+    if compact:  # in one line, beside the name of the group where one begins
+        row_names = [short(name, 16 if _begins(seen, grid.rows, i) else 30) for i, name in enumerate(row_names)]
     row_hardly, col_hardly = _hardly(shown, grid, "rows"), _hardly(shown, grid, "cols")
     heads = [_head(catalog, state, shown, seen, i, name, col_hardly[i]) for i, name in enumerate(col_names)]
     lines = [html.Div([corner, *heads], role="row", className="line")]
@@ -234,18 +237,24 @@ def _hardly(shown: Shown, grid: Facets, side: Literal["rows", "cols"]) -> list[f
     return list(grid.hardly(side)) if one_layer else [math.nan] * len(labels)
 
 
+def _begins(seen: Window, labels: Sequence[str], i: int) -> bool:
+    """Whether a group of models begins at the i-th label."""
+    group = seen.groups.get(labels[i])
+    return group is not None and (i == 0 or seen.groups.get(labels[i - 1]) != group)
+
+
 def _head(
-    catalog: Catalog, state: State, shown: Shown, seen: Window, i: int, short: str, hardly: float, of_row: bool = False
+    catalog: Catalog, state: State, shown: Shown, seen: Window, i: int, told: str, hardly: float, of_row: bool = False
 ) -> Component:
     """A row's or column's heading: its label, its input image where the axis is image, its mean where sorted by one.
 
-    `short` is what is shown of the label, `hardly` the share of the line's pictures at which the layer hardly responds.
+    `told` is what is shown of the label, `hardly` the share of the line's pictures at which the layer hardly responds.
     A model in groups has its group beneath; a new group begins with a line.
     """
     grid, sort = seen.grid, state.sort_rows if of_row else state.sort_cols
     axis, labels = (shown.rows, grid.rows) if of_row else (shown.cols, grid.cols)
     label = labels[i]
-    name = short if short == label else f"…{short}"
+    name = f"…{told}" if told != label and label.endswith(told) else told
     parts: list[Any] = [html.Span(components.breakable(name), className="label", title=label)]
     line = grid.slots[i] if of_row else [slots[i] for slots in grid.slots]
     if axis == "model" and line and (folded := max(line, key=lambda slot: slot.count)).members:
@@ -259,9 +268,11 @@ def _head(
         parts.append(html.Span(f"{columns.title(sort[0])} {columns.number(mean)}", className="mean"))
     role, kind = ("rowheader", "head of-row") if of_row else ("columnheader", "head of-col")
     if hardly >= MOSTLY:
-        told = f"{HARDLY}, in {hardly:.0%} of these pictures: grey or other photographs reach {SHARE:.0%} of the cosine"
-        parts.append(html.Span("hardly responds", className="hardly", title=told))
+        why = f"{HARDLY}, in {hardly:.0%} of these pictures: grey or other photographs reach {SHARE:.0%} of the cosine"
+        parts.append(html.Span("hardly responds", className="hardly", title=why))
     if axis == "model" and (group := seen.groups.get(label)):
-        parts.append(html.Span(group, className="group", title=f"{label}: {group}"))
-        kind += " group-start" if i and seen.groups[labels[i - 1]] != group else ""
-    return html.Div(parts, role=role, className=kind, **({"aria-label": label} if short != label else {}))
+        begins = _begins(seen, labels, i)
+        if begins or state.own("tiles") != "small":
+            parts.append(html.Span(group, className="group", title=f"{label}: {group}"))
+        kind += " group-start" if i and begins else ""
+    return html.Div(parts, role=role, className=kind, **({"aria-label": label} if told != label else {}))

@@ -12,7 +12,7 @@ from distcari.dashboard.app import create_app
 from distcari.dashboard.data import overview
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import Distances
-from distcari.dashboard.data.labels import unlike
+from distcari.dashboard.data.labels import short, unlike
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.views.overview import plots, view
 from distcari.store.models import update_models
@@ -144,3 +144,12 @@ def test_compare_groups_and_keeps_models_by_tag_and_sorts_within_groups(store):
     state = parse("?view=compare&exp=e&rows=layer&cols=model&compare.by=discs&compare.tiles=small")
     tools, body = compare.draw(catalog, state)
     assert "red=yes" in str(tools) and "compact" in str(body[0]) and "group-start" in str(body[0])
+
+
+@given(st.text("abc_", max_size=60), st.integers(5, 40))
+def test_a_short_name_keeps_its_ends_and_its_length(name, most):
+    found = short(name, most)
+    assert len(found) <= most and (found == name) == (len(name) <= most)
+    if "…" in found:
+        head, tail = found.split("…")
+        assert name.startswith(head) and name.endswith(tail) and len(tail) >= len(head)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 from plotly.colors import sample_colorscale
 
-from distcari.dashboard.data.labels import unlike
+from distcari.dashboard.data.labels import short, unlike
 from distcari.dashboard.data.overview import scaled
 from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.plots import colours
@@ -98,7 +98,7 @@ def tree_matrix(models: Sequence[str], distance: Floats, scheme: str | None) -> 
         )
         for x, y in lines
     ]
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [_short(n) for n in unlike(names)], "showgrid": False}
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [short(n) for n in unlike(names)], "showgrid": False}
     ticks |= {"range": [-0.5, len(names) - 0.5], "zeroline": False, "automargin": True, "tickfont": {"size": 10.5}}
     look = components.plot(
         scheme,
@@ -129,8 +129,3 @@ def _inks(groups: Mapping[str, Sequence[str]], ordered: bool) -> list[str]:
     known = [label for label in groups if label != NONE]
     scale = sample_colorscale("Viridis", np.linspace(0, 0.95, max(1, len(known)))) if ordered else colours(len(known))
     return [*scale[: len(known)], *["#adb5bd"] * (len(groups) - len(known))]
-
-
-def _short(name: str) -> str:
-    """A long name with its middle left out: what sets siblings apart stands at the end."""
-    return name if len(name) <= 22 else f"{name[:8]}…{name[-12:]}"
