@@ -1,6 +1,6 @@
 """A published site at 100,800 cells, from the disk in Chromium: 240 cells painted, sorted, scrolled; Explore.
 
-    python benchmarks/published.py            # about a minute, half a GiB of disk in the temporary folder
+    python benchmarks/published.py            # about five minutes, half a GiB of disk in the temporary folder
 
 The store is that of benchmarks/dashboard.py: the 240 cells of the first view have pixels of their own; the others show
 those again, so encoding is not measured. Painted: every picture in

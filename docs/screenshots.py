@@ -48,7 +48,7 @@ VIEWS = {
     "phone": ("?exp=demo&rows=layer&cols=model&at.image=chelsea", 390, 780, "light"),
 }
 DAMAGE = {"findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light")}
-SITE = "?view=compare&rows=model&cols=layer&at.image=astronaut"  # of a published site
+SITE = "?view=compare&rows=model&cols=layer&at.image=chelsea"  # of a published site
 
 
 def main() -> int:

@@ -119,6 +119,7 @@ def test_from_the_first_page_to_a_cell_and_back(page, mixed):
     assert "FloatingPointError" in page.inner_text(".tile.failed") and "has no layer z" in page.inner_text(
         ".not-planned"
     )
+    assert page.inner_text(".tile.pending strong") == "not done"
     page.hover(tile(model="m", layer="x"))
     page.wait_for_selector("#card.open dl dt")
     assert "gain" in page.inner_text("#card")

@@ -104,10 +104,12 @@
     return grid;
   }
 
+  const word = (status) => (status === "pending" ? "not done" : status); // nothing is at work on a site
+
   /* The attributes of a tile; assets/tile.js draws what is inside. */
   function tileOf(state, slot, plane, figures) {
     const at = JSON.stringify({ experiment: slot.experiment, ...Object.fromEntries(slot.labels) });
-    if (slot.status !== "done") return { class: `tile empty ${slot.status.replace(" ", "-")}`, "data-at": at, "data-status": slot.status, "data-reason": slot.reason };
+    if (slot.status !== "done") return { class: `tile empty ${slot.status.replace(" ", "-")}`, "data-at": at, "data-status": word(slot.status), "data-reason": slot.reason };
     const one = distcari.experiment(slot.experiment);
     if (!one.has(slot.place)) return { class: "tile waits" };
     const large = facetTile() * devicePixelRatio > 1.25 * distcari.site.sizes.small;
@@ -154,7 +156,7 @@
   function counts(plane) {
     const found = { done: 0, failed: 0, pending: 0, "not planned": 0 };
     for (const row of plane.rows) for (const col of plane.cols) found[plane.slot(row, col).status]++;
-    return Object.entries(found).filter(([, n]) => n).map(([status, n]) => `${n.toLocaleString("en-US")} ${status === "pending" ? "not done" : status}`);
+    return Object.entries(found).filter(([, n]) => n).map(([status, n]) => `${n.toLocaleString("en-US")} ${word(status)}`);
   }
 
   /* One line of controls, each a parameter of the URL, and how much of the grid is there. */

@@ -85,7 +85,7 @@
     const input = inputs(slots);
     if (options.mode === "difference") {
       const shown = slots.slice(1).map((_, i) => difference(slots, i + 1, options));
-      [width, rows] = slots.length === 2 ? [4, 1] : [slots.length + 1, 2];
+      [width, rows] = slots.length === 2 ? [4, 1] : [slots.length, 2]; // B − A lies under B, the input under A
       panes = rows === 1 ? [...panes, ...shown, input] : [...panes, input, ...shown];
     } else panes.push(input);
     return h("div", { class: `side-panes in-${options.mode} on-${options.background}`, style: { "--wide-cols": width, "--rows": rows } }, panes);
