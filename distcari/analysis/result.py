@@ -133,9 +133,10 @@ def headline(here: Row, part: pd.DataFrame) -> str:
 def sentence(row: Row) -> str:
     """One figure's difference: by how much, how surely."""
     unit = COLUMNS[str(row["figure"])].unit
+    effect = "" if isnan(row["effect"]) else f", {row['effect']:+.1f} SD"
     return (
         f"{row['figure']}: {row['a_mean']:.3g} against {row['b_mean']:.3g}, difference {interval(row)}"
-        f"{f' [{unit}]' if unit else ''}, {row['effect']:+.1f} SD, {chance(row)}"
+        f"{f' [{unit}]' if unit else ''}{effect}, {chance(row)}"
     )
 
 

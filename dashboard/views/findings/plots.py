@@ -140,8 +140,11 @@ def images(evidence: Evidence, scheme: str | None) -> go.Figure:
     )
     trend = evidence.answer.asked.kind == "trend"
     title = "rank correlation" if trend else f"A − B, {_titled(evidence.figure)}"
-    ends = {"range": [-1.08, 1.08]} if trend else {}
-    axis = {"title": {"text": title}, "zeroline": True, "zerolinewidth": 1.5, "rangemode": "tozero", **ends}
+    reached = frame[["value", "low", "high"]].to_numpy(float)
+    low, high = (-1.0, 1.0) if trend else (float(np.nanmin(reached, initial=0)), float(np.nanmax(reached, initial=0)))
+    room = 0.05 * max(high - low, 1e-9)  # with 0 in view, whole
+    ends = {"range": [low - room, high + room]}
+    axis = {"title": {"text": title}, "zeroline": True, "zerolinewidth": 1.5, **ends}
     rows = {"type": "category", "automargin": True, "showgrid": True, "tickmode": "linear", "dtick": 1}
     return go.Figure(trace, _small(scheme, xaxis=axis, yaxis=rows))
 
