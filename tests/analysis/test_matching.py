@@ -48,8 +48,13 @@ def photographs(url, shown):
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory):
-    return open_judge(open_study(make(tmp_path_factory.mktemp("any"))), "lite0")
+def store(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("any"))
+
+
+@pytest.fixture(scope="module")
+def judge(store):
+    return open_judge(open_study(store), "lite0")
 
 
 def test_a_picture_that_is_its_input_is_always_matched(tmp_path, judge):
@@ -80,15 +85,15 @@ def test_an_unseen_training_is_told_by_what_its_group_shares_and_equal_groups_ar
     ("groups", "says"),
     [({"a": ["a"], "c": ["c"]}, "one training only"), ({"a": ["a", "b"], "c": ["b", "c"]}, "share the model b")],
 )
-def test_groups_that_cannot_be_told_are_refused(tmp_path, judge, groups, says):
+def test_groups_that_cannot_be_told_are_refused(store, judge, groups, says):
     with pytest.raises(InputError, match=says):
-        match_groups(make(tmp_path), groups, judge=judge)
+        match_groups(store, groups, judge=judge)
 
 
 @pytest.mark.parametrize("name", ["nonsense", "torchvision:no_such_network", "timm:"])
-def test_a_judge_that_cannot_be_loaded_is_refused_before_any_work(tmp_path, name):
+def test_a_judge_that_cannot_be_loaded_is_refused_before_any_work(store, name):
     with pytest.raises(InputError, match="judge"):
-        match_inputs(make(tmp_path), judge=name)
+        match_inputs(store, judge=name)
 
 
 def test_one_image_leaves_no_choice(tmp_path, judge):

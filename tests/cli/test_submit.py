@@ -120,11 +120,12 @@ def test_the_predecessors_preliminary_experiment_runs_with_every_network_and_lay
 
     (work / "checkpoints").mkdir()
     (work / "images").mkdir()
-    for i, (name, classes) in enumerate([("imagenet_200k", 1000), ("single_camera", 40), ("single_texture", 37)]):
-        torch.manual_seed(i)
-        state = {f"module.{k}": v for k, v in resnet50(num_classes=classes).state_dict().items()}
+    weights = resnet50().state_dict()
+    for name, classes in (("imagenet_200k", 1000), ("single_camera", 40), ("single_texture", 37)):
+        cut = {k: v[:classes].clone() if k.startswith("fc.") else v for k, v in weights.items()}
+        state = {f"module.{k}": v for k, v in cut.items()}
         torch.save({"state_dict": state, "epoch": 1}, work / f"checkpoints/resnet_50_{name}.pth.tar")
-    torch.save(resnet50().state_dict(), work / "checkpoints/resnet50-0676ba61.pth")
+    torch.save(weights, work / "checkpoints/resnet50-0676ba61.pth")
     for i, name in enumerate(["flowers", "dog_cat", "chain"]):
         Image.effect_noise((224, 224), 50 + i).convert("RGBA").save(work / f"images/{name}.png")
     experiment = yaml.safe_load((ROOT / "configs/preliminary.yaml").read_text())
