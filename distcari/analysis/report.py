@@ -15,6 +15,7 @@ from PIL import Image
 from distcari import __version__
 from distcari.analysis.metrics import METRICS
 from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
+from distcari.analysis.scores import Scores
 from distcari.analysis.study import Study
 from distcari.store.arrays import to_8_bit
 from distcari.store.exemplars import exemplars_of, thumbnail
@@ -25,8 +26,8 @@ EXEMPLARS = 3  # natural ones below a picture
 _WIDE = 6.0  # standard deviations at which the drawn intervals end, with an arrow
 
 
-def html(found: Comparison, study: Study, command: str = "") -> str:
-    """The page. `command` is what was typed for it, and stands at its foot."""
+def html(found: Comparison, study: Study, command: str = "", whole: Scores | None = None) -> str:
+    """The page. `command` is what was typed for it, and stands at its foot; `whole` are scores that it shows too."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -54,6 +55,10 @@ def html(found: Comparison, study: Study, command: str = "") -> str:
         metrics=METRICS,
         distances=found.distances.to_dict("records"),
         axes=[a for a in places(found.distances) if a != "metric"],
+        whole=whole,
+        choices=[] if whole is None else [*_choices(whole.inputs), *_choices(whole.groups)],
+        alike=[] if whole is None else whole.similarity.to_dict("records"),
+        agreement=[] if whole is None else whole.agreement.to_dict("records"),
         inputs={image: _inline(study.arrays.input(image)) for image in _images_of(found)},
     )
 
@@ -130,6 +135,15 @@ def _natural(study: Study, key: str) -> list[dict[str, Any]]:
         {"src": _url("webp", thumbnail(files, name)), "rank": rank, "file": file, "cosine": cosine}
         for name, rank, file, cosine in zip(*(first[c] for c in ("thumbnail", "rank", "file", "cosine")), strict=True)
     ]
+
+
+def _choices(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows of a two-way game, with what is drawn in percent of the width: chance is in its middle."""
+    for found in frame.to_dict("records"):
+        row = {str(column): value for column, value in found.items()}
+        known = not isnan(row["low"])
+        drawn = {"low": row["low"], "width": row["high"] - row["low"]} if known else None
+        yield {"side": "which group", **row, "interval": drawn, "over": row.get("images", row.get("trainings"))}
 
 
 def _images_of(found: Comparison) -> list[str]:

@@ -16,6 +16,7 @@ from distcari.cli.options import (
     StoreOptions,
     StorePlace,
     names,
+    needs_models,
     study_of,
 )
 from distcari.errors import InputError, needs
@@ -44,6 +45,12 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--scores", help="Also a judge's choices and the networks' CKA (match, similarity).")
+    ] = False,
+    judge: Annotated[
+        str, typer.Option(metavar="NETWORK", help="The judge of --scores, as for `distcari match`.")
+    ] = "lite2",
     options: StoreOptions = None,
 ) -> None:
     """Compare two models, or groups of trainings.
@@ -54,7 +61,7 @@ def compare(
 
     \b
     Examples:
-      distcari compare store lite0 lite1 --out report.html
+      distcari compare store lite0 lite1 --out report.html --scores
       distcari compare store 'one_camera_*' 'all_vary_*' --figures colourfulness,small_circles
       distcari compare store camera=one camera=all
     """
@@ -73,6 +80,13 @@ def compare(
         shuffle=shuffle,
     )
     typer.echo(str(found))
+    told = None
+    if whole:
+        needs_models()
+        from distcari.analysis.scores import scores
+
+        told = scores(study, found, judge)
+        typer.echo(f"\n{told}")
     if out is None:
         typer.echo("\nWith pictures: --out report.html")
         return
@@ -81,7 +95,7 @@ def compare(
 
     typed = "distcari " + shlex.join(context.obj or [])
     try:
-        out.write_text(html(found, study, typed), encoding="utf-8")
+        out.write_text(html(found, study, typed, told), encoding="utf-8")
     except OSError as error:
         raise InputError(f"--out {out}", f"cannot be written: {error.strerror}", "Give another place.") from None
     typer.echo(f"\n{out}")
