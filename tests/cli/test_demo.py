@@ -18,6 +18,8 @@ SMALL = [
     "--set",
     "seeds=[0]",
     "--set",
+    "render.precision=float32",
+    "--set",
     "resources.actors=1",
 ]
 

@@ -131,7 +131,7 @@ def test_the_predecessors_preliminary_experiment_runs_with_every_network_and_lay
     experiment = yaml.safe_load((ROOT / "configs/preliminary.yaml").read_text())
     experiment["models"][1]["input_size"] = 32  # its weights ask for 224: ten times the time
     path = write(work / "preliminary.yaml", experiment)
-    small = ["render.steps=1", "render.size=32", "input_size=32"]
+    small = ["render.steps=1", "render.size=32", "input_size=32", "render.precision=float32"]
     code, said = serially(path, *[word for setting in small for word in ("--set", setting)], "--only", "image=flowers")
     assert code == 0, said
     assert "4 models × 3 images × 7 layers" in said and "28 to do" in said and "28 cells computed" in said

@@ -31,7 +31,7 @@ def store(tmp_path_factory):
     url, demo = str(folder / "store"), yaml.safe_load((ROOT / "configs/demo.yaml").read_text())
     for model in demo["models"]:
         model["input_size"] = 112  # a quarter of the time
-    changes = {"store": url, "render": {"steps": 2, "size": 112}}
+    changes = {"store": url, "render": {"steps": 2, "size": 112, "precision": "float32"}}
     code, said = serially(write(folder / "demo.yaml", demo | changes))
     assert code == 0, said
     store = Store(url, writable=True)
