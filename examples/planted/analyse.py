@@ -1,4 +1,4 @@
-"""What the analysis finds in the planted differences: python analyse.py [STORE] [--pictures FOLDER]
+"""What the analysis finds in the planted differences: python analyse.py [STORE] [--experiment NAME] [--pictures FOLDER]
 
 Prints every figure of docs/evidence.md; --pictures draws its two pictures.
 """
@@ -13,6 +13,7 @@ from PIL import Image
 from scenes import VARIANTS, dataset
 
 from distcari.analysis import Study, compare, distance_matrix, open_study
+from distcari.analysis.caveats import ONE_COLOUR
 
 TRAININGS = 6
 GROUPS = {variant: [f"{variant}_{i}" for i in range(TRAININGS)] for variant in VARIANTS}
@@ -28,13 +29,17 @@ def main() -> None:
     """Print the findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", nargs="?", default="store")
+    parser.add_argument("--experiment", default="planted")
     parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
-    study = open_study(args.store, "planted")
-    planned(study)
+    study = open_study(args.store, args.experiment)
+    uniform(study)
+    if args.experiment == "planted":
+        planned(study)
     everything(study)
-    nothing(study)
+    if args.experiment == "planted":
+        nothing(study)
     if args.pictures:
         draw(study, args.pictures)
 
@@ -53,10 +58,22 @@ def planned(study: Study) -> None:
         )
 
 
+def uniform(study: Study) -> None:
+    """Pictures that are nearly one colour: those whose optimisation found nothing, or little."""
+    grey = study.rows["colour_uniformity"] > ONE_COLOUR
+    print(f"{grey.sum()} of {len(grey)} pictures are nearly one colour; cells that were woken: {woken(study)}")
+
+
+def woken(study: Study) -> int:
+    """Cells whose start had to be doubled before the network answered."""
+    return int((study.rows["woken"].fillna(0) > 0).sum())
+
+
 def everything(study: Study) -> None:
-    """Each variant against all_vary, all figures at all layers."""
-    for variant in [name for name in VARIANTS if name != "all_vary"]:
-        found = compare(study, GROUPS[variant], GROUPS["all_vary"])
+    """Each variant against all_vary, all figures at all layers; of the trainings that there are."""
+    groups = {name: [model for model in models if model in study.models] for name, models in GROUPS.items()}
+    for variant in [name for name in VARIANTS if name != "all_vary" and groups[name]]:
+        found = compare(study, groups[variant], groups["all_vary"])
         sure = found.figures[found.figures["significant"]]
         print(f"\n{variant} against all_vary: {len(sure)} of {len(found.figures)} differ (corrected p ≤ 0.05)")
         for layer, part in sure.groupby("layer"):
