@@ -141,6 +141,8 @@ def photograph(browser: Browser, address: str, out: str, width: int, height: int
     )
     page = context.new_page()
     page.goto(address)
+    if "view=findings" in address:  # computed beside the page
+        page.wait_for_selector("#findings-square .tile img", timeout=120_000)
     page.wait_for_load_state("networkidle")
     page.evaluate("() => Promise.all([...document.images].filter((i) => i.loading !== 'lazy').map((i) => i.decode()))")
     page.wait_for_timeout(1500)  # plots are drawn after their figures came
