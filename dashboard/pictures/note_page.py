@@ -6,6 +6,7 @@ What somebody wrote stays text. A view whose pictures cannot be had says why in 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from distcari.store.arrays import to_8_bit
 SIDE, SHEET = 200, 960  # pixels at which a picture, and a sheet, is shown
 MOST_PICTURED = 60  # notes with pictures; later ones are text
 MOST_LINES = 12  # findings told of one view
-PATIENCE = 60.0  # seconds that a comparison may take
+PATIENCE = 60.0  # seconds that all comparisons of a page may take together
 _LOOK = (
     "<style>:root{color-scheme:light dark}body{max-width:1000px;margin:32px auto;padding:0 16px;"
     "font:15px/1.5 system-ui,sans-serif}article{border-top:1px solid #8886;padding:14px 0}h1{font-size:22px}"
@@ -41,7 +42,8 @@ _LOOK = (
 def page(catalog: Catalog, notes: Sequence[Note], host: str) -> str:
     """The whole page, newest note first; links lead back to this dashboard."""
     made = f"{len(notes)} notes · {datetime.now(UTC):%Y-%m-%d %H:%M} UTC · distcari {__version__}"
-    articles = "".join(_article(catalog, note, host, i < MOST_PICTURED) for i, note in enumerate(notes))
+    until = monotonic() + PATIENCE
+    articles = "".join(_article(catalog, note, host, until, i < MOST_PICTURED) for i, note in enumerate(notes))
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Notes</title>'
@@ -50,20 +52,20 @@ def page(catalog: Catalog, notes: Sequence[Note], host: str) -> str:
     )
 
 
-def _article(catalog: Catalog, note: Note, host: str, pictured: bool) -> str:
+def _article(catalog: Catalog, note: Note, host: str, until: float, pictured: bool) -> str:
     title, link = escape(view_title(note.url)), escape(f"{host.rstrip('/')}/{note.url}", quote=True)
     parts = [f"<h2>{title}</h2>", f'<p class="words">{escape(note.text)}</p>']
     if pictured:
         try:
-            parts += list(_shown(catalog, parse(note.url)))
+            parts += list(_shown(catalog, parse(note.url), until))
         except Exception as error:  # a cell that is gone or damaged loses no note
             parts.append(markup.paragraph(f"Its pictures cannot be shown: {typed_line(error)}", "quiet"))
     foot = f'<p class="quiet">{escape(note.stamp)} · <a href="{link}">this view in the dashboard</a></p>'
     return f"<article>{''.join(parts)}{foot}</article>"
 
 
-def _shown(catalog: Catalog, state: State) -> Iterator[str]:
-    """What the view of a note shows, as HTML."""
+def _shown(catalog: Catalog, state: State, until: float) -> Iterator[str]:
+    """What the view of a note shows, as HTML; a comparison is waited for up to the moment `until`."""
     if state.view == "cell" and (row := catalog.row(state.cell)) is not None:
         info, image = catalog.experiment(str(row["experiment"])), text(row["image"])
         seen = [_figure(markup.picture(input_pixels(info, image), SIDE, image), f"the image {image}")] if info else []
@@ -72,15 +74,15 @@ def _shown(catalog: Catalog, state: State) -> Iterator[str]:
         slots = [catalog.slot(slot.get("experiment", ""), slot) for slot in state.slots]
         yield _row([_cell(catalog, slot.row) for slot in slots if slot.row is not None])
     elif state.view == "findings":
-        yield from _findings(catalog, state)
+        yield from _findings(catalog, state, until)
     elif state.view == "compare" and catalog.chosen(state):
         yield markup.picture(np.asarray(sheet(catalog, state)), SHEET, view_title(state.search()))
 
 
-def _findings(catalog: Catalog, state: State) -> Iterator[str]:
+def _findings(catalog: Catalog, state: State, until: float) -> Iterator[str]:
     """The finding's sentence, the pictures that show it, the surest others, and what may be concluded."""
     job = findings_of(catalog).ask(question(catalog, state))
-    if not job.ended.wait(PATIENCE) or job.answer is None:
+    if not job.ended.wait(max(0.0, until - monotonic())) or job.answer is None:
         yield markup.paragraph(job.refused or "It was still being compared when this page was made.", "quiet")
         return
     answer = job.answer
