@@ -17,8 +17,9 @@ from distcari.analysis.comparison import compare
 from distcari.analysis.result import Comparison, places
 from distcari.analysis.result import sentence as of_pair
 from distcari.analysis.study import Study
-from distcari.analysis.trend import Trend, trend
-from distcari.analysis.trend import sentence as of_trend
+from distcari.analysis.trend import trend
+from distcari.analysis.trend_result import Trend
+from distcari.analysis.trend_result import sentence as of_trend
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.labels import text
 from distcari.dashboard.data.questions import Question, members

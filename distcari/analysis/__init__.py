@@ -19,7 +19,8 @@ from distcari.analysis.metrics import Metric
 from distcari.analysis.result import Comparison
 from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
-from distcari.analysis.trend import Trend, trend
+from distcari.analysis.trend import trend
+from distcari.analysis.trend_result import Trend
 
 __all__ = [
     "Comparison",

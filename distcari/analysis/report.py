@@ -1,25 +1,19 @@
 """A comparison as one self-contained HTML page: tables, intervals and pictures, readable in light and dark."""
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from math import isnan
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from PIL import Image
 
-from distcari import __version__
 from distcari.analysis.metrics import METRICS
-from distcari.analysis.result import MEANINGS, Comparison, chance, headline, interval, places
+from distcari.analysis.page import data_url, inline, input_images, rendered
+from distcari.analysis.result import MEANINGS, Comparison, headline, places
 from distcari.analysis.scores import Scores
 from distcari.analysis.study import Study
 from distcari.store.arrays import to_8_bit
 from distcari.store.exemplars import exemplars_of, thumbnail
-from distcari.store.schema import COLUMNS
 
 Row = Mapping[Any, Any]
 EXEMPLARS = 3  # natural ones below a picture
@@ -28,29 +22,15 @@ _WIDE = 6.0  # standard deviations at which the drawn intervals end, with an arr
 
 def html(found: Comparison, study: Study, command: str = "", whole: Scores | None = None) -> str:
     """The page. `command` is what was typed for it, and stands at its foot; `whole` are scores that it shows too."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("distcari.analysis", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(chance=chance, interval=interval, number=_number, p=_p)
-    template = environment.get_template("report.html")
     shown = list(_shown(found, study))
-    return template.render(
+    return rendered(
+        "report.html",
         found=found,
         study=study,
         command=command,
-        version=__version__,
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         sections=list(_sections(found)),
         shown=shown,
         natural=any(cell["natural"] for one in shown for _, cells in one["sides"] for cell in cells),
-        units={name: column.unit for name, column in COLUMNS.items()},
-        meanings={name: column.meaning for name, column in COLUMNS.items()},
         columns=MEANINGS,
         metrics=METRICS,
         distances=found.distances.to_dict("records"),
@@ -59,7 +39,7 @@ def html(found: Comparison, study: Study, command: str = "", whole: Scores | Non
         choices=[] if whole is None else [*_choices(whole.inputs), *_choices(whole.groups)],
         alike=[] if whole is None else whole.similarity.to_dict("records"),
         agreement=[] if whole is None else whole.agreement.to_dict("records"),
-        inputs={image: _inline(study.arrays.input(image)) for image in _images_of(found)},
+        inputs=input_images(study, found.pictures["image"]) if len(found.pictures) else {},
     )
 
 
@@ -116,7 +96,7 @@ def _shown(found: Comparison, study: Study) -> Iterator[dict[str, Any]]:
                     [
                         {
                             **row,
-                            "src": _inline(to_8_bit(study.picture(str(row["key"])))),
+                            "src": inline(to_8_bit(study.picture(str(row["key"])))),
                             "natural": _natural(study, str(row["key"])),
                         }
                         for row in part[part["side"] == side].to_dict("records")
@@ -132,7 +112,7 @@ def _natural(study: Study, key: str) -> list[dict[str, Any]]:
     files, (row,) = study.store.files, study.rows[study.rows["key"] == key].to_dict("records")
     first = exemplars_of(files, {str(name): value for name, value in row.items()}).head(EXEMPLARS)
     return [
-        {"src": _url("webp", thumbnail(files, name)), "rank": rank, "file": file, "cosine": cosine}
+        {"src": data_url("webp", thumbnail(files, name)), "rank": rank, "file": file, "cosine": cosine}
         for name, rank, file, cosine in zip(*(first[c] for c in ("thumbnail", "rank", "file", "cosine")), strict=True)
     ]
 
@@ -144,27 +124,3 @@ def _choices(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
         known = not isnan(row["low"])
         drawn = {"low": row["low"], "width": row["high"] - row["low"]} if known else None
         yield {"side": "which group", **row, "interval": drawn, "over": row.get("images", row.get("trainings"))}
-
-
-def _images_of(found: Comparison) -> list[str]:
-    return sorted(set(found.pictures["image"])) if len(found.pictures) else []
-
-
-def _inline(pixels: NDArray[np.uint8]) -> str:
-    """A picture as a data URL; small ones without loss, others as good JPEG."""
-    small = pixels.shape[0] <= 96
-    sink = io.BytesIO()
-    Image.fromarray(pixels).save(sink, "PNG" if small else "JPEG", quality=92)
-    return _url("png" if small else "jpeg", sink.getvalue())
-
-
-def _url(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _number(value: float) -> str:
-    return "–" if isnan(value) else f"{value:.3g}"
-
-
-def _p(value: float) -> str:
-    return "–" if isnan(value) else ("< 0.0001" if value < 1e-4 else f"{value:.2g}")

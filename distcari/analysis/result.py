@@ -37,7 +37,7 @@ MOST_SHOWN = 30  # rows in a notebook's output
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found, as pandas frames; `str()` is the report as text, and `report.write_html` makes a page of it.
+    """What was found, as pandas frames; `str()` is the report as text, and `report.html` makes a page of it.
 
     `figures`: a row for each layer (and swept setting) and figure, over all images that both groups have.
     `images`: the same for each image alone. `distances`: between- and within-distances by layer and metric, without

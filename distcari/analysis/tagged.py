@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from distcari.analysis.calibration import in_best_form
 from distcari.analysis.comparison import known_figures, named_figures
 from distcari.analysis.study import Study
 from distcari.errors import InputError
@@ -21,7 +22,7 @@ _HELP = "Tag the models: distcari tag --help"
 
 @dataclass(frozen=True)
 class Values:
-    """At one place (a layer, say): the models, their values (models, F), and the noise of seeds in each (F,).
+    """At one place (a layer, say): the models, their values (models, F) of figures, the noise of seeds in each (F,).
 
     `seed_sd` is the standard deviation that a model's value would have, were its pictures started from other seeds; NaN
     with one seed.
@@ -29,6 +30,7 @@ class Values:
 
     at: dict[str, Any]
     models: list[str]
+    names: list[str]
     values: Floats
     seed_sd: Floats
     blocks: int
@@ -66,14 +68,13 @@ def groups_by(study: Study, name: str) -> dict[str, list[str]]:
     return {str(value): list(map(str, part.index)) for value, part in found.groupby(found, sort=True, observed=True)}
 
 
-def values_of(
-    study: Study,
-    models: Sequence[str],
-    layers: Sequence[str] | None,
-    figures: Sequence[str] | None,
-    over: Sequence[str],
-) -> tuple[list[Values], list[str], list[str]]:
-    """Each place's values, over the blocks that all these models share; the figures; notes on what was left out."""
+def shared_rows(
+    study: Study, models: Sequence[str], layers: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """The cells of blocks (images at layers) in which all these models have one; a note on what that leaves out.
+
+    Raises InputError where there is no such block.
+    """
     rows = study.of(models)
     if layers is not None:
         rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
@@ -85,15 +86,25 @@ def values_of(
             "have no finished image and layer in common",
             "Submit their config again, or choose models of one architecture.",
         )
-    names, notes = known_figures(shared, named_figures(study, figures))
-    if lost := len(rows.drop_duplicates(study.blocks)) - len(shared.drop_duplicates(study.blocks)):
-        notes.append(f"{lost} images at layers are left out, because some of the models have no finished cell there.")
+    lost = len(rows.drop_duplicates(study.blocks)) - len(shared.drop_duplicates(study.blocks))
+    note = f"{lost} images at layers are left out, because some of the models have no finished cell there."
+    return shared, [note] if lost else []
+
+
+def values_of(
+    study: Study, models: Sequence[str], rows: pd.DataFrame, figures: Sequence[str] | None, over: Sequence[str]
+) -> tuple[list[Values], list[str]]:
+    """Each place's values over `rows`, in which all these models have their cells; a note on figures left out.
+
+    `figures`: default all of colour, texture and strength, gain and cosine in their best form at each place.
+    """
+    names, notes = known_figures(rows, named_figures(study, figures))
     by = [axis for axis in study.blocks if axis not in over]
-    found = [
-        _values(study, dict(zip(by, at, strict=True)), part, list(models), names)
-        for at, part in (study.by_block(shared, by) if by else [((), shared)])
-    ]
-    return found, names, notes
+    made = []
+    for at, part in study.by_block(rows, by) if by else [((), rows)]:
+        here = names if figures else in_best_form(part, names)
+        made.append(_values(study, dict(zip(by, at, strict=True)), part, list(models), here))
+    return made, notes
 
 
 def _values(study: Study, at: dict[str, Any], rows: pd.DataFrame, models: list[str], names: list[str]) -> Values:
@@ -104,6 +115,7 @@ def _values(study: Study, at: dict[str, Any], rows: pd.DataFrame, models: list[s
     return Values(
         at,
         models,
+        names,
         blocks.loc[models].to_numpy(float),
         np.sqrt((np.asarray(noise, float) ** 2).mean(axis=0)),
         len(rows.drop_duplicates(study.blocks)),

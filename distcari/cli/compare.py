@@ -1,6 +1,5 @@
 """`distcari compare`: two models, or two groups of trainings."""
 
-import shlex
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,8 @@ from distcari.cli.options import (
     names,
     needs_models,
     study_of,
+    typed,
+    write_page,
 )
 from distcari.errors import InputError, needs
 
@@ -93,12 +94,7 @@ def compare(
     needs("analysis", "jinja2")
     from distcari.analysis.report import html
 
-    typed = "distcari " + shlex.join(context.obj or [])
-    try:
-        out.write_text(html(found, study, typed, told), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--out {out}", f"cannot be written: {error.strerror}", "Give another place.") from None
-    typer.echo(f"\n{out}")
+    write_page(out, html(found, study, typed(context), told))
 
 
 def _models(study: "Study", text: str) -> "Given":

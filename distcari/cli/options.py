@@ -1,7 +1,9 @@
 """What commands share: a store's place and the options of an object store, labels to choose by, how they print."""
 
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -131,6 +133,20 @@ def only_of(given: Sequence[str] | None) -> "dict[str, list[Label]]":
 def names(text: str | None) -> list[str] | None:
     """The names in `a,b`, None where nothing was given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def typed(context: typer.Context) -> str:
+    """The command as it was typed, for the foot of a page."""
+    return "distcari " + shlex.join(context.obj or [])
+
+
+def write_page(place: Path, page: str) -> None:
+    """Write what --out asked for, and say where it is. Raises InputError where that cannot be."""
+    try:
+        place.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out {place}", f"cannot be written: {error.strerror}", "Give another place.") from None
+    typer.echo(f"\n{place}")
 
 
 def console(width: int | None = None) -> "Console":

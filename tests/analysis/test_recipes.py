@@ -6,6 +6,9 @@ import pytest
 from support.analysis_store import make
 from support.shared import ROOT
 
+from distcari.store.models import update_models
+
+FAMILY = [f"{camera}_{epoch}" for camera in ("one", "all") for epoch in range(4)]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/analysis.md").read_text(), re.S)
 
 
@@ -20,6 +23,9 @@ def folder(tmp_path_factory):
         seeds=(0, 1),
         name="demo",
     )
+    family = make(folder / "family", FAMILY, images=("cat",), layers=("l1",), seeds=(0, 1))
+    tags = [{"camera": model.split("_")[0], "epoch": int(model[-1])} for model in FAMILY]
+    update_models(family.files, [{"experiment": "e", "model": m, **t} for m, t in zip(FAMILY, tags, strict=True)])
     return folder
 
 
