@@ -5,11 +5,12 @@ Neurosci 2023; MIS, NeurIPS 2024), so a network can play the two-way game that B
 people.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.study import Study
@@ -24,14 +25,21 @@ _LITE = {f"lite{n}": (f"efficientnet-lite{n}", size) for n, size in enumerate((2
 _BATCH = 16
 
 
+Seen = list[NDArray[np.float32]]  # each layer's mean over positions
+
+
 @dataclass(frozen=True)
 class Judge:
-    """A network, the layers at which it looks, and the model of the experiment that it is (None: none of them)."""
+    """A network, the layers at which it looks, and the model of the experiment that it is (None: none of them).
+
+    It remembers what it saw in a store's pictures, so that it looks once at each, whatever is asked.
+    """
 
     name: str
     network: "Network"
     layers: tuple[str, ...]
     model: str | None = None
+    _seen: dict[str, Seen] = field(default_factory=dict, repr=False, compare=False)  # by the pixels' hash
 
     def features(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """What it sees in pictures, float (y, x, 3) in [0, 1]: (N, D), each layer's mean over positions, unit norm.
@@ -39,22 +47,44 @@ class Judge:
         Centred over the pictures given, so that what all have in common (being caricatures, being photographs) says
         nothing.
         """
+        parts = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
+        return _centred([seen for part in parts for seen in self._look(part)])
+
+    def features_of(
+        self, study: Study, cells: pd.DataFrame, progress: Callable[[int], None] = lambda looked: None
+    ) -> NDArray[np.float64]:
+        """`features` of the pictures of some rows of the study; `progress` is told of those looked at since."""
+        new = cells[~cells["pixels_sha256"].isin(list(self._seen))]
+        progress(len(cells) - len(new))
+        for start in range(0, len(new), _BATCH):
+            part = new.iloc[start : start + _BATCH]
+            seen = self._look([study.picture(key) for key in part["key"]])
+            self._seen.update(zip(part["pixels_sha256"], seen, strict=True))
+            progress(len(part))
+        return _centred([self._seen[pixels] for pixels in cells["pixels_sha256"]])
+
+    def _look(self, pictures: Sequence[NDArray[Any]]) -> list[Seen]:
+        """What each layer sees in each picture, by one pass of each form of the network that is needed."""
         import torch
 
         from distcari.render.augment import see
 
-        seen = []
+        batch = torch.from_numpy(np.stack(pictures).astype(np.float32)).permute(0, 3, 1, 2).to(self.network.device)
+        x = see(batch, None, self.network.input_size)
+        found: dict[str, NDArray[np.float32]] = {}
+        for layers in self._passes():
+            with torch.no_grad():
+                outputs = self.network.earlier(layers[-1], layers, False)(x)
+            found |= {layer: _pooled(out).cpu().numpy() for layer, out in zip(layers, outputs, strict=True)}
+        return [[found[layer][i] for layer in self.layers] for i in range(len(pictures))]
+
+    def _passes(self) -> list[list[str]]:
+        """The layers that one and the same form of the network gives, each together (Network.model_for)."""
+        together: dict[int, list[str]] = {}
         for layer in self.layers:
-            forward = self.network.activations(layer)
-            parts = []
-            for start in range(0, len(pictures), _BATCH):
-                batch = torch.from_numpy(np.stack(pictures[start : start + _BATCH]).astype(np.float32))
-                with torch.no_grad():
-                    out = forward(see(batch.permute(0, 3, 1, 2).to(self.network.device), None, self.network.input_size))
-                parts.append(_pooled(out).double().cpu().numpy())
-            values = np.concatenate(parts)
-            seen.append(_unit(values - values.mean(axis=0)))
-        return _unit(np.concatenate(seen, axis=1))
+            form = self.network.model_for(self.network.layer(layer), False)
+            together.setdefault(id(form), []).append(layer)
+        return list(together.values())
 
 
 def open_judge(study: Study, given: "str | Network | Judge | None" = None) -> Judge:
@@ -126,5 +156,12 @@ def _pooled(out: Any) -> Any:
     return out.mean(1) if out.ndim == 3 else out
 
 
-def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centred(seen: Sequence[Seen]) -> NDArray[np.float64]:
+    """Each layer less its mean over the pictures, in unit norm, then all of them together in unit norm: (N, D)."""
+    parts = [np.stack(layer).astype(np.float64) for layer in zip(*seen, strict=True)]
+    return unit_norm(np.concatenate([unit_norm(values - values.mean(axis=0)) for values in parts], axis=1))
+
+
+def unit_norm(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows (N, D), each divided by its length; a row of zeros stays one."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300))

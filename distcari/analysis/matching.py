@@ -3,7 +3,8 @@
 Chance is 50 of 100. People who saw synthetic pictures guessed right in 82 ± 4 of 100 (Borowski et al., ICLR 2021).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.groups import Given, all_groups
-from distcari.analysis.judge import Judge, open_judge
+from distcari.analysis.judge import Judge, open_judge, unit_norm
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
 from distcari.store import Store
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from distcari.render import Network
 
 CHANCE = 50.0
+Progress = Callable[[str, int, int], None]  # the layer at hand, pictures looked at, pictures in all
 _DRAWS = 2000
+_SLACK = 1e-12  # of two likenesses equal but for rounding neither is the greater
+
+
+def _silent(layer: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def match_inputs(
@@ -30,12 +37,14 @@ def match_inputs(
     judge: "str | Network | Judge | None" = None,
     layers: Sequence[str] | None = None,
     by: Sequence[str] = ("layer",),
+    progress: Progress = _silent,
 ) -> pd.DataFrame:
     """In how many of 100 two-way choices the judge picks a picture's own input rather than another image.
 
     A row for each label on `by` (`layer`, `model`, any axis): `score` (0 … 100, chance 50), `low` and `high` (95 %
     bootstrap over images, NaN with one), `choices`, `images`. Each picture is held against every other image. Raises
-    InputError with fewer than two images, or for a judge that cannot be loaded.
+    InputError with fewer than two images, or for a judge that cannot be loaded. `progress` is told of the pictures
+    that the judge has looked at.
     """
     study, judged, rows = _rows(store, experiment, judge, layers)
     images = [name for name in study.known("image") if name in set(rows["image"])]
@@ -47,8 +56,7 @@ def match_inputs(
         )
     inputs = judged.features([study.arrays.input(image) / 255 for image in images])
     made = []
-    for _, part in rows.groupby("layer", observed=True, sort=False):
-        seen = judged.features([study.picture(key) for key in part["key"]])
+    for part, seen in _looked_at(study, judged, rows, progress):
         likeness = seen @ inputs.T
         own = likeness[np.arange(len(part)), [images.index(image) for image in part["image"]]]
         wins = (own[:, None] > likeness).sum(axis=1) + ((own[:, None] == likeness).sum(axis=1) - 1) / 2
@@ -67,6 +75,7 @@ def match_groups(
     judge: "str | Network | Judge | None" = None,
     layers: Sequence[str] | None = None,
     by: Sequence[str] = ("layer",),
+    progress: Progress = _silent,
 ) -> pd.DataFrame:
     """In how many of 100 two-way choices the judge puts a picture of an unseen training into its own group.
 
@@ -88,9 +97,8 @@ def match_groups(
         raise InputError(f"judge {judged.name}", "made some of the pictures", "Name a network that is in no group.")
     rows = rows[rows["model"].isin(member)]
     made = []
-    for _, part in rows.groupby("layer", observed=True, sort=False):
+    for part, seen in _looked_at(study, judged, rows, progress):
         part = part.assign(at=np.arange(len(part)))
-        seen = judged.features([study.picture(key) for key in part["key"]])
         made += [_held_out(study, block, seen, member) for _, block in study.by_block(part)]
     frame = _scores(study, pd.concat(made), by, "model")
     frame.attrs = {"judge": judged.name, "chance": CHANCE, "task": "group", "groups": [side.name for side in sides]}
@@ -113,23 +121,37 @@ def _rows(
     return study, judged, rows
 
 
+def _looked_at(
+    study: Study, judge: Judge, rows: pd.DataFrame, progress: Progress
+) -> Iterator[tuple[pd.DataFrame, NDArray[np.float64]]]:
+    """Each layer's rows, and what the judge sees in their pictures."""
+    done = 0
+    for layer, part in rows.groupby("layer", observed=True, sort=False):
+
+        def looked(pictures: int, layer: str = str(layer)) -> None:
+            nonlocal done
+            done += pictures
+            progress(layer, done, len(rows))
+
+        yield part, judge.features_of(study, part, looked)
+
+
 def _held_out(study: Study, block: pd.DataFrame, seen: NDArray[Any], member: Mapping[str, str]) -> pd.DataFrame:
-    """The share of choices that are right for each training of a block, (model, image, layer …, right, weight)."""
-    mean = {str(model): seen[part["at"]].mean(axis=0) for model, part in block.groupby("model", observed=True)}
-    found = []
-    for model, own in mean.items():
-        mates = [mean[m] for m in mean if member[m] == member[model] and m != model]
-        right = []
-        for rival in {member[m] for m in mean} - {member[model]}:
-            others = [m for m in mean if member[m] == rival]
-            for left_out in others:
-                rest = [mean[m] for m in others if m != left_out]
-                if mates and rest:
-                    a, b = _cosine(own, np.mean(mates, axis=0)), _cosine(own, np.mean(rest, axis=0))
-                    right.append(float(a > b) + 0.5 * float(a == b))
-        if right:
-            found.append({**block.iloc[0][study.blocks].to_dict(), "model": model, "right": 100 * np.mean(right)})
-    return pd.DataFrame(found)
+    """The share of choices that are right for each training of a block, (model, image, layer …, right)."""
+    found = {str(model): seen[part["at"]].mean(axis=0) for model, part in block.groupby("model", observed=True)}
+    size = Counter(member[model] for model in found)
+    models = [model for model in found if size[member[model]] > 1]
+    mean, group = np.array([found[model] for model in models]), np.array([member[model] for model in models])
+    if len(set(group)) < 2:
+        return pd.DataFrame()
+    mates = (group[:, None] == group) & ~np.eye(len(models), dtype=bool)
+    rest = (mates / mates.sum(axis=1, keepdims=True)) @ mean  # of each training, the mean of its group's others
+    likeness = unit_norm(mean) @ unit_norm(rest).T
+    nearer = np.diag(likeness)[:, None] - likeness  # own mates against another group that lacks one of its own
+    wins = (nearer > _SLACK) + 0.5 * (np.abs(nearer) <= _SLACK)
+    rival = group[:, None] != group
+    right = 100 * (wins * rival).sum(axis=1) / rival.sum(axis=1)
+    return pd.DataFrame({**block.iloc[0][study.blocks].to_dict(), "model": models, "right": right})
 
 
 def _scores(study: Study, rows: pd.DataFrame, by: Sequence[str], cluster: str) -> pd.DataFrame:
@@ -162,7 +184,3 @@ def _scores(study: Study, rows: pd.DataFrame, by: Sequence[str], cluster: str) -
             }
         )
     return pd.DataFrame(made)
-
-
-def _cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))

@@ -1,14 +1,11 @@
 """`distcari exemplars`: which pictures of a folder a layer responds to most as to the input, beside the caricatures."""
 
-import sys
-import time
 from typing import Annotated, Literal
 
 import typer
 
-from distcari.cli.options import OneExperiment, Only, StoreOptions, StorePlace, console, needs_models, only_of, study_of
-
-EVERY = 30.0  # seconds between lines where nobody looks on
+from distcari.cli.options import OneExperiment, Only, StoreOptions, StorePlace, needs_models, only_of, study_of
+from distcari.cli.shown import Shown
 
 
 def exemplars(
@@ -44,7 +41,7 @@ def exemplars(
     from distcari.analysis.exemplars import find_exemplars
     from distcari.store.exemplars import path_of
 
-    with Shown() as shown:
+    with Shown("exemplars") as shown:
         found = find_exemplars(study, folder, only=only_of(only), top=top, crops=crops, by=by, progress=shown)
     first = found.rows[found.rows["rank"] == 1]
     table = first.groupby(["model", "layer"], sort=False)[["cosine", "median"]].mean()
@@ -56,32 +53,3 @@ def exemplars(
     files = int(found.rows["files"].max())
     place = f"{study.store.url.rstrip('/')}/{path_of(study.experiment)}"
     typer.echo(f"{len(found.rows)} exemplars of {files} pictures in {place}")
-
-
-class Shown:
-    """Progress with the time that is left: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        self.began = self.said = time.monotonic()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-        self.bar = Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console(), transient=True)
-        self.task = self.bar.add_task("exemplars", total=None)
-
-    def __enter__(self) -> "Shown":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, model: str, done: int, total: int) -> None:
-        """So many of so many passes are done, `model` is at work."""
-        now = time.monotonic()
-        if sys.stdout.isatty():
-            self.bar.start()
-            self.bar.update(self.task, description=model, completed=done, total=total)
-        elif done and now - self.said > EVERY:
-            left = (now - self.began) * (total - done) / done
-            typer.echo(f"{model}: {100 * done // total} %, about {left:.0f} s left")
-            self.said = now

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from distcari.cli.options import Layers, OneExperiment, StoreOptions, StorePlace, names, needs_models, study_of
+from distcari.cli.shown import Shown
 from distcari.errors import InputError
 
 
@@ -58,10 +59,11 @@ def match(
     if groups and groups_by:
         raise InputError("--groups-by", "does not go with --group", "Give one of them.")
     sides = groups_of_tag(study, groups_by) if groups_by else _groups(groups or [])
-    if sides:
-        frame = match_groups(study, sides, judge=judge, layers=chosen, by=axes)
-    else:
-        frame = match_inputs(study, judge=judge, layers=chosen, by=axes)
+    with Shown("match") as shown:
+        if sides:
+            frame = match_groups(study, sides, judge=judge, layers=chosen, by=axes, progress=shown)
+        else:
+            frame = match_inputs(study, judge=judge, layers=chosen, by=axes, progress=shown)
     typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.1f}"))
     typer.echo(f"\nright choices of 100 by {frame.attrs['judge']}; chance 50; low and high: 95 % bootstrap interval")
 

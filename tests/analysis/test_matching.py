@@ -1,16 +1,22 @@
 """The two-way game on pictures whose answers are known, judged by a real trained network."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 from support.analysis_store import make
+from torch import nn
 
-from distcari.analysis import match_groups, match_inputs, open_judge
+from distcari.analysis import Judge, match_groups, match_inputs, open_judge
 from distcari.analysis.study import open_study
 from distcari.errors import InputError
 from distcari.grid import Axis, Grid
+from distcari.render import Network
 from distcari.store import Store
 
 SIDE = 64
@@ -79,6 +85,72 @@ def test_an_unseen_training_is_told_by_what_its_group_shares_and_equal_groups_ar
     assert apart.loc["l2", "score"] > 90 and apart.loc["l2", "low"] > 50
     alike = match_groups(store, {k: groups[k] for k in "ab"}, judge=judge)
     assert (alike["score"] < apart.loc["l2", "score"]).all() and (alike["low"] < 60).all()
+
+
+def unit(v):
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+def seen_plainly(judge, pictures):
+    """What a judge sees, each layer by a pass of its own."""
+    x = nn.functional.interpolate(
+        torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
+        size=(judge.network.input_size,) * 2,
+        mode="bilinear",
+        antialias=True,
+    )
+    with torch.no_grad():
+        layers = [judge.network.activations(layer)(x).mean((2, 3)).double().numpy() for layer in judge.layers]
+    return unit(np.concatenate([unit(layer - layer.mean(0)) for layer in layers], axis=1))
+
+
+def by_hand(store, judge, groups, layer):
+    """The score of `match_groups` at a layer, choice by choice; images of one training are averaged."""
+    study = open_study(store)
+    rows = study.of([model for models in groups.values() for model in models], layer=layer)
+    seen = seen_plainly(judge, [study.picture(key) for key in rows["key"]])
+    right = {}
+    for image in study.known("image"):
+        mean = {m: seen[(rows["model"] == m) & (rows["image"] == image)].mean(0) for m in set(rows["model"])}
+        for own, other in product(groups, groups):
+            for model, left_out in product(groups[own], groups[other]) if own != other else ():
+                mates = np.mean([mean[m] for m in groups[own] if m != model], axis=0)
+                rest = np.mean([mean[m] for m in groups[other] if m != left_out], axis=0)
+                right.setdefault(model, []).append(unit(mean[model]) @ unit(mates) > unit(mean[model]) @ unit(rest))
+    return 100 * np.mean([np.mean(choices) for choices in right.values()])
+
+
+def test_the_score_is_that_of_choices_made_one_by_one(tmp_path, judge):
+    groups = {"a": ["a_0", "a_1", "a_2", "a_3"], "b": ["b_0", "b_1", "b_2"], "c": ["c_0", "c_1"]}
+    store = make(
+        tmp_path, models=[model for of in groups.values() for model in of], images=("cat", "cup"), seeds=(0, 1)
+    )
+    found = match_groups(store, groups, judge=judge).set_index("layer")["score"]
+    assert 50 < found["l1"] < 100
+    assert [by_hand(store, judge, groups, layer) for layer in ("l1", "l2")] == pytest.approx(list(found))
+
+
+def test_a_judge_looks_at_each_picture_once_and_tells_how_far_it_is(tmp_path):
+    groups = {"a": ["a_0", "a_1"], "c": ["c_0", "c_1"]}
+    store = make(
+        tmp_path, models=[model for of in groups.values() for model in of], images=("cat", "cup"), seeds=(0, 1)
+    )
+    judge, said = open_judge(open_study(store), "lite0"), []
+    match_inputs(store, judge=judge, progress=lambda *now: said.append(now))
+    assert said[-1][1:] == (32, 32) and {layer for layer, *_ in said} == {"l1", "l2"}
+    blind = replace(judge, network=None)  # remembers, and cannot look
+    assert len(match_groups(store, groups, judge=blind)) == 2
+
+
+def test_layers_that_folding_changes_are_seen_as_they_are():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8))
+    for norm in (model[1], model[4]):
+        norm.running_mean.normal_()
+    network = Network(model.eval(), input_size=32)
+    judge = Judge("small", network, ("0", "1", "3", "4"))
+    pictures = list(np.random.default_rng(0).random((5, 32, 32, 3), np.float32))
+    np.testing.assert_allclose(judge.features(pictures), seen_plainly(judge, pictures), atol=1e-6)
 
 
 @pytest.mark.parametrize(
