@@ -24,8 +24,9 @@ from networks import IMAGENET, LAYERS, cpu_seconds, geometric_mean, image_of, ma
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from distcari.figures import high_frequency_share
 from distcari.render import Network, caricatures
-from distcari.render.measure import high_frequency_share, measure
+from distcari.render.measure import measure
 from distcari.settings import RenderSettings
 
 warnings.filterwarnings("ignore")

@@ -8,7 +8,8 @@ unseen      Lite 0 with its colours averaged (colourfulness), behind a blur of s
             right half of its input masked (contrast there over contrast in the left half)
 quality     robust gain and cosine, high frequencies and colourfulness beside `compat: v2`, both in the metric in force
 separation  mean ΔE2000 between Lite 0 and Lite 1 over mean ΔE2000 between seeds of either
-levers      separation and quality's means of Lite 0 with one setting changed at a time, and of version 2
+levers      separation and quality's means of Lite 0 with one setting changed at a time, and of version 2, whose gain
+            the others' is held against; `--levers` for some of them
 function    ΔE2000 between a network and an equal one, 40 channels rescaled by 1/3 … 3, over that between seeds
 path        path coherence of other photographs (the images and the shipped ones), and of Lite 0's own pictures
 
@@ -46,9 +47,15 @@ LEVERS: dict[str, dict[str, Any]] = {
     "coarse to fine over half the steps": {"coarse": 0.5},
     "plain metric": {"metric": "plain"},
     "damping 3": {"damping": 3.0},
+    "damping .6": {"damping": 0.6},
+    "weight decay .05": {"weight_decay": 0.05},
+    "weight decay .04": {"weight_decay": 0.04},
+    "amplify 2.5": {"amplify": 2.5},
+    "80 steps": {"steps": 80},
     "views as wide as version 2's": {"rotate": 5.0, "scale": 0.05, "shift": 0.045},
     "views half as wide again": {"rotate": 1.25, "scale": 0.0125, "shift": 0.011},
     "cossim_pow 2": {"cossim_pow": 2.0},
+    "cossim_pow 1": {"cossim_pow": 1.0},
 }
 
 
@@ -126,29 +133,30 @@ def _unseen(figure: str, made: Caricature) -> float:
     return float(right.std((0, 1)).mean() / left.std((0, 1)).mean())
 
 
-def quality(images: dict[str, Tensor], seeds: int, s: RenderSettings, sheet: str | None) -> None:
+def robust(network: Network, image: Tensor, layer: str, made: Caricature, s: RenderSettings) -> tuple[float, float]:
+    """Robust gain and cosine of a finished picture in the metric in force, whatever it was made in."""
     from distcari.render.measure import measure
     from distcari.render.metric import measured
 
-    network, rows, better = lite(), [], 0
+    forward = measured(network, layer, network.precision(layer, s.precision), s)
+    with torch.no_grad():
+        found = measure(forward, torch.from_numpy(made.picture).permute(2, 0, 1)[None], forward(image[None]), SIDE)
+    return float(found["robust_gain"]), float(found["robust_cosine"])
+
+
+def quality(images: dict[str, Tensor], seeds: int, s: RenderSettings, sheet: str | None) -> None:
+    network, rows, gains, cosines, fine = lite(), [], [], [], []
     print(f"quality     in the metric {s.metric}; version 2 → now")
     for name, image in images.items():
         row = [image.permute(1, 2, 0).numpy()]
         for layer in BLOCKS:
-            precision = network.precision(layer, s.precision)
-            forward = measured(network, layer, precision, s)
-            with torch.no_grad():
-                target = forward(image[None])
             old = _cell(network, image, layer, 0, s.with_(compat="v2"))
             new = _cell(network, image, layer, 0, s)
-            before, after = (
-                measure(forward, torch.from_numpy(c.picture).permute(2, 0, 1)[None], target, SIDE) for c in (old, new)
-            )
-            better += bool(after["robust_cosine"] >= before["robust_cosine"])
-            words = [
-                f"{figure[7:]} {float(before[figure]):.2f} → {float(after[figure]):.2f}"
-                for figure in ("robust_gain", "robust_cosine")
-            ]
+            before, after = (robust(network, image, layer, c, s) for c in (old, new))
+            gains.append((before[0], after[0]))
+            cosines.append((before[1], after[1]))
+            fine.append(tuple(picture_figures(c.picture)["high_frequency_share"] for c in (old, new)))
+            words = [f"{name} {a:.2f} → {b:.2f}" for name, a, b in zip(("gain", "cosine"), before, after, strict=True)]
             words += [
                 f"{short} {a[figure]:.{digits}f} → {b[figure]:.{digits}f}"
                 for short, figure, digits in (("hf", "high_frequency_share", 3), ("colour", "colourfulness", 0))
@@ -157,9 +165,18 @@ def quality(images: dict[str, Tensor], seeds: int, s: RenderSettings, sheet: str
             print(f"quality     {name:<15}{layer:<12}" + ", ".join(words), flush=True)
             row += [old.picture, new.picture]
         rows.append(np.hstack(row))
-    print(f"quality     robust cosine at least version 2's in {better} of {len(images) * len(BLOCKS)} cells")
+    share = [b / a for a, b in gains]
+    print(
+        f"quality     robust gain {np.mean(share):.1%} of version 2's ({min(share):.0%} to {max(share):.0%}), at least "
+        f"93 % in {sum(one >= 0.93 for one in share)} of {len(share)} cells; cosine at least version 2's in "
+        f"{sum(b >= a for a, b in cosines)}, means {_means(cosines, 3)}; high frequencies {_means(fine, 4)}"
+    )
     if sheet:
         Image.fromarray((np.vstack(rows).clip(0, 1) * 255).round().astype("uint8")).save(sheet)
+
+
+def _means(pairs: Sequence[tuple[float, ...]], digits: int) -> str:
+    return " → ".join(f"{mean:.{digits}f}" for mean in np.mean(pairs, 0))
 
 
 def separation(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
@@ -179,27 +196,32 @@ def separation(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None
     print(f"separation  mean {np.mean(ratios):.3f}, least {min(ratios):.3f}")
 
 
-def levers(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
-    """What each setting is worth: separation at each layer, beside the means of Lite 0's first seed."""
-    networks = [lite("lite0"), lite("lite1")]
-    print(f"levers      {'':<38}separation at {', '.join(BLOCKS)}, mean · robust gain, cosine (own metric), hf")
-    for words, changes in LEVERS.items():
-        chosen, ratios, figures = s.with_(**changes), [], []
+def levers(images: dict[str, Tensor], seeds: int, s: RenderSettings, names: Sequence[str] = ()) -> None:
+    """What each setting is worth: separation at each layer, beside the means of Lite 0's first seed.
+
+    The gain is also that of the metric in force, as a share of that of the first row.
+    """
+    networks, first = [lite("lite0"), lite("lite1")], np.zeros(0)
+    print(f"levers      {'':<38}separation at {', '.join(BLOCKS)}, mean · robust gain, cosine, hf · share of gain")
+    for words in names or LEVERS:
+        chosen, ratios, figures = s.with_(**LEVERS[words]), [], []
         for layer in BLOCKS:
             within, between = [], []
             for image in images.values():
                 made = [[_cell(n, image, layer, seed, chosen) for seed in range(seeds)] for n in networks]
-                figures.append(made[0][0].figures)
+                gain, cosine = robust(networks[0], image, layer, made[0][0], s)
+                figures.append((gain, cosine, made[0][0].figures["high_frequency_share"]))
                 a, b = ([_lab(c) for c in group] for group in made)
                 within += [_apart(*pair) for group in (a, b) for pair in itertools.combinations(group, 2)]
                 between += [_apart(x, y) for x in a for y in b]
             ratios.append(float(np.mean(between) / np.mean(within)))
-        names = ("robust_gain", "robust_cosine", "high_frequency_share")
-        means = [np.mean([f[name] for f in figures]) for name in names]
+        means, gains = np.mean(figures, 0), np.array([gain for gain, _, _ in figures])
+        first = first if len(first) else gains
         print(
             f"levers      {words:<38}"
             + " ".join(f"{r:.3f}" for r in [*ratios, np.mean(ratios)])
-            + f" · {means[0]:.2f} {means[1]:.3f} {means[2]:.3f}",
+            + f" · {means[0]:.2f} {means[1]:.3f} {means[2]:.3f} · {np.mean(gains / first):.1%}, at least 93 % in "
+            f"{np.sum(gains / first >= 0.93)} of {len(gains)}",
             flush=True,
         )
 
@@ -269,6 +291,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a render setting")
     parser.add_argument("--images", nargs="+", default=["chelsea", "coffee", "astronaut"], help="files, or samples")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--levers", nargs="+", default=[], choices=list(LEVERS), metavar="ROW", help="some rows alone")
     parser.add_argument("--sheet", help="write quality's pictures there: input, then version 2 and now, layer by layer")
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
@@ -279,8 +302,10 @@ def main() -> None:
     for part in args.parts or PARTS:
         if part == "quality":
             quality(images, args.seeds, s, args.sheet)
+        elif part == "levers":
+            levers(images, args.seeds, s, args.levers)
         else:
-            others = {"unseen": unseen, "separation": separation, "levers": levers, "function": function, "path": path}
+            others = {"unseen": unseen, "separation": separation, "function": function, "path": path}
             others[part](images, args.seeds, s)
 
 

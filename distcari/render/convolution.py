@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from distcari.render.clipping import clipped, clips
+
 _Pair = tuple[int, int]
 _Map = Callable[[Tensor], Tensor]
 _FEW = 16  # channels that fill one vector
@@ -45,7 +47,9 @@ class FrozenConvolutions(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run the operation, convolutions our way."""
+        """Run the operation, convolutions and ReLU6 our way."""
+        if func is F.hardtanh and clips(*args, **(kwargs or {})):
+            return clipped(args[0])
         if func is not F.conv2d:
             return func(*args, **(kwargs or {}))
         x, weight, bias, stride, padding, dilation, groups = _arguments(*args, **(kwargs or {}))
