@@ -17,6 +17,7 @@ from distcari.analysis.judge import Judge, open_judge
 from distcari.analysis.matching import match_groups, match_inputs
 from distcari.analysis.metrics import Metric
 from distcari.analysis.result import Comparison
+from distcari.analysis.separation import separation
 from distcari.analysis.similarity import agreement, similarity
 from distcari.analysis.study import Study, open_study
 from distcari.analysis.trend import trend
@@ -36,6 +37,7 @@ __all__ = [
     "match_inputs",
     "open_judge",
     "open_study",
+    "separation",
     "similarity",
     "trend",
 ]

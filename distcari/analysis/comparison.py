@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,23 +11,20 @@ from numpy.typing import NDArray
 from distcari.analysis.between import between_within
 from distcari.analysis.calibration import in_best_form, say_forms
 from distcari.analysis.caveats import limits, unmoved, unresponsive
+from distcari.analysis.chosen import known_figures, named_figures
 from distcari.analysis.correction import Method, with_correction
 from distcari.analysis.examples import show_best
 from distcari.analysis.groups import Given, Group, Unit, pair, unit_of
 from distcari.analysis.intervals import Block, difference_interval, spread
 from distcari.analysis.permutation import Shuffle, blockwise, mean_difference
 from distcari.analysis.result import MEANINGS, Comparison
+from distcari.analysis.separation import lonely, say_lonely, separate
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
-from distcari.figures import FIGURES
 from distcari.store import Store
-from distcari.store.schema import COLUMNS
 
 if TYPE_CHECKING:
     from distcari.render import Network
-
-STRENGTH = ("robust_gain", "robust_cosine")
-EVERY = (*FIGURES, *STRENGTH)  # the figures that are compared unless some are named
 
 
 def compare(
@@ -61,7 +57,7 @@ def compare(
     study = open_study(store, experiment)
     one, two = pair(study, a, b)
     unit = unit_of(one, two)
-    names = named_figures(study, figures)
+    names = named_figures(figures)
     rows = study.of([*one.models, *two.models])
     if layers is not None:
         rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
@@ -83,23 +79,12 @@ def compare(
     seen = unmoved(shared, (one, two)) + unresponsive(shared, (one, two)) + say_forms(chosen)
     notes = limits(pooled, unit, alpha, how, correction) + seen + notes
     distances = _distances(study, one, two, metrics, layers, alpha, correction, how, through, unit)
+    separated, alone = _separated(study, (one, two), unit, shared, figures, over, alpha, correction)
     pictures = show_best(study, pooled, shared, one, two)
     for note in notes:
         if warn and "can be significant" in note:
             warnings.warn(note, stacklevel=2)
-    return Comparison(one, two, unit, alpha, pooled, single, distances, pictures, notes)
-
-
-def named_figures(study: Study, given: Sequence[str] | None) -> list[str]:
-    """The columns to compare: those given, or all of colour, texture and strength. Raises InputError for others."""
-    numbers = [name for name, column in COLUMNS.items() if str(column.kind) == "double"]
-    for name in given or ():
-        if name not in numbers:
-            near = get_close_matches(name, numbers, n=4, cutoff=0.3) or list(EVERY)
-            raise InputError(
-                f"figure {name!r}", "is not a column of numbers in the index", f"Nearest: {', '.join(near)}."
-            )
-    return list(given) if given else list(EVERY)
+    return Comparison(one, two, unit, alpha, pooled, single, distances, separated, pictures, notes + alone)
 
 
 def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFrame:
@@ -114,17 +99,6 @@ def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFram
             "Submit their config again, or compare others.",
         )
     return shared
-
-
-def known_figures(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The figures that every row has, and a note on the others."""
-    lacking = [name for name in names if rows[name].isna().any()]
-    if not lacking:
-        return list(names), []
-    known = [name for name in names if name not in lacking]
-    if not known:
-        raise InputError(", ".join(lacking), "is missing in some of the cells", "Compute those anew (--overwrite).")
-    return known, [f"Left out, because cells computed by an older version or adopted lack it: {', '.join(lacking)}."]
 
 
 def _frame(
@@ -203,6 +177,22 @@ def _tested(blocks: Sequence[Block], shuffle: Shuffle) -> dict[str, NDArray[Any]
         "p": np.full(len(a), np.nan) if lone else tested.p,
         "smallest_p": np.full(len(a), 1.0 if lone else tested.smallest),
     }
+
+
+def _separated(
+    study: Study,
+    groups: tuple[Group, Group],
+    unit: Unit,
+    rows: pd.DataFrame,
+    figures: Sequence[str] | None,
+    over: Sequence[str],
+    alpha: float,
+    correction: Method,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Where trainings are told apart by their figures; empty for two networks, and, with a note, for a group of one."""
+    if unit == "seed" or lonely(groups):
+        return pd.DataFrame(), say_lonely(groups) if unit == "training" else []
+    return separate(study, groups, rows, figures, over, alpha, correction), []
 
 
 def _distances(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from distcari.analysis.metrics import METRICS
 from distcari.analysis.page import data_url, inline, input_images, rendered
-from distcari.analysis.result import MEANINGS, Comparison, headline, places
+from distcari.analysis.result import MEANINGS, Comparison, headline, places, say_best
 from distcari.analysis.scores import Scores
 from distcari.analysis.study import Study
 from distcari.store.arrays import to_8_bit
@@ -35,6 +35,9 @@ def html(found: Comparison, study: Study, command: str = "", whole: Scores | Non
         metrics=METRICS,
         distances=found.distances.to_dict("records"),
         axes=[a for a in places(found.distances) if a != "metric"],
+        separated=found.separation.to_dict("records"),
+        separates=say_best(found.separation) if len(found.separation) else "",
+        separated_axes=places(found.separation),
         whole=whole,
         choices=[] if whole is None else [*_choices(whole.inputs), *_choices(whole.groups)],
         alike=[] if whole is None else whole.similarity.to_dict("records"),

@@ -33,6 +33,7 @@ MEANINGS = {
 
 
 MOST_SHOWN = 30  # rows in a notebook's output
+MOST_ALIKE = 4  # layers that tell groups apart equally well, by name
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Comparison:
 
     `figures`: a row for each layer (and swept setting) and figure, over all images that both groups have.
     `images`: the same for each image alone. `distances`: between- and within-distances by layer and metric, without
-    rows where there was one seed. `pictures`: the cells that show the differences best. `notes`: what can be
-    concluded and what not, a sentence each.
+    rows where there was one seed. `separation`: how many trainings are put to their own side by all figures of a layer
+    (see `distcari.analysis.separation`), without rows unless both sides have two trainings. `pictures`: the cells that
+    show the differences best. `notes`: what can be concluded and what not, a sentence each.
     """
 
     a: Group
@@ -52,6 +54,7 @@ class Comparison:
     figures: pd.DataFrame
     images: pd.DataFrame
     distances: pd.DataFrame
+    separation: pd.DataFrame
     pictures: pd.DataFrame
     notes: list[str]
 
@@ -105,6 +108,8 @@ def as_text(found: Comparison) -> str:
                 f"{mark} {row['metric']:9s} {place}: between {row['between']:.3g}, within {row['within']:.3g}"
                 f" (× {row['ratio']:.2f}), {chance(row)}"
             )
+    if len(found.separation):
+        lines += ["", say_best(found.separation)]
     if len(found.pictures):
         lines += [
             "",
@@ -117,9 +122,27 @@ def as_text(found: Comparison) -> str:
     return "\n".join([*lines, "", *found.notes])
 
 
+def say_best(frame: pd.DataFrame) -> str:
+    """In words: the layer at which most trainings are put right, those that are as good, and how much is chance."""
+    best = frame.sort_values(["p", "share"], ascending=[True, False], kind="stable").iloc[0]
+    alike = frame[(frame["p"] == best["p"]) & (frame["right"] == best["right"])][places(frame)]
+    named = [", ".join(map(str, labels)) for labels in alike.itertuples(index=False)]
+    where = " and ".join(named) if len(named) <= MOST_ALIKE else f"{named[0]} and {len(named) - 1} others alike"
+    begin = (
+        "Which layer tells the groups apart best"
+        if best["significant"]
+        else "No layer tells the groups apart for sure; best"
+    )
+    return (
+        f"{begin}: {where or 'all layers and images together'}, "
+        f"{best['right']} of {best['trainings']} trainings rightly "
+        f"(chance {best['chance']:.2g}, p {best['p']:.2g}, corrected {best['p_corrected']:.2g})"
+    )
+
+
 def places(frame: pd.DataFrame) -> list[str]:
     """The columns of a frame that say where: those in front of the first figure or measure."""
-    stop = next((i for i, name in enumerate(frame.columns) if name in ("figure", "between", "a_mean")), 0)
+    stop = next((i for i, name in enumerate(frame.columns) if name in ("figure", "between", "right", "a_mean")), 0)
     return list(frame.columns[:stop])
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.calibration import in_best_form
-from distcari.analysis.comparison import known_figures, named_figures
+from distcari.analysis.chosen import known_figures, named_figures
 from distcari.analysis.study import Study
 from distcari.errors import InputError
 
@@ -82,7 +82,7 @@ def shared_rows(
     shared = rows[counts == len(models)]
     if shared.empty:
         raise InputError(
-            f"the {len(models)} models with that tag",
+            f"the {len(models)} models",
             "have no finished image and layer in common",
             "Submit their config again, or choose models of one architecture.",
         )
@@ -98,7 +98,7 @@ def values_of(
 
     `figures`: default all of colour, texture and strength, gain and cosine in their best form at each place.
     """
-    names, notes = known_figures(rows, named_figures(study, figures))
+    names, notes = known_figures(rows, named_figures(figures))
     by = [axis for axis in study.blocks if axis not in over]
     made = []
     for at, part in study.by_block(rows, by) if by else [((), rows)]:

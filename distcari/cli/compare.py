@@ -56,9 +56,9 @@ def compare(
 ) -> None:
     """Compare two models, or groups of trainings.
 
-    Prints what differs, by how much and how surely. A and B are models, or groups of trainings of one recipe: names
-    separated by commas, a pattern like 'one_camera_*', or tags like camera=one (of several all must hold). --out
-    writes the findings with pictures as one HTML file.
+    Prints what differs, by how much and how surely, and of groups which layer tells them apart best. A and B are
+    models, or groups of trainings of one recipe: names separated by commas, a pattern like 'one_camera_*', or tags
+    like camera=one (of several all must hold). --out writes the findings with pictures as one HTML file.
 
     \b
     Examples:
