@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -22,20 +23,27 @@ MOST_MODELS, WORST = 50, 3
 
 
 def show_plan(plan: "Plan", console: "Console") -> None:
-    """The grid, and what of it is done."""
-    shape = " × ".join(
-        f"{len(a.labels)} {a.name}{'s' if len(a.labels) != 1 else ''}"
-        if a.name in BASE_AXES
-        else f"{len(a.labels)} of {a.name}"
-        for a in plan.grid.axes
-    )
+    """The grid, what of it was asked for, and what is done."""
     gone = f", {plan.given_up} given up earlier (--retry-failed tries them again)" if plan.given_up else ""
     console.print(
         Text.assemble(
-            (plan.experiment.name, "bold"),
-            f": {shape} = {plan.planned} cells; {plan.done} done already, {len(plan.todo)} to do{gone}",
+            (plan.experiment.name, "bold"), f": {_shape(plan)}; {plan.done} done already, {len(plan.todo)} to do{gone}"
         )
     )
+
+
+def _shape(plan: "Plan") -> str:
+    """The cells asked for, as a product of the axes where they are one: all of them, each model with every layer."""
+    axes = plan.grid.axes
+    asked = [{cell[i] for cell in plan.wanted} for i in range(1, len(axes) + 1)]  # behind the key
+    numbers = [len(labels) for labels in asked]
+    if prod(numbers) != plan.planned:
+        return f"{plan.planned} cells"
+    return " × ".join(map(_count, numbers, (axis.name for axis in axes))) + f" = {plan.planned} cells"
+
+
+def _count(number: int, axis: str) -> str:
+    return f"{number} {axis}{'s' if number != 1 else ''}" if axis in BASE_AXES else f"{number} of {axis}"
 
 
 def show_end(

@@ -15,7 +15,8 @@ from distcari.render.flops import FlopCounter
 from distcari.render.passes import out_of_memory, watch
 from distcari.render.replica import replica
 
-_CLASS_TOKENS = {"class_token", "cls_token"}  # what the parameter is called: torchvision; timm, Hugging Face
+# What the parameter is called: by torchvision; timm and Hugging Face; CLIP of OpenAI, open_clip and Hugging Face.
+_CLASS_TOKENS = {"class_token", "cls_token", "class_embedding"}
 _KINDS = (
     ("conv", ("conv",)),
     ("norm", ("norm",)),
@@ -152,7 +153,7 @@ def _unfit(output: Tensor) -> str:
 
 
 def _prefix_tokens(model: nn.Module) -> int:
-    """Class and register tokens before the patches, as timm, torchvision and Hugging Face models say; 0 without."""
+    """Class and register tokens before the patches, as a model itself or its parameters' names say; 0 without."""
     told = getattr(model, "num_prefix_tokens", None)
     if isinstance(told, int):
         return told

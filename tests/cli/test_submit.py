@@ -21,6 +21,9 @@ def test_computes_resumes_grows_refuses_and_overwrites(work):
     assert code == 0 and "2 models × 2 images × 2 layers × 1 seed = 8 cells" in said and "work units: 4" in said
     assert "time: about" in said and not (work / "store/index").exists()
 
+    code, said = run("submit", path, "--dry-run", "--only", "model=a", "--only", "layer=conv2")
+    assert code == 0 and "small: 1 model × 2 images × 1 layer × 1 seed = 2 cells; 0 done" in said
+
     code, said = submit(path)
     assert code == 0, said
     assert "8 cells computed" in said and "8/8 cells done" in said and "contact_sheets/small" in said
@@ -134,7 +137,11 @@ def test_the_predecessors_preliminary_experiment_runs_with_every_network_and_lay
     small = ["render.steps=1", "render.size=32", "input_size=32", "render.precision=float32"]
     code, said = serially(path, *[word for setting in small for word in ("--set", setting)], "--only", "image=flowers")
     assert code == 0, said
-    assert "4 models × 3 images × 7 layers" in said and "28 to do" in said and "28 cells computed" in said
+    assert (
+        "4 models × 1 image × 7 layers × 1 seed = 28 cells" in said
+        and "28 to do" in said
+        and "28 cells computed" in said
+    )
     frame = pd.read_parquet("store/index")
     assert set(frame["model"]) == {
         "resnet_50_imagenet_200k",
@@ -152,3 +159,14 @@ def test_the_serial_executor_computes_without_ray_and_goes_on(work):
     assert "0 to do" in serially(path)[1]
     code, said = serially(path, "--address", "auto")
     assert code == 2 and "does not go with --address" in said
+
+
+def test_cells_that_are_no_product_of_axes_are_not_told_as_one(work):
+    """One of two architectures lacks most of the layers, so models × layers are more than the cells."""
+    models = [{"name": "a", "factory": "tiny:net"}, {"name": "r18", "torchvision": "resnet18", "input_size": 32}]
+    path = write(work / "c.yaml", config(models=models, layers=["conv1*", "layer1_0*"]))
+    code, said = run("submit", path, "--dry-run")
+    first = next(line for line in said.splitlines() if line.startswith("small: "))
+    assert code == 0 and "×" not in first and " cells; 0 done already" in first, said
+    code, said = run("submit", path, "--dry-run", "--only", "model=a")
+    assert code == 0 and "small: 1 model × 2 images × 1 layer × 1 seed = 2 cells" in said, said

@@ -168,6 +168,6 @@ def test_a_failed_cell_says_where_in_the_sweep_it_lies(work):
 def test_the_command_sweeps(work):
     path = write(work / "c.yaml", config(layers=["conv2"], shard=2))
     code, said = serially(path, "--set", "render.cossim_pow=[0, 2]", "--only", "cossim_pow=2")
-    assert code == 0 and "1 seed × 2 of cossim_pow = 4 cells" in said and "4 cells computed" in said, said
+    assert code == 0 and "1 seed × 1 of cossim_pow = 4 cells" in said and "4 cells computed" in said, said
     frame = pd.read_parquet("store/index")
     assert set(frame["cossim_pow"]) == {2.0} and set(frame["steps"]) == {3}

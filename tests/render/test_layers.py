@@ -9,6 +9,8 @@ from torch import nn
 from distcari.render import Network, caricature, describe_layers
 from distcari.render.dominance import dominant
 from distcari.render.layers import LayerInfo
+from distcari.render.metric import measured
+from distcari.settings import RenderSettings
 
 INFO = LayerInfo("blocks_1", "blocks.1", "block", (17, 8), 0.5, prefix_tokens=1)
 
@@ -69,6 +71,41 @@ def test_torchvisions_class_token_and_models_without():
     infos = {i.path: i for i in describe_layers(vit, 64)}
     assert infos["encoder.layers.encoder_layer_0"].prefix_tokens == 1 and infos["conv_proj"].prefix_tokens == 0
     assert {i.prefix_tokens for i in describe_layers(swin_t(), 64)} == {0}
+
+
+class Clip(nn.Module):
+    """The picture's side of CLIP, with the names of Hugging Face's (and open_clip's) parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.class_embedding = nn.Parameter(torch.randn(16))
+        self.patch_embedding = nn.Conv2d(3, 16, 16, 16, bias=False)
+        self.position_embedding = nn.Embedding(17, 16)
+        self.layers = nn.ModuleList([nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True) for _ in range(2)])
+
+    def forward(self, x):
+        x = self.patch_embedding(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1) + self.position_embedding.weight
+        for layer in self.layers:
+            x = layer(x)
+        return x[:, 0]
+
+
+def test_clips_class_token_is_left_out_of_the_patches_and_can_be_asked_for():
+    clip = Clip().eval()
+    network = Network(clip, mean=(0,), std=(1,), input_size=64)
+    layer = network.layer("layers_1")
+    assert layer.shape == (17, 16) and layer.prefix_tokens == 1 and layer.class_token
+    assert network.layer("patch_embedding").prefix_tokens == 0
+    with torch.no_grad():
+        x = torch.rand(1, 3, 64, 64)
+        every = network.activations("layers_1")(x)
+        found = {
+            tokens: measured(network, "layers_1", "float32", RenderSettings(tokens=tokens, metric="plain"))(x)
+            for tokens in ("patch", "class", "all")
+        }
+    assert torch.allclose(found["patch"], every[:, 1:], atol=1e-5) and torch.allclose(found["all"], every, atol=1e-5)
+    assert torch.allclose(found["class"], every[:, :1], atol=1e-5)
 
 
 def test_what_holds_over_half_of_a_target_is_named():
