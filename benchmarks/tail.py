@@ -1,6 +1,9 @@
 """Processor milliseconds that ending a cell of 224 x 224 takes: each part of its figures, and of the store.
 
-OMP_NUM_THREADS=1 python benchmarks/tail.py            # half a minute
+    OMP_NUM_THREADS=1 python benchmarks/tail.py            # a few seconds
+
+As in a process that ends cells: it had larger arrays than these before, so that the C library gives no memory back to
+the system after each (in a fresh process that alone is 2 ms a cell).
 """
 
 import tempfile
@@ -12,10 +15,12 @@ import numpy as np
 from PIL import Image
 
 from distcari import figures
+from distcari.figures.colour import colour_figures
+from distcari.figures.texture import texture_figures
 from distcari.grid import Axis, Grid
 from distcari.store import Store
 
-SIDE, STEPS, CELLS = 224, 64, 32
+SIDE, STEPS, CELLS = 224, 64, 64
 
 
 def pictures() -> list[np.ndarray[Any, Any]]:
@@ -37,6 +42,7 @@ def milliseconds(action: Callable[[int], Any], cells: int = 1) -> float:
 
 def main() -> None:
     """A line for each part."""
+    np.ones(2**21)  # 16 MiB, let go at once: see above
     made = pictures()
     match, curve = np.random.default_rng(1).random((56, 56), np.float32), np.zeros(STEPS, np.float32)
     labels = {"model": ("m",), "image": tuple(f"i{i}" for i in range(CELLS)), "layer": ("l",), "seed": (0,)}
@@ -61,6 +67,8 @@ def main() -> None:
 
         for name, action, cells in (
             ("figures", lambda i: figures.picture_figures(made[i % 8]), 1),
+            ("  of it colour", lambda i: colour_figures(made[i % 8]), 1),
+            ("  of it texture", lambda i: texture_figures(made[i % 8]), 1),
             ("  of it small_circles", lambda i: figures.small_circles(made[i % 8]), 1),
             ("store, one cell at a time", store(1), 1),
             ("store, eight neighbours at a time", store(8), 8),

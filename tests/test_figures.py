@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage import data, draw
-from skimage.color import hsv2rgb
+from skimage.color import hsv2rgb, rgb2lab
+from skimage.transform import resize
 
 from distcari.figures import FIGURES, picture_figures, radial_spectrum, small_circles
+from distcari.figures.banded import along_first, along_last, banded
+from distcari.figures.circles import _resizing
+from distcari.figures.colour import cielab
 from distcari.store import Store
 from distcari.store.schema import COLUMNS, INDEX
 
@@ -130,6 +134,32 @@ def test_colour_figures_of_known_colours():
     wheel = np.stack([X / SIDE, np.full((SIDE, SIDE), 0.8), np.full((SIDE, SIDE), 0.8)], axis=-1)
     assert picture_figures(hsv2rgb(wheel))["hue_spread"] > 0.7
     assert picture_figures(grey(X / SIDE))["colourfulness"] == 0
+
+
+def test_cielab_is_scikit_images():
+    rgb = np.random.default_rng(0).random((3, 20000), np.float32)
+    rgb[:, :5000] *= 0.05  # where sRGB is linear
+    expected = rgb2lab(rgb.T.astype(np.float64)).T
+    assert np.abs(cielab(rgb) - expected).max() < 2e-4
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_a_banded_product_is_the_whole_product(to, of, reach):
+    rng = np.random.default_rng(to)
+    near = np.abs(np.arange(to)[:, None] * of - np.arange(of) * to) <= reach * max(to, of)
+    matrices = np.where(near, rng.random((2, to, of)), 0).astype(np.float32)
+    values = rng.random((of, 3, of), np.float32)
+    for matrix in (matrices, matrices[0]):
+        expected = np.einsum("...ti,icx->...tcx", matrix, values)
+        assert np.allclose(along_first(banded(matrix), values), expected, atol=1e-5)
+    assert np.allclose(along_last(values, banded(matrices[0])), values @ matrices[0].T, atol=1e-5)
+
+
+def test_shrinking_is_scikit_images():
+    picture = noise(-1)[:, :, 0].astype(np.float32)
+    expected = resize(picture, (112, SIDE), anti_aliasing=True)
+    assert np.allclose(along_first(_resizing(SIDE, 112), picture), expected, atol=1e-6)
 
 
 def test_vivid_photographs_rank_above_grey_ones():
