@@ -19,6 +19,7 @@ import numpy as np
 from distcari.cluster.jobs import Job
 from distcari.cluster.receipts import Finished, index_row
 from distcari.cluster.retrying import retried
+from distcari.figures import picture_figures
 from distcari.store import open_store
 from distcari.store.arrays import Arrays
 
@@ -94,6 +95,7 @@ def _begin(url: str, options: dict[str, Any], whose: Mapping[str, Any]) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     arrays = open_store(url, options=options, writable=True).arrays(whose["experiment"])
+    picture_figures(np.zeros(arrays.picture_shape, np.float32))  # its filters are made while the model is loaded
     _HERE.append(Here(arrays, whose))
 
 

@@ -6,7 +6,7 @@ never changes. Chunks are compressed with zstd and checksummed with crc32c; a ce
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,14 @@ import zarr
 from numpy.typing import NDArray
 
 from distcari.grid import BASE_AXES, Label
+from distcari.store.chunks import ChunkFormat, write_verified
 from distcari.store.description import Description
 from distcari.store.files import sync_folder
 from distcari.store.layout import PER_CELL, Place, check_array, damaged
 from distcari.store.schema import COLUMNS
 from distcari.store.zarr_store import DAMAGE
+
+_SYNCING = ThreadPoolExecutor(8, "distcari-sync")  # threads that wait for the disk side by side
 
 
 def open_arrays(store: Any, experiment: str, mode: str) -> "Arrays | None":
@@ -50,6 +53,7 @@ class Arrays:
         self.group = group
         self._labels: dict[str, list[Label]] = {}
         self._opened: dict[str, Any] = {}
+        self._formats: dict[str, ChunkFormat | None] = {}
         self._places: list[dict[Label, int]] = []
         self._sides: tuple[int, ...] | None = None
         self._mark = "."
@@ -78,6 +82,12 @@ class Arrays:
         """How many images share one stored object; 1: each cell has its own."""
         array = self._array("caricature")
         return int(array.shards[self.axes.index("image")]) if array.shards else 1
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """A picture's (y, x, channel)."""
+        y, x, channel = self._array("caricature").shape[-3:]
+        return int(y), int(x), int(channel)
 
     def labels(self, axis: str) -> list[Label]:
         """An axis's labels in the order of their places; those that a crash left unwritten at the end are none."""
@@ -129,19 +139,35 @@ class Arrays:
             whole[: len(curve)] = curve
         dtype = self._array("caricature").dtype
         stored = [np.ascontiguousarray(as_stored(picture, dtype)) for picture in pictures]
-        for name, values in (
-            ("match", np.stack(matches).astype(np.float32)),
-            ("gain_curve", whole_curves),
-            ("caricature", np.stack(stored)),
-        ):
-            array = self._writable(name)
-            for run in self._runs(places):
-                at, value = self._slice([places[i] for i in run]), values[run]
-                array[at] = value
-                if not _same(np.asarray(array[at]), value):
-                    raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
-            self._sync(name, places)
+        matches = [np.asarray(match, np.float32) for match in matches]
+        for name, values in (("match", matches), ("gain_curve", list(whole_curves)), ("caricature", stored)):
+            kind = self._format(name)
+            if kind is None:
+                arrived = self._through_zarr(name, places, values)
+            else:
+                arrived = self._past_zarr(name, kind, places, values)
+            if not arrived:
+                raise OSError(f"{name} at {places} reads back differently from what was written; check the disk")
+        self._sync(places)
         return [pixels_sha256(picture) for picture in stored]
+
+    def _past_zarr(self, name: str, kind: ChunkFormat, places: Sequence[Place], values: Sequence[NDArray[Any]]) -> bool:
+        """Write cells' chunks as files; whether all read back as they were written."""
+        return all(
+            write_verified(path, chunk, kind)
+            for place, value in zip(places, values, strict=True)
+            for path, chunk in zip(self._files(name, place), _cut(value, kind), strict=True)
+        )
+
+    def _through_zarr(self, name: str, places: Sequence[Place], values: Sequence[NDArray[Any]]) -> bool:
+        """The same, of any array."""
+        array = self._writable(name)
+        for run in self._runs(places):
+            at, value = self._slice([places[i] for i in run]), np.stack([values[i] for i in run])
+            array[at] = value
+            if not _same(np.asarray(array[at]), value):
+                return False
+        return True
 
     def along_images(self, place: Place) -> tuple[Place, int]:
         """A place's key for sorting that puts neighbours along the image axis in a row: the others, the image."""
@@ -218,18 +244,14 @@ class Arrays:
     def sweep(self, places: Sequence[Place]) -> None:
         """Remove the `.partial` files that killed writers left where these cells, or the descriptions, lie."""
         store = self.group.store_path.store
-        if isinstance(store, zarr.storage.LocalStore):
-            here = Path(store.root) / self.group.path
-            for folder in (store.root, here, *(here / name for name in (*PER_CELL, "input", *self._axes))):
-                _sweep(str(folder))
+        if not isinstance(store, zarr.storage.LocalStore):
+            return
+        here = Path(store.root) / self.group.path
+        for folder in (store.root, here, *(here / name for name in (*PER_CELL, "input", *self._axes))):
+            _sweep(str(folder))
         if self._array("caricature").metadata.chunk_key_encoding.separator == ".":
             return  # flat: all chunks lie in the folders just seen
-        for folder in {
-            chunk.rpartition("/")[0]
-            for name in PER_CELL
-            for place in places
-            if (chunk := self._chunk(name, place)) is not None
-        }:
+        for folder in {self._chunk(name, place).rpartition("/")[0] for name in PER_CELL for place in places}:
             _sweep(folder)
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
@@ -290,34 +312,36 @@ class Arrays:
         """Read documents and labels again when they are next needed."""
         self._labels.clear()
         self._opened.clear()
+        self._formats.clear()
         self._places.clear()
         self._sides = None
+
+    def _format(self, name: str) -> ChunkFormat | None:
+        if name not in self._formats:
+            self._formats[name] = ChunkFormat.of(self._array(name))
+        return self._formats[name]
 
     def _writable(self, name: str) -> Any:
         return self._array(name).with_config({"write_empty_chunks": True})
 
-    def _sync(self, name: str, places: Sequence[Place]) -> None:
-        """Make cells' chunks durable on a local folder (zarr does not fsync): several at a time."""
-        paths = {path for place in places if (path := self._chunk(name, place)) is not None}
-        chunks = [chunk for path in paths for chunk in self._parts(name, path)]
-        if len(chunks) == 1:
-            _sync_file(chunks[0])
-        elif chunks:
-            with ThreadPoolExecutor(min(8, len(chunks))) as several:
-                list(several.map(_sync_file, chunks))
-        for folder in {Path(path).parent for path in paths}:
+    def _sync(self, places: Sequence[Place]) -> None:
+        """Make cells' chunks durable on a local folder (neither zarr nor we did so far): several at a time."""
+        if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
+            return
+        files = {path for name in PER_CELL for place in places for path in self._files(name, place)}
+        list(_SYNCING.map(_sync_file, files))
+        for folder in {path.parent for path in files}:
             sync_folder(folder)
 
-    def _parts(self, name: str, path: str) -> list[Path]:
-        """A cell's files, given the first: a curve has several once steps have been added to the experiment."""
-        array = self._array(name)
+    def _files(self, name: str, place: Place) -> list[Path]:
+        """A cell's files (or those of its shard) in a local folder: a curve has several once steps have been added to
+        the experiment."""
+        array, first = self._array(name), self._chunk(name, place)
         parts = -(-array.shape[-1] // (array.shards or array.chunks)[-1])
-        return [Path(path[:-1] + str(part)) for part in range(parts)]
+        return [Path(first[:-1] + str(part)) for part in range(parts)]
 
-    def _chunk(self, name: str, place: Place) -> str | None:
-        """The file of a cell's chunk (or shard) on a local folder; None elsewhere."""
-        if not isinstance(self.group.store_path.store, zarr.storage.LocalStore):
-            return None
+    def _chunk(self, name: str, place: Place) -> str:
+        """The first file of a cell's chunks (or shard) in a local folder."""
         head, tail = self._ends(name)
         return f"{head}{self._middle(place)}{tail}"
 
@@ -345,6 +369,15 @@ def _files_in(folder: str) -> set[str]:
             return {entry.name for entry in entries if entry.is_file()}
     except (FileNotFoundError, NotADirectoryError):
         return set()
+
+
+def _cut(values: NDArray[Any], kind: ChunkFormat) -> Iterator[NDArray[Any]]:
+    """A cell's values as whole chunks along their last side."""
+    length = kind.shape[-1]
+    for start in range(0, values.shape[-1], length):
+        part = values[..., start : start + length]
+        lacking = [(0, 0)] * (part.ndim - 1) + [(0, length - part.shape[-1])]
+        yield part if part.shape[-1] == length else np.pad(part, lacking, constant_values=kind.fill)
 
 
 def _same(read: NDArray[Any], written: NDArray[Any]) -> bool:

@@ -7,10 +7,11 @@ import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.stores import finish, grid, prepared
+from support.stores import META, finish, grid, prepared
 
 from distcari.errors import InputError
 from distcari.store import Store, open_store
+from distcari.store.arrays import Arrays
 from distcari.store.schema import INDEX
 
 
@@ -133,6 +134,28 @@ def test_a_flipped_byte_is_noticed(store):
     chunk.write_bytes(content)
     with pytest.raises(Exception, match=r"(?i)checksum"):
         store.picture(cell.key)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+def test_chunks_are_the_files_that_zarr_writes_also_of_an_experiment_that_got_more_steps(tmp_path, monkeypatch, dtype):
+    g, picture = grid(), np.random.default_rng(0).random((16, 16, 3), np.float32)
+    stores = [Store(str(tmp_path / name), writable=True) for name in ("ours", "zarrs")]
+    for store in stores:
+        prepared(store, g, dtype)
+        arrays = store.prepare(g, META, size=16, input_size=8, steps=6, dtype=dtype)
+        arrays.write((0, 0, 0, 0), picture, np.arange(6.0), picture.mean() * np.eye(56))
+        monkeypatch.setattr(Arrays, "_format", lambda self, name: None)  # through zarr
+    ours, zarrs = (
+        {str(p.relative_to(store.url)): p.read_bytes() for p in Path(store.url).rglob("c.*")} for store in stores
+    )
+    assert ours == zarrs and len([name for name in ours if "gain_curve" in name]) == 2
+
+
+def test_a_disk_that_gives_back_something_else_is_noticed(store, monkeypatch):
+    arrays, read = prepared(store, grid()), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path)[:: -1 if path.name.startswith("c.") else 1])
+    with pytest.raises(OSError, match=r"match at .* reads back differently"):
+        arrays.write((0, 0, 0, 0), np.zeros((16, 16, 3)), np.zeros(4), np.zeros((56, 56)))
 
 
 def test_unknown_keys_and_experiments_are_key_errors(store):
