@@ -1,12 +1,10 @@
-"""Signals and closed pipes, with real processes: a run ends when told to, and not when its reader leaves."""
+"""Signals and closed pipes: a run ends when told to (tests/system/test_survival.py too), not when its reader leaves."""
 
 import io
 import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -79,27 +77,3 @@ def test_a_command_that_only_reads_ends_quietly_when_its_reader_leaves(work):
         shown.stdout.close()
         said = shown.stderr.read()
     assert shown.returncode == 1 and said == ""
-
-
-def test_sigterm_ends_a_run_that_a_script_put_in_the_background(work):
-    models = [{"name": "a", "factory": "tiny:slow", "options": {"seconds": 0.05}}]
-    path = write(
-        "c.yaml",
-        config(
-            models=models,
-            layers=["conv1"],
-            seeds=list(range(8)),
-            resources={"batch": 2, "actors": 1},
-            render={"size": 32, "steps": 12},
-        ),
-    )
-    script = f"{sys.executable} -m distcari.submit {path} & echo $!; wait $!; exit $?"  # SIGINT is ignored in it
-    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as shell:
-        number = int(shell.stdout.readline())
-        while not list(Path("store/index").glob("part-*")):
-            assert shell.poll() is None, shell.stdout.read()
-            time.sleep(0.05)
-        os.kill(number, signal.SIGTERM)
-        said = shell.stdout.read()
-    assert shell.returncode == 130 and "nothing done is lost. Go on with: distcari submit c.yaml" in said, said
-    assert 0 < len(pd.read_parquet("store/index")) < 16

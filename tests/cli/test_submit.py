@@ -154,7 +154,7 @@ def test_the_predecessors_preliminary_experiment_runs_with_every_network_and_lay
 
 def test_the_serial_executor_computes_without_ray_and_goes_on(work):
     path = write(work / "c.yaml", config(images=["photos/one.png"], layers=["conv2"]))
-    code, said = submit(path, "--executor", "serial")
+    code, said = serially(path)
     assert code == 0 and "2 cells computed" in said and len(pd.read_parquet("store/index")) == 2
     assert "0 to do" in serially(path)[1]
     code, said = serially(path, "--address", "auto")

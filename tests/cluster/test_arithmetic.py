@@ -1,25 +1,12 @@
 """What a layer is computed in is decided once in a run, whoever comes to it first."""
 
-import pytest
 from support.serial import compute, planned
 from support.shared import config
-from support.workers import OfAnotherMind
 
 from distcari.cluster.arithmetic import Arithmetic, Layer
 from distcari.cluster.driver import Run
-from distcari.cluster.executors.ray import RayExecutor
 from distcari.cluster.executors.serial import SerialExecutor
 from distcari.cluster.jobs import Result
-from distcari.cluster.start import run_plan
-
-
-@pytest.mark.timeout(300)
-def test_workers_of_two_minds_compute_a_layer_alike(two, work):
-    plan, store = planned(work, config(seeds=[0, 1, 2], resources={"batch": 1}))
-    run = run_plan(plan, store, RayExecutor(OfAnotherMind))
-    table = store.table(["model", "layer", "arithmetic"])
-    assert run.done == 24 and set(table["arithmetic"]) <= {"bfloat16", "float32"}
-    assert (table.groupby(["model", "layer"])["arithmetic"].nunique() == 1).all()
 
 
 def test_what_is_decided_first_stays_and_holds_for_workers_of_its_kind(work):

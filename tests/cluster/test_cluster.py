@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import commands, tiny
+from support import commands, serial, tiny
 from support.rays import there
 from support.shared import config, write
 from support.workers import OnFakeCards
@@ -29,16 +29,30 @@ from distcari.planning.plan import make_plan
 from distcari.render import Caricature
 from distcari.sources.models import expand_models
 from distcari.store import open_store, runs
+from distcari.store.check import check
 from distcari.store.lease import take
 
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster with a head that does no work; tests add their nodes, and tell them by labels or resources."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": {"metrics_report_interval_ms": 300}}
+    head |= {"no_monitor": True, "include_log_monitor": False}  # two processes that nothing here needs
+    with there("/"):  # so nodes' relative paths are not the driver's
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
 def planned(work, **changes):
-    path = write(work / "c.yaml", config(**changes))
-    experiment = load_experiment(path)
-    store = open_store(experiment.store, writable=True)
-    return make_plan(experiment, store, path), store
+    return serial.planned(work, config(**changes))
 
 
 def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(cluster, work):
@@ -80,22 +94,22 @@ def test_a_lost_nodes_work_is_back_within_ten_seconds_and_new_nodes_are_used(clu
     assert len(store.table()) == 6
 
 
-def test_custom_resources_and_places(cluster):
-    need, here = Need(num_cpus=1, custom={"camera": 1}), {"camera": 0.1}
-    assert "camera 1 wanted, at most 0" in fits_nowhere(need)
-    assert "camera" in wait_for_room(need, 0.1)
-    cluster.add_node(num_cpus=4, num_gpus=2, resources={"camera": 3})
+@pytest.fixture(scope="module")
+def cards(cluster):
+    """Two nodes with two GPUs each that are there for Ray alone; a camera on the near one."""
+    cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": "far"})
+    cluster.add_node(num_cpus=4, num_gpus=2, labels={"zone": "near"}, resources={"camera": 3})
+
+
+def test_custom_resources_and_places(cards):
+    tripod, camera, here = ({"tripod": 1}, {"camera": 1}, {"camera": 0.1})
+    assert "tripod 1 wanted, at most 0" in fits_nowhere(Need(num_cpus=1, custom=tripod))
+    assert "tripod" in wait_for_room(Need(num_cpus=1, custom=tripod), 0.1)
+    need = Need(num_cpus=1, custom=camera)
     assert wait_for_room(need, 30) is None and places(need) == 3
     assert places(Need(num_cpus=0.5, custom=here)) == 8
     assert places(Need(num_cpus=1, num_gpus=1, custom=here)) == 2
     assert places(Need(num_cpus=0.1, num_gpus=0.4, custom=here)) == 4  # two on each GPU
-
-
-@pytest.fixture(scope="module")
-def cards(cluster):
-    """Two nodes with two GPUs each that are there for Ray alone."""
-    for zone in ("far", "near"):
-        cluster.add_node(num_cpus=2, num_gpus=2, labels={"zone": zone})
 
 
 def test_workers_that_cannot_start_stop_the_run_with_the_reason(cards, work, monkeypatch):
@@ -108,9 +122,28 @@ def test_workers_that_cannot_start_stop_the_run_with_the_reason(cards, work, mon
     assert len(store.table()) == 0
 
 
+CHOOSE = "(otherwise: --set resources.num_gpus=…, 0 for processors alone)"
+
+
 def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster, cards, work):
     one = [{"name": "a", "factory": "tiny:net"}]
-    plan, store = planned(work, models=one, resources={"label_selector": {"zone": "near"}})
+    write(work / "c.yaml", config(models=one, resources={"label_selector": {"zone": "near"}}))
+    code, out = commands.submit("c.yaml", "--dry-run", "--address", cluster.address)
+    assert code == 0 and f"2 × GPU: 2 workers, 1 on each {CHOOSE}" in out, out
+    assert "work units: 2 of at most 64 cells" in out
+    code, out = commands.run("submit", "c.yaml", "--set", "resources.num_cpus=4096")
+    assert code == 2 and "4096 wanted" in out and "Traceback" not in out, out
+
+
+def test_workers_on_cards_that_die_with_units_in_hand_lose_nothing_and_change_no_bit(cards, work):
+    """killer_once ends its process in the first rendering: three units are in that worker's hands."""
+    killer = {"name": "a", "factory": "tiny:killer_once", "init_seed": 0, "options": {"killed": str(work / "killed")}}
+    document = config(
+        models=[killer, {"name": "b", "factory": "tiny:net", "init_seed": 1}],
+        seeds=[0, 1, 2],
+        resources={"batch": 2, "actors": 1, "num_gpus": 0.5, "label_selector": {"zone": "near"}},
+    )
+    plan, store = serial.planned(work, document)
     said = []
 
     def listen(event):
@@ -118,20 +151,25 @@ def test_gpus_are_used_without_a_flag_on_the_nodes_that_the_labels_name(cluster,
             said.append(event.place)
 
     run = run_plan(plan, store, RayExecutor(OnFakeCards), [listen, RunNote(store.files)])
-    assert run.state == "finished" and run.placement.batch == 64
-    assert said == ["2 × GPU: 2 workers, 1 on each (otherwise: --set resources.num_gpus=…, 0 for processors alone)"]
-    assert set(store.table()["device"]) <= {"gpu 0 of 1", "gpu 1 of 1"}
+    assert said == [f"2 × GPU: 1 worker {CHOOSE}"] and set(store.table()["device"]) <= {"gpu 0 of 0.5", "gpu 1 of 0.5"}
     (name,) = runs.note_names(store.files)
     assert runs.read_note(store.files, name).place == said[0]
-    code, out = commands.submit("c.yaml", "--dry-run", "--overwrite", "--address", cluster.address)
-    assert code == 0 and said[0] in out and "work units: 2 of at most 64 cells" in out and "of 4 earlier" not in out
-    code, out = commands.run("submit", "c.yaml", "--overwrite", "--set", "resources.num_cpus=4096")
-    assert code == 2 and "4096 wanted" in out and "Traceback" not in out, out
+    assert run.placement.hands == 3 and run.done == 24 and not run.failures and list(check(store)) == [24]
+    assert (work / "killed").exists()
+    calm = serial.compute(work, document | {"store": "calm", "resources": {"batch": 2}})
+    pixels = [dict(r.store.table(["key", "pixels_sha256"]).values) for r in (run, calm)]
+    assert pixels[0] == pixels[1]
 
 
-def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
+@pytest.fixture(scope="module")
+def metered(cluster):
+    """The port at which a further node says its metrics; it alone is `metered`."""
+    cluster.add_node(num_cpus=1, resources={"metered": 1}, metrics_export_port=(port := free_port()))
+    return port
+
+
+def test_checkpoints_reach_nodes_without_the_disk(metered, work, monkeypatch):
     torch.save({"state_dict": tiny.net().state_dict()}, work / "w.pt")
-    cluster.add_node(num_cpus=1)
     path = write(work / "c.yaml", config(models=[{"name": "a", "factory": "tiny:net", "checkpoint": "w.pt"}]))
     (spec,) = expand_models(load_experiment(path))
     reference = shipping.CheckpointStore().reference(spec)
@@ -149,8 +187,7 @@ def test_checkpoints_reach_nodes_without_the_disk(cluster, work, monkeypatch):
         shipping.fetched(spec, None)
 
 
-def test_both_checkpoints_of_a_difference_reach_a_node_without_the_disk(cluster, work, monkeypatch):
-    cluster.add_node(num_cpus=1)  # more than one, for a driver with one needs nothing sent
+def test_both_checkpoints_of_a_difference_reach_a_node_without_the_disk(metered, work, monkeypatch):
     for i, name in enumerate("ab"):
         torch.manual_seed(i)
         torch.save(tiny.net().state_dict(), work / f"{name}.pt")
@@ -172,8 +209,7 @@ def test_both_checkpoints_of_a_difference_reach_a_node_without_the_disk(cluster,
     assert len(result.rows) == 2 and not result.failures and set(worker._resident) == {"a", "b"}
 
 
-def test_metrics_reach_prometheus(cluster, work):
-    cluster.add_node(num_cpus=1, resources={"metered": 1}, metrics_export_port=(port := free_port()))
+def test_metrics_reach_prometheus(metered, work):
     plan, store = planned(work, layers=["conv2"], resources={"custom": {"metered": 1}})
     seen = []
 
@@ -181,10 +217,10 @@ def test_metrics_reach_prometheus(cluster, work):
         if isinstance(event, events.CellDone):
             seen.append(event)
             if len(seen) == 4:
-                wait_until(lambda: counted(port, "ray_distcari_cells_done_total") == 4)
-                assert counted(port, "ray_distcari_cell_seconds_count") == 4
-                assert counted(port, "ray_distcari_model_loads_total") == 2
-                assert counted(port, "ray_distcari_phase_seconds_total") > 0
+                wait_until(lambda: counted(metered, "ray_distcari_cells_done_total") == 4)
+                assert counted(metered, "ray_distcari_cell_seconds_count") == 4
+                assert counted(metered, "ray_distcari_model_loads_total") == 2
+                assert counted(metered, "ray_distcari_phase_seconds_total") > 0
 
     assert run_plan(plan, store, listeners=[listen]).state == "finished" and len(seen) == 4
 

@@ -9,18 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.rays import local_ray
-from support.serial import compute, planned
+from support.serial import planned
 from support.shared import config
-from support.workers import OnFakeCards
 
 from distcari.cluster.driver import Run
-from distcari.cluster.executors.ray import RayExecutor
 from distcari.cluster.executors.serial import SerialExecutor
 from distcari.cluster.retrying import StoreError
-from distcari.cluster.start import run_plan
 from distcari.cluster.worker import Worker
-from distcari.store.check import check
 
 pytestmark = pytest.mark.timeout(300)
 WHEN = {"seconds", "started_at", "finished_at", "run_id", "device"}
@@ -96,17 +91,3 @@ def alive(pid):
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
-
-
-def test_workers_on_cards_that_die_with_units_in_hand_lose_nothing_and_change_no_bit(work):
-    """killer_once ends its process in the first rendering: three units are in that worker's hands."""
-    models = [{"name": "a", "factory": "tiny:killer_once", "init_seed": 0}, DOCUMENT["models"][1]]
-    document = config(models=models, seeds=[0, 1, 2], resources={"batch": 2, "actors": 1})
-    with local_ray(work, num_cpus=2, num_gpus=1):
-        plan, store = planned(work, document)
-        run = run_plan(plan, store, RayExecutor(OnFakeCards))
-    assert run.placement.hands == 3 and run.done == 24 and not run.failures and list(check(store)) == [24]
-    assert (work / "killed").exists()
-    calm = compute(work, document | {"store": "calm"})
-    pixels = [dict(r.store.table(["key", "pixels_sha256"]).values) for r in (run, calm)]
-    assert pixels[0] == pixels[1]

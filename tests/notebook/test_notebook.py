@@ -11,7 +11,6 @@ import torch
 import yaml
 from PIL import Image
 from support import analysis_store
-from support.rays import local_ray
 from support.shared import config, write
 from torch import nn
 
@@ -122,14 +121,6 @@ def test_a_network_of_the_notebook_is_a_model_and_stays_as_it_is(work):
     code = "from distcari.notebook.live import network; network('0' * 32)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "lives in the process whose Experiment" in done.stderr
-
-
-def test_the_ray_that_is_there_computes_and_stays(work):
-    import ray
-
-    with local_ray(work, num_cpus=1):
-        found = distcari.run(experiment(layers=["conv2"]), progress=False, wait=30)
-        assert found.state == "finished" and found.done == 4 and ray.is_initialized()
 
 
 @pytest.fixture(scope="module")

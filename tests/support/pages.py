@@ -2,6 +2,8 @@
 
 import time
 
+OF_COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that a page in another scheme can break
+
 
 def walk(component):
     yield component
@@ -22,3 +24,14 @@ def until(page, expression, seconds=30):
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, f"never true: {expression}"
         page.wait_for_timeout(30)
+
+
+def complaints(page, rules=()):
+    """What axe says against a page, [(rule, element)]; of these rules alone, if there are any."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], "preload": False}  # no rule that is on asks for other files
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found = Axe().run(page, options=options).response["violations"]
+    return [(one["id"], node["html"][:200]) for one in found for node in one["nodes"]]

@@ -49,15 +49,17 @@ def not_a_network():
     return 42
 
 
-def killer_once():
-    """A network that kills its process at the first rendering, once per working folder."""
-    return Killer()
+def killer_once(killed="killed"):
+    """A network that kills its process at the first rendering; not again once there is the file that it leaves."""
+    model = Killer()
+    model.killed = Path(killed)
+    return model
 
 
 class Killer(Net):
     def forward(self, x):
-        if torch.is_grad_enabled() and x.any() and not x.is_leaf and not Path("killed").exists():
-            Path("killed").touch()
+        if torch.is_grad_enabled() and x.any() and not x.is_leaf and not self.killed.exists():
+            self.killed.touch()
             os.kill(os.getpid(), 9)
         return super().forward(x)
 

@@ -1,10 +1,13 @@
-"""A worker of no use does not eat the grid: on a real Ray, with one broken worker of two."""
+"""Two workers on a real Ray: they agree, and one that is of no use does not eat the grid."""
 
 import pytest
+from PIL import Image
+from support.rays import local_ray
 from support.serial import planned
 from support.shared import config
-from support.workers import AllBroken, BrokenAndSaysSo, BrokenLater, OneBroken
+from support.workers import AllBroken, BrokenAndSaysSo, BrokenLater, OfAnotherMind, OneBroken
 
+import distcari
 from distcari.cluster import events, health
 from distcari.cluster.executors.ray import RayExecutor
 from distcari.cluster.executors.serial import SerialExecutor
@@ -15,6 +18,30 @@ from distcari.cluster.start import run_plan
 from distcari.store.check import check
 
 pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A Ray of its own with room for two workers; starting one takes longer than most tests."""
+    with local_ray(tmp_path_factory.mktemp("ray"), num_cpus=2):
+        yield
+
+
+def test_a_notebook_uses_the_ray_that_is_there_and_leaves_it(two, work):
+    import ray
+
+    wanted = distcari.Experiment(**config(layers=["conv2"], resources={"actors": 1}))
+    found = distcari.run(wanted, progress=False, wait=30)
+    assert found.state == "finished" and found.done == 4 and ray.is_initialized()
+
+
+def test_workers_of_two_minds_compute_a_layer_alike(two, work):
+    """What a layer is computed in is decided once in a run, whoever comes to it first."""
+    plan, store = planned(work, config(seeds=[0, 1, 2], resources={"batch": 1}))
+    run = run_plan(plan, store, RayExecutor(OfAnotherMind))
+    table = store.table(["model", "layer", "arithmetic"])
+    assert run.done == 24 and set(table["arithmetic"]) <= {"bfloat16", "float32"}
+    assert (table.groupby(["model", "layer"])["arithmetic"].nunique() == 1).all()
 
 
 @pytest.mark.parametrize("worker", [OneBroken, pytest.param(BrokenLater, marks=pytest.mark.long), BrokenAndSaysSo])
@@ -52,8 +79,6 @@ def test_without_ray_a_broken_device_stops_the_run_and_gives_no_cell_up(work):
 
 def test_a_cell_that_fails_on_two_workers_is_the_cells_fault(two, work):
     """The poisoned picture fails everywhere, and is given up after its tries; nobody is retired for it."""
-    from PIL import Image
-
     Image.new("RGB", (40, 40), (1, 1, 1)).save(work / "photos/one.png")
     models = [{"name": "a", "factory": "tiny:poisoned", "init_seed": 0}]
     plan, store = planned(work, config(models=models, layers=["conv2"], seeds=[0, 1, 2], resources={"batch": 1}))
