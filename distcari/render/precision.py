@@ -8,7 +8,7 @@ picture.
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,16 +16,26 @@ from torch import Tensor
 from distcari.render.devices import multiplies_bfloat16
 from distcari.render.passes import noise, out_of_memory
 
-if TYPE_CHECKING:
-    from distcari.render.network import Network
-
 Forward = Callable[[Tensor], Tensor]
 
 HALF_TOLERANCE = 0.1  # of a layer's norm, on noise; measured: 0.005 … 0.03
 DEAREST = 4.0  # times float32's processor seconds; measured: 0.5 … 1.1, and 100 and more where oneDNN has no kernel
 
 
-def decide(network: "Network", layer: str, wanted: str) -> str:
+class Computes(Protocol):
+    """A network, as far as it matters here: render/network.py's."""
+
+    input_size: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def forward(self, layer: str, half: bool, normalize: bool = True) -> Forward:
+        """What gives a layer's activations of pictures (n, 3, y, x)."""
+
+
+def decide(network: Computes, layer: str, wanted: str) -> str:
     """`float32` or `bfloat16` for a layer, if `wanted` is that or `auto`.
 
     bfloat16 has to reproduce the layer on noise within 10 % of its norm; a model that cannot run in it is computed in
