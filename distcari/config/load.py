@@ -108,4 +108,6 @@ def _remedy(problem: Any) -> str:
         near = get_close_matches(str(problem["loc"][-1]), names, n=3, cutoff=0.5)
         if near:
             return f"Did you mean {' or '.join(near)}?"
+    if problem["type"] == "string_type" and isinstance(given := problem.get("input"), int | float):
+        return f'A number is no name: write it in quotes, "{given}".'
     return "All fields: distcari config schema"

@@ -108,6 +108,7 @@ def test_merges_and_plain_aliases_are_taken():
         ({"models": [FACTORY | {"name": "a\nb"}]}, ["'\\n', which cannot be printed"]),
         ({"models": [FACTORY | {"name": "a\u202eb"}]}, ["'\\u202e', which cannot be printed"]),
         ({"images": [{"file": "x", "name": "a\x7f"}]}, ["images[0].name", "cannot be printed"]),
+        ({"layers": [0]}, ["layers[0]", 'in quotes, "0"']),  # a Sequential's first layer
         ({"layers": ["a\tb"]}, ["layers[0]", "cannot be printed"]),
         ({"differences": [{"a": "a", "b": "b", "name": "\u200b"}]}, ["differences[0].name", "cannot be printed"]),
         ({"models": [FACTORY | {"name": "1"}, FACTORY | {"name": "1.0"}]}, ["'1' and '1.0'", "told apart"]),
