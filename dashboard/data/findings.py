@@ -153,7 +153,7 @@ def _of_pair(asked: Question, study: Study, found: Comparison) -> Answer:
     sure = frame["effect"].notna().any()
     mean = frame[["a_mean", "b_mean"]].abs().mean(axis=1)
     value = frame["effect"] if sure else frame["difference"] / mean.where(mean > 0)
-    measure = "standard deviations" if sure else "of their mean"
+    measure = "standard deviations" if sure else "shares of their mean"
     return _answer(asked, study, found, frame, value, frame["difference"], of_pair, measure)
 
 

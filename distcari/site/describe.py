@@ -29,6 +29,7 @@ class Data:
     failures: str
     done: str
     inputs: dict[str, str]
+    exemplars: Sequence[str]
     unread: int
     likeness: str
     answers: str
@@ -81,6 +82,7 @@ def _experiment(catalog: Catalog, part: Part, data: Data, axes: Sequence[str]) -
         "inputs": data.inputs,
         "blocks": list(data.blocks),
         "rows": list(data.rows),
+        "exemplars": list(data.exemplars),
         "columns": data.columns,
         "failures": data.failures,
         "likeness": data.likeness,

@@ -21,7 +21,7 @@ from distcari.errors import InputError, one_line
 MARK, INDEX = "distcari-site.json", "index.html"
 # What a site consists of: nothing else is ever deleted.
 OURS = re.compile(
-    r"pictures/[0-9a-f]{2}/[0-9a-f]{16}-(small|large)\.webp|data/[0-9a-f]{20}\.js|client/[0-9a-f]{12}-\w+\.(js|css)"
+    r"pictures/[0-9a-f]{2}/[0-9a-f]{16}-(small|large|exemplar)\.webp|data/[0-9a-f]{20}\.js|client/[0-9a-f]{12}-\w+\.(js|css)"
 )
 _TEMPORARY = "_tmp-"
 

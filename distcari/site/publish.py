@@ -13,6 +13,7 @@ from distcari.grid import digest
 from distcari.site import describe, page, scripts
 from distcari.site.answers import answers
 from distcari.site.describe import Data
+from distcari.site.exemplars import exemplars
 from distcari.site.folder import SiteFolder, Written
 from distcari.site.likeness import likeness
 from distcari.site.packed import check_zip, packed
@@ -113,6 +114,7 @@ def _data(
                 scripts.failures(folder, part, unread),
                 scripts.bitmap(part, unread),
                 pictures.inputs(part),
+                exemplars(catalog.store.files, part, folder),
                 len(unread),
                 _remembered(catalog, part, folder, "likeness", likeness) if whole else "",
                 _remembered(catalog, part, folder, "answers", answers) if whole else "",

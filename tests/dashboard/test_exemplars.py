@@ -3,18 +3,16 @@
 import io
 import threading
 
-import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 from support.dashboard_store import finish, grid, prepare
+from support.natural import exemplars
 from support.pages import OF_COLOURS, complaints, until
 from waitress.server import create_server
 
 from distcari.dashboard.app import create_app
 from distcari.dashboard.data.catalog import Catalog
 from distcari.store import Store
-from distcari.store.exemplars import put_exemplars, put_thumbnail
 
 FOLDER = "photos & <b>more</b>"
 
@@ -25,19 +23,7 @@ def store(tmp_path_factory):
     store = Store(str(tmp_path_factory.mktemp("exemplars") / "s"), writable=True)
     g = grid(models=("m",), layers=("x",), images=("cat", "dog"))
     finish(store, prepare(store, g), g, g.cells(), more=lambda cell: {"model_sha256": "now"})
-    names = []
-    for i in range(6):
-        content = io.BytesIO()
-        Image.fromarray(np.full((160, 160, 3), 30 * i, np.uint8)).save(content, "WEBP")
-        names.append(put_thumbnail(store.files, content.getvalue()))
-    rows = [
-        {"experiment": "e", "model": "m", "layer": "x", "image": image, "metric": "plain", "tokens": "all"}
-        | {"rank": rank, "cosine": 0.9 - rank / 10, "median": 0.125, "files": 1234, "file": f"a/{rank}.jpg"}
-        | {"left": 0, "top": 0, "side": 224, "folder": FOLDER, "thumbnail": name, "model_sha256": sha, "by": "places"}
-        for image, sha in (("cat", "now"), ("dog", "before"))
-        for rank, name in enumerate(names, 1)
-    ]
-    put_exemplars(store.files, "e", pd.DataFrame(rows))
+    exemplars(store, FOLDER, cat="now", dog="before")
     return store
 
 

@@ -226,7 +226,7 @@ def test_with_one_seed_shares_are_shown_and_no_number_is_made_up(tmp_path):
     catalog = Catalog(store)
     search = "findings.a=a&findings.b=c&findings.figures=mean_r,mean_b"
     found = answer(catalog, search)
-    assert found.measure == "of their mean" and not found.squares["significant"].any()
+    assert found.measure == "shares of their mean" and not found.squares["significant"].any()
     assert not any("nan" in told for told in found.squares["told"])
     drawn = view.draw(catalog, findings_of(catalog), asked(search), "light", None)
     assert "One seed each" in str(drawn[6]) and drawn[5] is False

@@ -12,6 +12,7 @@ from PIL import Image
 from support.analysis_store import make
 from support.commands import run
 from support.dashboard_store import finish, grid, prepare
+from support.natural import exemplars
 
 from distcari.dashboard.data.catalog import Catalog
 from distcari.dashboard.data.distances import distances_of
@@ -215,3 +216,24 @@ def test_labels_with_any_character_give_safe_names(tmp_path):
     publish(store, tmp_path / "site")
     assert all(name.isascii() and ".." not in name for name in contents(tmp_path / "site"))
     assert {path.name for path in tmp_path.iterdir()} == {"store", "site"}
+
+
+def test_exemplars_are_published_once_and_go_with_the_store_s(store, tmp_path):
+    frame = store.table()
+    assert frame["model_sha256"].isna().all()
+    exemplars(store, "photos", cat=None)
+    assert not [name for name in contents(site(store, tmp_path)) if "exemplar" in name], "of unknown weights"
+    g = grid(models=("m",), seeds=(1, 2))
+    finish(store, prepare(store, g), g, g.cells(), more=lambda cell: {"model_sha256": "now"})
+    exemplars(store, "photos", cat="now")
+    out = site(store, tmp_path)
+    assert len([name for name in contents(out) if name.endswith("-exemplar.webp")]) == 6, "seeds share theirs"
+    assert publish(store, out).written.files == 0
+    store.files.delete("exemplars/e.parquet")
+    publish(store, out)
+    assert not [name for name in contents(out) if "exemplar" in name]
+
+
+def site(store, tmp_path):
+    publish(store, tmp_path / "site")
+    return tmp_path / "site"

@@ -132,6 +132,31 @@ def test_from_the_first_page_to_a_cell_and_back(page, mixed):
     loaded(page, tile(model="o", layer="z") + " img")
 
 
+def test_a_cell_has_its_natural_exemplars_and_not_those_of_other_weights(page, mixed):
+    keys = mixed.table().set_index(["experiment", "model", "image", "layer", "seed"])["key"]
+    page.to(f"?view=cell&cell={keys['e', 'm', 'cat', 'x', 1]}")
+    until(page, "[...document.querySelectorAll('.exemplars img')].filter(i => i.naturalWidth == 160).length == 6")
+    assert page.inner_text(".exemplar-row").split() == ["0.800", "0.700", "0.600", "0.500", "0.400", "0.300"]
+    assert page.get_attribute(".exemplars img", "alt") == "Exemplar 1: a/1.jpg"
+    said = page.inner_text(".exemplars p")
+    assert "Of 1,234 pictures in photos & <more>, those that x answers to most as to cat" in said
+    axe_has_no_complaint(page, ["light", "dark"])
+    page.keyboard.press("ArrowDown")  # the other image, whose exemplars are of other weights
+    page.wait_for_selector("h1 b:text-is('dog')")
+    assert page.locator(".exemplars").count() == 0
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.go_back()
+    page.wait_for_selector(".exemplars")
+    until(page, "document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_on_a_phone_the_tab_of_the_view_is_in_sight(page):
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.to("?view=notes")
+    page.wait_for_selector(".note-text")
+    until(page, "document.querySelector('#tabs [aria-current]').getBoundingClientRect().right <= innerWidth")
+
+
 def test_compare_sorts_groups_and_filters_as_the_link_says(page):
     page.to("?view=compare&exp=e&sort_rows=-gain&compare.label=gain")
     page.wait_for_selector(".tile .figure")

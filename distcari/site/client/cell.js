@@ -20,14 +20,14 @@
       return;
     }
     const [one, place] = where, at = one.at(place);
-    const [row, walks] = await Promise.all([distcari.rowOf(one, place), Promise.all(one.axes.map((axis) => walk(state, one, at, axis))), one.need([place])]);
+    const [row, natural, walks] = await Promise.all([distcari.rowOf(one, place), exemplarsOf(one, place), Promise.all(one.axes.map((axis) => walk(state, one, at, axis))), one.need([place])]);
     if (turn !== counted) return;
     const swept = [...at].filter(([axis]) => !["model", "image", "layer", "seed"].includes(axis)).flatMap(([axis, label]) => [`, ${axis} `, h("b", {}, label)]);
     page.replaceChildren(h("div", { class: "cell" },
       h("div", { class: "cell-head" }, h("div", { class: "tools" }, walks),
         h("h1", {}, h("b", {}, at.get("model")), " at ", h("b", {}, at.get("layer")), " seeing ", h("b", {}, at.get("image")), swept)),
       distcari.notices([one.name]),
-      h("div", { class: "cell-columns" }, pictures(one, place, at, state), facts(one, place, row))));
+      h("div", { class: "cell-columns" }, pictures(one, place, at, state, natural), facts(one, place, row))));
   }
 
   async function find(state) { // the URL's cell; without one, the first that there is
@@ -55,7 +55,21 @@
       h("span", { class: "walk-label", title: `${here + 1} of ${labels.length}` }, h("small", {}, axis), at.get(axis)), distcari.stepper(axis, 1, to(places[1]), forth));
   }
 
-  function pictures(one, place, at, state) {
+  /* What was published of the cell's natural exemplars: `said`, `shown`; nothing where none were looked for. */
+  async function exemplarsOf(one, place) {
+    const size = distcari.site.sizes.rows, script = one.exemplars[Math.floor(place / size)];
+    if (!script) return null;
+    const value = await distcari.load(script), i = value.at.indexOf(place % size);
+    return i < 0 ? null : value.sets[value.of[i]];
+  }
+
+  function exemplars({ said, shown }) {
+    const each = shown.map((of, i) => h("figure", { title: of.square }, h("img", { src: of.picture, alt: `Exemplar ${i + 1}: ${of.file}` }), h("figcaption", {}, number(of.cosine))));
+    return h("section", { class: "exemplars" }, h("h2", {}, "Natural exemplars"),
+      h("div", { class: "exemplar-row", tabindex: 0, role: "group", "aria-label": "Natural exemplars" }, each), h("p", { class: "quiet" }, said));
+  }
+
+  function pictures(one, place, at, state, natural) {
     const file = distcari.pictureFile(one.picture(place), "large"), input = distcari.inputOf([one.name], at.get("image"));
     const slot = new Map([["experiment", one.name], ...at]), image = at.get("image");
     return h("div", { class: "cell-pictures" },
@@ -63,7 +77,8 @@
       h("div", { class: "beside" }, input && h("figure", {}, h("img", { src: input, alt: `Input image ${image}` }), h("figcaption", {}, "input ", h("b", {}, image)))),
       h("div", { class: "downloads" },
         h("a", { href: file, download: `${[...at.values()].join("_").replace(/[^\p{L}\p{N}._-]/gu, "-")}.webp`, class: "button" }, "WebP"),
-        distcari.link("Side by side", { ...distcari.parse(""), view: "side", experiments: state.experiments, slots: [slot] }, { class: "button" })));
+        distcari.link("Side by side", { ...distcari.parse(""), view: "side", experiments: state.experiments, slots: [slot] }, { class: "button" })),
+      natural && exemplars(natural));
   }
 
   function facts(one, place, row) {

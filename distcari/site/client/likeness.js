@@ -42,7 +42,7 @@
     });
     const legend = tag ? h("p", { class: "map-legend small" }, h("span", {}, tag), groups.map(([value], i) => h("span", {}, h("i", { style: { background: ink(value, i) } }), value))) : null;
     const [left, top] = [0, 1].map((k) => Math.min(...spots.map((p) => p[k]))), [right, bottom] = [0, 1].map((k) => Math.max(...spots.map((p) => p[k])));
-    const box = [left - 50, top - 26, right - left + 100, Math.max(120, bottom - top + 52)].map(Math.round).join(" ");
+    const high = Math.max(120, bottom - top + 52), box = [left - 50, (top + bottom - high) / 2, right - left + 100, high].map(Math.round).join(" ");
     return [svg("svg", { viewBox: box, class: "map", role: "group", "aria-label": `A map of ${found.models.length} models` }, ...points), legend].filter(Boolean);
   }
 

@@ -47,7 +47,9 @@
     const answered = Object.values(distcari.site.experiments).some((one) => one.answers);
     const links = ORDER.filter((name) => distcari.views[name] && (name !== "notes" || distcari.site.notes) && (name !== "findings" || answered))
       .map((name) => link(distcari.views[name].title, { ...state, view: name }, { class: "view-tab", "aria-current": name === state.view ? "page" : null }));
-    document.getElementById("tabs").replaceChildren(...links);
+    const place = document.getElementById("tabs"), current = links.find((tab) => tab.getAttribute("aria-current"));
+    place.replaceChildren(...links);
+    if (current) place.scrollLeft = current.offsetLeft - place.offsetLeft + current.offsetWidth / 2 - place.clientWidth / 2; // on a phone they do not all fit
   }
 
   function experiments(state) { // one, or all of them

@@ -95,7 +95,7 @@
     const legend = h("div", { class: "side-legend", role: "img", "aria-label": `Grey scale of each channel: ${low} to ${options.scale}; 1 = full range` },
       h("div", {}, bar, h("div", { class: "side-ticks" }, [low, middle, String(options.scale)].map((tick) => h("span", {}, tick)))), h("span", {}, "R, G, B; 1 = full range"));
     const rough = exact ? "" : " The encoding alone differs from the stored pixels by about 0.01 on average: read no more into what is fainter.";
-    return [h("div", { class: "shown-how" }, legend, h("span", {}, `Same scale for all. ${text}${rough}`))];
+    return [h("div", { class: "shown-how" }, legend, h("span", {}, `Same scale for all; blended by the browser, without ΔE2000 and numbers, which the dashboard has. ${text}${rough}`))];
   }
 
   distcari.views.side = { title: "Side by side", draw };
