@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import product
 from operator import itemgetter
@@ -39,6 +39,14 @@ def name_problem(experiment: str) -> str | None:
 def label_text(label: Label) -> str:
     """A label as people write it, the same for equal labels: 1.0 is `1`."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() and abs(label) < 1e15 else str(label)
+
+
+def shape_text(labels: Mapping[str, Sized]) -> str:
+    """How many labels each axis has, for people: `2 models × 1 image × 3 of cossim_pow`."""
+    return " × ".join(
+        f"{len(of)} {axis}{'s' if len(of) != 1 else ''}" if axis in BASE_AXES else f"{len(of)} of {axis}"
+        for axis, of in labels.items()
+    )
 
 
 def check_label(label: str) -> str:

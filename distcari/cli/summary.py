@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distcari.cli.options import print_table
-from distcari.grid import BASE_AXES, label_text
+from distcari.grid import label_text, shape_text
 from distcari.yardsticks import COSINES, HARDLY, hardly_respond
 
 if TYPE_CHECKING:
@@ -34,16 +34,10 @@ def show_plan(plan: "Plan", console: "Console") -> None:
 
 def _shape(plan: "Plan") -> str:
     """The cells asked for, as a product of the axes where they are one: all of them, each model with every layer."""
-    axes = plan.grid.axes
-    asked = [{cell[i] for cell in plan.wanted} for i in range(1, len(axes) + 1)]  # behind the key
-    numbers = [len(labels) for labels in asked]
-    if prod(numbers) != plan.planned:
+    asked = {axis.name: {cell[i] for cell in plan.wanted} for i, axis in enumerate(plan.grid.axes, 1)}  # behind the key
+    if prod(map(len, asked.values())) != plan.planned:
         return f"{plan.planned} cells"
-    return " × ".join(map(_count, numbers, (axis.name for axis in axes))) + f" = {plan.planned} cells"
-
-
-def _count(number: int, axis: str) -> str:
-    return f"{number} {axis}{'s' if number != 1 else ''}" if axis in BASE_AXES else f"{number} of {axis}"
+    return f"{shape_text(asked)} = {plan.planned} cells"
 
 
 def show_end(

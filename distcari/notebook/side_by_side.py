@@ -63,12 +63,12 @@ def side_by_side(
         raise InputError(f"mode {mode!r}", "is no mode", "Give side or swipe.")
     other = "layer" if along != "layer" else "model"
     name = experiment or store._only_experiment()
-    grid = store.show(name, along, other, figure=figure, size=240, **_one(store, name, along, other, at))
+    grid = store.show(name, other, along, figure=figure, size=240, **_one(store, name, along, other, at))
     if not 2 <= (count := len(_cells(grid))) <= MOST:
         raise InputError(
             f"{along} of {grid.experiment}",
             f"gives {count} finished pictures",
-            f"Name two to {MOST}, e.g. {along}={[label_text(label) for label in grid.rows.labels[:2]]}.",
+            f"Name two to {MOST}, e.g. {along}={[label_text(label) for label in grid.cols.labels[:2]]}.",
         )
     return SideBySide(grid, mode)
 
@@ -90,7 +90,7 @@ def _one(store: Store, experiment: str, along: str, other: str, at: dict[str, An
 
 
 def _cells(grid: PictureGrid) -> list[tuple[Label, Any]]:
-    return [(label, line[0]) for label, line in zip(grid.rows.labels, grid.cells, strict=True) if line[0] is not None]
+    return [(label, cell) for label, cell in zip(grid.cols.labels, grid.cells[0], strict=True) if cell is not None]
 
 
 def _pictures(grid: PictureGrid) -> list[dict[str, str]]:

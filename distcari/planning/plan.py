@@ -13,7 +13,7 @@ from typing import Any
 from distcari import markup
 from distcari.config.experiment import Experiment
 from distcari.errors import InputError
-from distcari.grid import Cell, Grid, Label, label_text, select
+from distcari.grid import Cell, Grid, Label, label_text, select, shape_text
 from distcari.planning.description import axes_of, describe, own_contents, settings_hash, steps_by_label
 from distcari.planning.differences import Difference, counterpart_layers, expand_differences
 from distcari.planning.layers import chosen_layers, describe_models
@@ -106,7 +106,7 @@ class Plan:
         todo, names = self.by_model(), [axis.name for axis in self.grid.axes]
         at = names.index("model")
         wanted = Counter(str(cell.labels[at]) for cell in self.wanted)
-        shape = " × ".join(f"{len(axis.labels)} {axis.name}" for axis in self.grid.axes)
+        shape = shape_text({axis.name: axis.labels for axis in self.grid.axes})
         gone = f", {self.given_up} given up earlier" if self.given_up else ""
         lines = [[model, count, todo[model]] for model, count in list(wanted.items())[:MOST_SHOWN]]
         return markup.page(

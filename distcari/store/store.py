@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from distcari import markup
 from distcari.errors import InputError, one_line
-from distcari.grid import Grid, Label, name_problem
+from distcari.grid import Grid, Label, name_problem, shape_text
 from distcari.store import growth
 from distcari.store.arrays import Arrays, open_arrays
 from distcari.store.description import Description
@@ -188,7 +188,7 @@ class Store:
         lines = []
         for name in self.experiments():
             arrays, mine = self.arrays(name), table[table["experiment"] == name]
-            shape = " × ".join(f"{len(arrays.labels(axis))} {axis}" for axis in arrays.axes)
+            shape = shape_text({axis: arrays.labels(axis) for axis in arrays.axes})
             gone = int((failed["experiment"] == name).sum()) if len(failed) else 0
             lines.append([name, shape, len(mine), gone, float(mine["robust_cosine"].mean())])
         head = ["experiment", "axes", "cells done", "failed", "mean robust cosine"]

@@ -170,7 +170,7 @@ def test_more_pictures_than_a_notebook_takes_are_refused(tmp_path):
 
 def test_everything_draws_itself_and_lets_no_name_be_markup(store, tmp_path):
     html = store._repr_html_()
-    assert "3 model × 4 image × 2 layer × 3 seed" in html and ">71<" in html
+    assert "3 models × 4 images × 2 layers × 3 seeds" in html and ">71<" in html
     found = distcari.compare(store, "a", "c")
     html = found._repr_html_()
     assert "a against c" in html and "small_circles *" in html and "corrected" in html

@@ -30,7 +30,8 @@ def test_the_widget_has_the_stored_pictures_and_a_notebook_without_widgets_the_s
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.pictures[0]["src"].partition(",")[2]))))
     assert np.abs(pixels / 255 - analysis_store.picture("c", "cup", "l2", 0)).max() <= 0.5 / 255 + 1e-6
     data, _ = shown._repr_mimebundle_()
-    assert data["text/html"].count("<img") == 2 and "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/html"].count("<img") == 2 and data["text/html"].count("<tr") == 2, "one row below its head"
+    assert "application/vnd.jupyter.widget-view+json" in data
     assert len(distcari.side_by_side(store, image="cup").pictures) == 4, "the first four"
     assert len(distcari.side_by_side(store, along="layer", model="b", mode="swipe").pictures) == 2
 

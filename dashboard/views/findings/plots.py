@@ -180,7 +180,7 @@ def _small(scheme: str | None, **layout: Any) -> go.Layout:
 
 def _titled(figure: str) -> str:
     unit = columns.unit(figure)
-    return f"{columns.title(figure)}{f' [{unit}]' if unit else ''}"
+    return f"{columns.title(figure)}{f'<br>[{unit}]' if unit else ''}"
 
 
 def _effect(value: float) -> str:

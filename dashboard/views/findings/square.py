@@ -15,6 +15,7 @@ from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.strip import labels_of, slot
 from distcari.dashboard.views.findings import plots
 from distcari.dashboard.views.findings.words import place_of
+from distcari.grid import label_text
 
 _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
@@ -63,7 +64,7 @@ def _pictures(catalog: Catalog, state: State, evidence: Evidence, title: str, pl
     """The pictures of one image: A's, then B's; or along the tag."""
     groups = []
     for side, rows in evidence.cells(place):
-        name = f"{evidence.answer.asked.over} {columns.number(side)}" if isinstance(side, float) else side
+        name = f"{evidence.answer.asked.over} {label_text(side)}" if isinstance(side, float) else side
         tiles = [
             components.tile(slot(catalog, row), state, size=160, label=evidence.figure, role="listitem") for row in rows
         ]

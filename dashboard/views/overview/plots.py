@@ -12,11 +12,13 @@ from distcari.dashboard.data.labels import short, unlike
 from distcari.dashboard.data.overview import scaled
 from distcari.dashboard.page import components
 from distcari.dashboard.views.explore.plots import colours
+from distcari.dashboard.views.overview.names import positions
 
 Floats = NDArray[np.float64]
 BETWEEN, NONE = " ↔ ", "—"
 TREE = 0.16  # of the height
 MOST_NAMED = 24
+SIDE = 380  # pixels of the map, about: names are placed for it
 
 
 def model_map(
@@ -29,7 +31,9 @@ def model_map(
     flat, kept = scaled(distance)
     at = {model: i for i, model in enumerate(models)}
     traces = []
-    names = dict(zip(models, unlike(models), strict=True))
+    reach = 1.15 * max(1e-9, float(np.abs(flat).max()))
+    names = unlike(models)
+    placed = positions(flat, names, SIDE / (2 * reach))
     for (label, members), colour in zip(groups.items(), _inks(groups, ordered), strict=True):
         here = [at[m] for m in members if m in at]
         traces.append(
@@ -37,11 +41,11 @@ def model_map(
                 x=flat[here, 0],
                 y=flat[here, 1],
                 name=label,
-                text=[names[models[i]] for i in here],
+                text=[names[i] if placed[i] else "" for i in here],
                 hovertext=[models[i] for i in here],
                 customdata=[[models[i]] for i in here],
                 mode="markers+text" if len(models) <= MOST_NAMED else "markers",
-                textposition="top center",
+                textposition=[placed[i] or "top center" for i in here],
                 textfont={"size": 10.5},
                 cliponaxis=False,
                 marker={"size": 10, "color": colour, "line": {"width": 1, "color": "rgba(128,128,128,0.6)"}},
@@ -49,7 +53,6 @@ def model_map(
                 showlegend=len(groups) > 1,
             )
         )
-    reach = 1.15 * max(1e-9, float(np.abs(flat).max()))
     axis = {"range": [-reach, reach], "zeroline": False, "showticklabels": True, "title": {"text": "ΔE2000"}}
     look = components.plot(
         scheme,

@@ -18,6 +18,7 @@ from distcari.dashboard.data.run_notes import is_live, state_of
 from distcari.dashboard.data.state import State, parse
 from distcari.dashboard.page import components
 from distcari.dashboard.views.overview import plots
+from distcari.grid import shape_text
 
 NAME, TITLE = "overview", "Overview"
 EVERY = "every layer"
@@ -67,9 +68,9 @@ def _head(catalog: Catalog, state: State) -> list[Component]:
         if info is None:
             continue
         done, lost = len(catalog.frame([name])), len(catalog.failures([name]))
-        axes = [f"{len(info.labels[axis])} {axis}{'s' if len(info.labels[axis]) != 1 else ''}" for axis in info.axes]
+        shape = shape_text({axis: info.labels[axis] for axis in info.axes})
         here = State("compare", experiments=(name,))
-        said: list[Any] = [components.link(" × ".join(axes), here), f": {done:,} cells done"]
+        said: list[Any] = [components.link(shape, here), f": {done:,} cells done"]
         if lost:
             said += [", ", components.link(f"{lost:,} failed", here.with_(view="run"), className="failed")]
         if run := next((run for run in catalog.runs() if run.experiment == name), None):

@@ -25,6 +25,7 @@ from distcari.store.runs import RunNote, Share
 NAME, TITLE = "run", "Run"
 LIVE, IDLE = 2500, 15_000  # milliseconds between looks
 MOST_MODELS, MOST_AT_WORK, NEWEST, MOST_RUNS = 60, 24, 18, 20
+MOST_OPEN = 8  # models of a complete run whose bars are shown at once
 
 
 def layout(catalog: Catalog, state: State) -> Component:
@@ -196,7 +197,7 @@ def _models(catalog: Catalog, run: RunNote) -> Component:
     table = [html.Table(html.Tbody(lines), className="by-model"), *rest]
     if not is_live(run) and all(share.done == share.total for share in run.models.values()):  # bars that are all full
         done = html.Summary(f"By model: all {len(order):,} complete")
-        return html.Section(html.Details([done, *table]))
+        return html.Section(html.Details([done, *table], open=len(order) <= MOST_OPEN))
     return html.Section([html.H2("By model"), *table])
 
 
