@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Those that run by themselves, not their helpers. All of them take hours; each says in its head what it does.
 BENCHMARKS = $(shell grep -l __main__ benchmarks/*.py)
 
-.PHONY: demo dashboard site test test-long chaos check lint types layers docs bench install clean
+.PHONY: demo dashboard site pictures test test-long chaos check lint types layers docs bench install clean
 
 install: $(STAMP)
 
@@ -25,6 +25,10 @@ dashboard: $(STAMP)
 site: $(STAMP)
 	$(BIN)/distcari demo
 	$(BIN)/distcari publish store --out build/demo-site --experiment demo --title "distcari: the demo"
+
+# Every picture of README and docs, each by a real run: an hour, half of it for the planted differences.
+pictures: $(STAMP)
+	$(BIN)/python docs/make_pictures.py
 
 # Three at a time on two cores: much of the suite waits for processes to start. tests/conftest.py says what goes where.
 # Compiled modules are kept whatever the environment says: dozens of processes would compile the same again.

@@ -1,6 +1,6 @@
 """Executes examples/tour.ipynb and keeps its outputs in it, as docs/notebook.ipynb (a link to it) shows them.
 
-python docs/run_notebook.py          # minutes on two cores
+python docs/make_pictures.py --only notebook          # minutes on two cores
 """
 
 import sys

@@ -1,12 +1,8 @@
-"""The pictures of docs/dashboard.md: every view of the demo's store, taken in Chromium.
+"""The pictures of docs/dashboard.md and docs/site.md, taken in Chromium, for make_pictures.py.
 
-    make demo && python docs/screenshots.py          # into docs/dashboard/
-    python docs/screenshots.py --store DAMAGE        # Findings, of the store that examples/damage makes
-
-Works on a copy of the store, for it also writes a note.
+The store is copied first, for a note is written into it.
 """
 
-import argparse
 import shutil
 import socket
 import subprocess
@@ -14,6 +10,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -21,14 +19,16 @@ import skimage.data
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+# Photographs that come with scikit-image, for the exemplars.
+PNG = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "motorcycle_left")
+PHOTOGRAPHS = [*(f"{name}.png" for name in PNG), "hubble_deep_field.jpg", "rocket.jpg"]
 PAIR = "exp=demo&" + "&".join(
     f"{slot}.{at}"
     for slot, model in (("a", "lite0"), ("b", "lite1"))
     for at in ("experiment=demo", f"model={model}", "image=chelsea", "layer=_blocks_10", "seed=0")
 )
 # name: (query string, width, height, scheme)
-VIEWS = {
-    "overview": ("?view=overview&exp=demo", 1280, 900, "light"),
+DEMO = {
     "compare": ("?exp=demo&rows=model&cols=layer&at.image=chelsea", 1280, 700, "light"),
     "compare-images": ("?exp=demo&rows=image&cols=layer&at.model=lite1&sort_rows=-gain", 1280, 940, "dark"),
     "side": (f"?view=side&{PAIR}", 1280, 900, "light"),
@@ -39,7 +39,6 @@ VIEWS = {
         760,
         "light",
     ),
-    "distances": ("?view=explore&exp=demo&explore.kind=matrix", 1280, 760, "light"),
     "table": ("?view=table&exp=demo&table.sort=-robust_gain", 1280, 640, "light"),
     "cell": ("?view=cell&cell={cell}", 1280, 1000, "light"),
     "exemplars": ("?view=cell&cell={cell}", 1280, 1000, "dark"),  # once there are some
@@ -47,65 +46,74 @@ VIEWS = {
     "notes": ("?view=notes", 1280, 420, "light"),
     "phone": ("?exp=demo&rows=layer&cols=model&at.image=chelsea", 390, 780, "light"),
 }
-DAMAGE = {"findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light")}
-SITE = "?view=compare&rows=model&cols=layer&at.image=chelsea"  # of a published site
+DEMO["site"] = ("?view=compare&rows=model&cols=layer&at.image=chelsea", 1280, 660, "light")
+DAMAGE = {
+    "overview": ("?view=overview&overview.by=noise", 1280, 900, "light"),
+    "distances": ("?view=explore&explore.kind=matrix", 1280, 760, "light"),
+    "findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light"),
+}
+Views = Mapping[str, tuple[str, int, int, str]]
 
 
-def main() -> int:
-    """Serve a copy of the store and photograph it."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--store", default=str(ROOT / "store"), help="the demo's store (default: store)")
-    p.add_argument("--out", default=str(ROOT / "docs" / "dashboard"), help="default: docs/dashboard")
-    p.add_argument("--only", nargs="*", choices=[*VIEWS, *DAMAGE, "site"], help="these views alone")
-    args = p.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        print("no chromium here (Debian: apt-get install chromium)", file=sys.stderr)
-        return 2
-    index = pd.read_parquet(f"{args.store}/index")
-    views = DAMAGE if "damage" in set(index["experiment"]) else VIEWS
-    cell = index.query("image == 'coffee' and layer == '_blocks_10'")["key"].iloc[-1]
-    Path(args.out).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free, sync_playwright() as playwright:
-        shutil.copytree(args.store, f"{folder}/store")
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        serve = [sys.executable, ROOT / "dashboard" / "app.py", "--store", "store", "--port", str(port)]
-        server = subprocess.Popen(serve, cwd=folder, stdout=subprocess.DEVNULL)
-        try:
-            address = f"http://127.0.0.1:{port}/"
-            wait(address)
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            if views is VIEWS:
-                note(browser, address + VIEWS["side-difference"][0])
-                if "site" in (args.only or ["site"]):
-                    publish(folder)
-                    shown = Path(f"{folder}/site/index.html").as_uri() + SITE
-                    photograph(browser, shown, f"{args.out}/site.jpg", 1280, 660, "light")
-            for name in [name for name in args.only or views if name != "site"]:
+def take(store: Path, views: Views, out: Path) -> None:
+    """Photograph these views of a store into a folder, as `<name>.jpg`."""
+    out.mkdir(parents=True, exist_ok=True)
+    index = pd.read_parquet(store / "index")
+    cell = index.query("model != 'lite0' and image == 'coffee' and layer == '_blocks_10'")["key"].iloc[0]
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        shutil.copytree(store, f"{folder}/store")
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        with served(folder) as address:
+            for name, (search, width, height, scheme) in views.items():
+                if name == "notes":
+                    note(browser, address + DEMO["side-difference"][0])
                 if name == "exemplars":
                     look_for_exemplars(folder)
-                search, width, height, scheme = views[name]
-                out = f"{args.out}/{name}.jpg"
-                photograph(browser, address + search.format(cell=cell), out, width, height, scheme)
-                print(out, flush=True)
-        finally:
-            server.terminate()
-            server.wait()
-    return 0
+                start = publish(folder) if name == "site" else address
+                photograph(browser, start + search.format(cell=cell), f"{out}/{name}.jpg", width, height, scheme)
 
 
-def publish(folder: str) -> None:
-    """The site of the copied store."""
-    told = ["--out", f"{folder}/site", "--title", "What two EfficientNets see"]
-    subprocess.run([sys.executable, "-m", "distcari", "publish", f"{folder}/store", *told], check=True, cwd=ROOT)
+def chromium() -> str:
+    """The browser of this machine."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        sys.exit("no chromium here (Debian: apt-get install chromium)")
+    return found
+
+
+@contextmanager
+def served(folder: str) -> Iterator[str]:
+    """The address of the dashboard of `store` in this folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    serve = [sys.executable, ROOT / "dashboard" / "app.py", "--store", "store", "--port", str(port)]
+    server = subprocess.Popen(serve, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        wait(address)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def publish(folder: str) -> str:
+    """The address of the store's site."""
+    told = ["--out", "site", "--title", "What two EfficientNets see"]
+    subprocess.run([sys.executable, "-m", "distcari", "publish", "store", *told], check=True, cwd=folder)
+    return Path(f"{folder}/site/index.html").as_uri()
 
 
 def look_for_exemplars(folder: str) -> None:
-    """Rank the photographs that scikit-image's wheel holds, parts of them too."""
-    shutil.copytree(Path(skimage.data.__file__).parent, f"{folder}/photographs")
-    command = "exemplars store --from photographs --crops --only model=lite1 --only image=coffee"
+    """Rank photographs, and parts of them."""
+    photographs = Path(folder, "photographs")
+    photographs.mkdir()
+    for name in PHOTOGRAPHS:
+        shutil.copy(Path(skimage.data.__file__).parent / name, photographs)
+    command = (
+        "exemplars store --from photographs --crops --only model=lite1 --only image=coffee --only layer=_blocks_10"
+    )
     subprocess.run([sys.executable, "-m", "distcari", *command.split()], cwd=folder, check=True)
 
 
@@ -148,7 +156,3 @@ def photograph(browser: Browser, address: str, out: str, width: int, height: int
     page.wait_for_timeout(1500)  # plots are drawn after their figures came
     page.screenshot(path=out, type="jpeg", quality=80)
     context.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

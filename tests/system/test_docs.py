@@ -110,6 +110,23 @@ def test_links_lead_somewhere(page):
         assert (page.parent / "".join(target)).exists(), target
 
 
+def test_every_picture_of_the_documentation_is_made_by_one_command(monkeypatch):
+    """And `make pictures` makes none that no page shows."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    from make_pictures import KINDS
+
+    shown = {
+        (page.parent / name).resolve()
+        for page in PAGES
+        for name in re.findall(r"!\[[^]]*\]\(([^)#:]+)\)|<img[^>]* src=\"([^\":]+)\"", page.read_text())
+        for name in name
+        if name
+    }
+    made = {(ROOT / "docs" / name).resolve() for _, names in KINDS.values() for name in names}
+    kept = {path.resolve() for end in ("jpg", "png", "webp", "svg") for path in (ROOT / "docs").rglob(f"*.{end}")}
+    assert shown == kept == {path for path in made if path.suffix != ".ipynb"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_named_files_exist(page):
     """Files of the repository that a page names in code: moved ones would send a reader into the void."""
