@@ -52,6 +52,8 @@ DAMAGE = {
     "distances": ("?view=explore&explore.kind=matrix", 1280, 760, "light"),
     "findings": ("?view=findings&findings.kind=trend&findings.over=noise", 1440, 1080, "light"),
 }
+PLOTTED = ("overview", "findings", "side", "side-difference", "explore", "distances", "cell", "exemplars")
+DRAWN = "() => [...document.querySelectorAll('.dash-graph')].every((plot) => plot.querySelector('.main-svg'))"
 Views = Mapping[str, tuple[str, int, int, str]]
 
 
@@ -70,7 +72,8 @@ def take(store: Path, views: Views, out: Path) -> None:
                 if name == "exemplars":
                     look_for_exemplars(folder)
                 start = publish(folder) if name == "site" else address
-                photograph(browser, start + search.format(cell=cell), f"{out}/{name}.jpg", width, height, scheme)
+                shown = start + search.format(cell=cell)
+                photograph(browser, shown, f"{out}/{name}.jpg", width, height, scheme, plotted=name in PLOTTED)
 
 
 def chromium() -> str:
@@ -140,7 +143,9 @@ def note(browser: Browser, address: str) -> None:
     page.close()
 
 
-def photograph(browser: Browser, address: str, out: str, width: int, height: int, scheme: str) -> None:
+def photograph(
+    browser: Browser, address: str, out: str, width: int, height: int, scheme: str, *, plotted: bool
+) -> None:
     """One view, once all its pictures and plots are drawn."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -153,6 +158,9 @@ def photograph(browser: Browser, address: str, out: str, width: int, height: int
         page.wait_for_selector("#findings-square .tile img", timeout=120_000)
     page.wait_for_load_state("networkidle")
     page.evaluate("() => Promise.all([...document.images].filter((i) => i.loading !== 'lazy').map((i) => i.decode()))")
-    page.wait_for_timeout(1500)  # plots are drawn after their figures came
+    if plotted:
+        page.wait_for_selector(".main-svg", timeout=120_000)
+    page.wait_for_function(DRAWN, timeout=120_000)
+    page.wait_for_timeout(1500)  # what is drawn settles
     page.screenshot(path=out, type="jpeg", quality=80)
     context.close()

@@ -13,6 +13,7 @@ from distcari.dashboard.data.findings import Answer
 from distcari.dashboard.page import components
 
 MOST = 5.0  # standard deviations at which the colours end
+SHORT = 16  # letters of a unit that has room beside an axis; the sentence above names it anyway
 A, B = "#228be6", "#f76707"
 _ENDS = {"light": ["#2166ac", "#f4f4f4", "#b2182b"], "dark": ["#5aa2e0", "#2a2a2a", "#e8695f"]}
 
@@ -180,7 +181,7 @@ def _small(scheme: str | None, **layout: Any) -> go.Layout:
 
 def _titled(figure: str) -> str:
     unit = columns.unit(figure)
-    return f"{columns.title(figure)}{f'<br>[{unit}]' if unit else ''}"
+    return f"{columns.title(figure)}{f' [{unit}]' if unit and len(unit) <= SHORT else ''}"
 
 
 def _effect(value: float) -> str:
