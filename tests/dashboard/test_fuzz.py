@@ -318,7 +318,8 @@ def test_bodies_that_are_no_question(client, body):
 
 @attempts(30)
 @given(texts, queries)
-def test_notes(client, app, text, pairs):
+def test_notes(client, app, store, text, pairs):
+    store.files.write(PATH, b"")  # each export draws every note there is
     found = next(name for name in app.callback_map if name.startswith("..note-text.value"))
     parts = [part.rpartition(".") for part in found.strip(".").split("...")]
     body = {
