@@ -22,12 +22,19 @@ APART = {
 }
 # A shell's `make test &` starts its jobs with SIGINT ignored, and so would be every driver that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-WAIT_LONG = ("system", "cluster", "dashboard", "cli")  # folders that are begun first: last, they would end alone
+# What is begun first, since it would end alone if it were last: the longest files, and folders that wait for processes.
+LONGEST = {f"tests/{name}.py" for name in ("cluster/test_cluster", "dashboard/test_browser", "site/test_site_browser")}
+WAIT_LONG = ("system", "cluster", "dashboard", "site", "cli")
 
 
 def pytest_collection_modifyitems(items):
     """Long ones first."""
-    items.sort(key=lambda it: (it.nodeid.partition("::")[0] not in APART, it.path.parent.name not in WAIT_LONG))
+
+    def later(item):
+        file = item.nodeid.partition("::")[0]
+        return file not in LONGEST, file not in APART, item.path.parent.name not in WAIT_LONG
+
+    items.sort(key=later)
 
 
 @pytest.hookimpl(optionalhook=True)

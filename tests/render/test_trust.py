@@ -312,7 +312,7 @@ def test_a_class_token_is_asked_of_transformers_alone():
 
 
 def test_fine_patterns_come_in_after_the_coarse_ones():
-    f = frequencies(SIZE)
+    f = frequencies(SIZE)[..., 0]
     first, half, last = (gate_at(f, coarse_edge(progress)) for progress in (0.0, 0.5, 1.0))
     assert (first <= half).all() and (half <= last).all() and last.min() > 0.15
     assert first[0, 0] == 1 and first[0, SIZE // 4] < 1e-3 < 0.9 < last[0, SIZE // 4]
