@@ -71,8 +71,9 @@ def compare(
         return lambda places: progress((before + places) / sum(sizes))
 
     chosen = {at: known if figures else in_best_form(part, known) for at, part in _parts(study, shared, by)}
-    pooled = _frame(study, shared, by, chosen, by, (one, two), unit, how, told(0))
-    single = _frame(study, shared, study.blocks, chosen, by, (one, two), unit, how, told(sizes[0]))
+    slim = shared[[*study.axes, *sorted({name for names in chosen.values() for name in names})]]
+    pooled = _frame(study, slim, by, chosen, by, (one, two), unit, how, told(0))
+    single = _frame(study, slim, study.blocks, chosen, by, (one, two), unit, how, told(sizes[0]))
     for frame in (pooled, single):
         with_correction(frame, correction, alpha)
         frame.attrs = {"unit": unit, "correction": correction, "alpha": alpha, "columns": MEANINGS}
@@ -122,6 +123,7 @@ def _frame(
         names = figures[tuple(part[axis].iloc[0] for axis in figures_by)]
         blocks = list(_blocks(study, part, names, groups, unit))
         found = _tested(blocks, shuffle)
+        averaged = len(part.drop_duplicates(study.blocks))
         for i, name in enumerate(names):
             values = {column: column_values[i] for column, column_values in found.items()}
             made.append(
@@ -129,7 +131,7 @@ def _frame(
                     **dict(zip(by, at, strict=True)),
                     "figure": name,
                     **values,
-                    "blocks": len(part.drop_duplicates(study.blocks)),
+                    "blocks": averaged,
                     "units_a": max(len(block[0]) for block in blocks),
                     "units_b": max(len(block[1]) for block in blocks),
                 }
@@ -147,8 +149,9 @@ def _blocks(
     """The values of A's and B's units in each block; trainings are one block: their means over seeds and blocks."""
     if unit == "seed":
         for _, part in study.by_block(rows):
-            values = [part[part["model"] == one.models[0]].set_index("seed")[names].sort_index() for one in groups]
-            yield values[0].to_numpy(float), values[1].to_numpy(float)
+            by_seed = part.sort_values("seed", kind="stable")
+            values, models = by_seed[names].to_numpy(float), by_seed["model"].to_numpy()
+            yield values[models == groups[0].models[0]], values[models == groups[1].models[0]]
         return
     means = rows.groupby([*study.blocks, "model"], observed=True)[names].mean().groupby("model", observed=True).mean()
     a, b = (means.loc[list(one.models)].to_numpy(float) for one in groups)

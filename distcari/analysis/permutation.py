@@ -13,6 +13,7 @@ in tests/analysis/test_statistics.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, product
 from math import comb, prod
 from typing import Literal
@@ -35,8 +36,18 @@ class Tested:
     smallest: float
 
 
-def deals(n_a: int, n_b: int, shuffle: Shuffle = "block", rng: np.random.Generator | None = None) -> NDArray[np.bool_]:
-    """All deals of n_a + n_b units to A (True) and B, (deals, units), the one seen first; at most MOST, then random."""
+@lru_cache(maxsize=8)  # the same for every block of as many units, and for 20 against 20 they take longest of all
+def deals(n_a: int, n_b: int, shuffle: Shuffle = "block") -> NDArray[np.bool_]:
+    """All deals of n_a + n_b units to A (True) and B, (deals, units), the one seen first; at most MOST, then random.
+
+    It is kept and cannot be written to.
+    """
+    made = _deals(n_a, n_b, shuffle)
+    made.flags.writeable = False
+    return made
+
+
+def _deals(n_a: int, n_b: int, shuffle: Shuffle) -> NDArray[np.bool_]:
     n = n_a + n_b
     seen = np.arange(n) < n_a
     if count_deals(n_a, n_b, shuffle) <= MOST:
@@ -47,7 +58,7 @@ def deals(n_a: int, n_b: int, shuffle: Shuffle = "block", rng: np.random.Generat
         made = np.zeros((len(at), n), bool)
         made[np.arange(len(at))[:, None], at] = True
         return made
-    rng = rng or np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     if shuffle == "seed":
         swaps = rng.random((DRAWS, n_a)) < 0.5
         made = np.concatenate([~swaps, swaps], axis=1)
@@ -108,8 +119,13 @@ def units_needed(alpha: float, blocks: int, *, two_sided: bool, shuffle: Shuffle
 def mean_difference(a: Floats, b: Floats, shuffle: Shuffle = "block") -> Floats:
     """One block's statistic for `blockwise`: mean of A's values (units, F) less B's, for each deal, (deals, F)."""
     values = np.concatenate([a, b])
-    to_a = deals(len(a), len(b), shuffle).astype(float)
-    return np.asarray(to_a @ values / len(a) - (1 - to_a) @ values / len(b))
+    of_a = _weights(len(a), len(b), shuffle) @ values
+    return np.asarray(of_a / len(a) - (values.sum(axis=0) - of_a) / len(b))
+
+
+@lru_cache(maxsize=2)
+def _weights(n_a: int, n_b: int, shuffle: Shuffle) -> Floats:
+    return deals(n_a, n_b, shuffle).astype(float)
 
 
 def excess_distance(distance: Floats, n_a: int, comparable: NDArray[np.bool_], shuffle: Shuffle = "block") -> Floats:

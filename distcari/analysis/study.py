@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Study:
 
     def known(self, axis: str) -> list[Any]:
         """Labels of an axis that have a finished cell, in the store's order."""
-        there = set(self.rows[axis])
+        there = set(self.rows[axis].unique())
         return [label for label in self.arrays.labels(axis) if label in there]
 
     def of(self, models: Sequence[str], **labels: Any) -> pd.DataFrame:
@@ -87,13 +88,23 @@ class Study:
     def by_block(
         self, rows: pd.DataFrame, axes: Sequence[str] | None = None
     ) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
-        """Rows by their labels on some axes (default: `blocks`), in the store's order; in each by model and seed."""
+        """Rows by their labels on some axes (default: `blocks`), in the store's order; in each by model and seed.
+
+        Rows with labels that the arrays do not have (yet) are left out.
+        """
         axes = self.blocks if axes is None else list(axes)
-        order = {axis: {label: i for i, label in enumerate(self.arrays.labels(axis))} for axis in self.axes}
-        keyed = rows.assign(**{f"_{axis}": rows[axis].map(order[axis]) for axis in self.axes})
-        keyed = keyed.sort_values([f"_{axis}" for axis in [*axes, "model", "seed"]])
-        for _, part in keyed.groupby([f"_{axis}" for axis in axes], sort=True):
-            yield tuple(part[axis].iloc[0] for axis in axes), part[list(rows.columns)]
+        labels = {axis: pd.Index(self.arrays.labels(axis)) for axis in {*axes, "model", "seed"}}
+        places = {axis: of.get_indexer(pd.Index(rows[axis])) for axis, of in labels.items()}
+        order = np.lexsort([places[axis] for axis in ("seed", "model", *reversed(axes))])
+        blocks = np.column_stack([places[axis] for axis in axes])[order]
+        known = (blocks >= 0).all(axis=1)
+        order, blocks = order[known], blocks[known]
+        starts = np.flatnonzero((blocks[1:] != blocks[:-1]).any(axis=1)) + 1
+        ordered = rows.iloc[order]
+        for start, stop in pairwise([0, *starts.tolist(), len(ordered)]):
+            part = ordered.iloc[start:stop]
+            if len(part):
+                yield tuple(part[axis].iloc[0] for axis in axes), part
 
 
 def open_study(store: Store | str | Study, experiment: str | None = None) -> Study:

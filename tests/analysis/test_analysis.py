@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,20 @@ def test_colour_and_spectrum_measure_what_they_say():
     for metric in METRICS.values():
         found = metric.matrix([one, other, whole])
         assert (found == found.T).all() and (np.diag(found) == 0).all() and found[0, 1] > found[0, 2] == 0
+
+
+def test_blocks_come_in_the_stores_order_however_the_rows_lie(store):
+    study = open_study(store)
+    mixed = study.rows.sample(frac=1, random_state=0)
+    new = mixed.head(9).assign(image=[f"new_{i}" for i in range(9)])
+    blocks = list(study.by_block(pd.concat([mixed, new])))
+    assert [at for at, _ in blocks] == list(product(("cat", "cup", "dog", "jar"), ("l1", "l2")))
+    for at, part in blocks:
+        assert {tuple(row) for row in part[["image", "layer"]].to_numpy()} == {at}
+        assert [tuple(row) for row in part[["model", "seed"]].to_numpy()] == list(product("abc", (0, 1, 2)))
+    by_layer = list(study.by_block(mixed, ["layer"]))
+    assert [(at, len(part)) for at, part in by_layer] == [(("l1",), 36), (("l2",), 36)]
+    assert not list(study.by_block(new))
 
 
 def test_the_distance_matrix_is_pandas_and_has_the_spread_within_on_its_diagonal(store):
