@@ -236,7 +236,7 @@ def _code(catalog: Catalog, row: Mapping[str, Any], at: Labels) -> Component:
             "import pandas as pd, xarray as xr",
             "",
             f'ds = xr.open_zarr("{url}/arrays.zarr", group="{row["experiment"]}", consolidated=False)',
-            f"picture = ds.caricature.sel({chosen})   # (y, x, channel) in [0, 1]",
+            f"picture = ds.caricature.sel({chosen})  # (y, x, channel)",
             f'row = pd.read_parquet("{url}/index").set_index("key").loc["{row["key"]}"]',
         ]
     )

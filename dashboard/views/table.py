@@ -199,7 +199,7 @@ def column_groups(catalog: Catalog, state: State, sort: Sequence[tuple[str, bool
     def one(name: str, hidden: bool = False) -> dict[str, Any]:
         number, date = name in NUMBERS or name == "seed", name in DATES
         kind = "agNumberColumnFilter" if number else "agDateColumnFilter" if date else "agTextColumnFilter"
-        width = 76 if name == "seed" else 140 if name in SETTINGS else 118 if number else 160 if date else 120
+        width = 76 if name == "seed" else 140 if name in SETTINGS else 132 if number else 160 if date else 120
         column = {
             "field": name,
             "headerName": columns.title(name),
