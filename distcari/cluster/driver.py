@@ -94,6 +94,7 @@ class Run:
             if not units:
                 self.state = "finished"
                 return self.state
+            units.sort(key=self._depth, reverse=True)  # the dearest first, so that the last are soon done
             if self.placement.on_gpus:
                 units = joined(units, self.placement.batch, self._alike)
             self.queue = Queue(units, LEAST_ON_GPU if self.placement.on_gpus else 1)
@@ -111,6 +112,10 @@ class Run:
                 with contextlib.suppress(InputError):  # somebody merges already
                     self.store.merge(SMALL_PART)
             return self.state
+
+    def _depth(self, unit: WorkUnit) -> float:
+        """The share of the model's compute that lies before a unit's layer."""
+        return self.plan.layers[unit.model][unit.layer].depth
 
     def _alike(self, unit: WorkUnit) -> RenderSettings | None:
         """What units must share to be rendered in one pass; None where a pass is of one layer."""

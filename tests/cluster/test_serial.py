@@ -50,6 +50,16 @@ def test_it_goes_on_where_it_was_interrupted_and_leaves_the_threads_alone(work):
     assert compute(work, config()).done == 0
 
 
+def test_each_models_deepest_layer_comes_first(work):
+    plan, store = planned(work, config())
+    started = []
+    run_plan(plan, store, "serial", [started.append])
+    units = [event.unit for event in started if isinstance(event, events.UnitStarted)]
+    for model in plan.models:
+        layers = list(dict.fromkeys(unit.layer for unit in units if unit.model == model))
+        assert layers == sorted(layers, key=lambda layer: -plan.layers[model][layer].depth) == ["head", "conv2"]
+
+
 def test_an_interrupt_that_python_drops_ends_the_run_all_the_same(work, monkeypatch):
     class Swallows:
         def __del__(self):
