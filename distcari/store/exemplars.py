@@ -7,15 +7,17 @@
 import hashlib
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distcari.errors import InputError
 from distcari.store.files import Files
+
+if TYPE_CHECKING:
+    import pandas as pd  # for annotations: workers do without it
 
 FOLDER = "exemplars"
 THUMBNAILS = f"{FOLDER}/thumbnails"
@@ -54,7 +56,7 @@ def path_of(experiment: str) -> str:
     return f"{FOLDER}/{experiment}.parquet"
 
 
-def read_exemplars(files: Files, experiment: str, at: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def read_exemplars(files: Files, experiment: str, at: Mapping[str, Any] | None = None) -> "pd.DataFrame":
     """An experiment's rows, those at labels by column alone if given; empty where there are none.
 
     Raises InputError for a column that is not there.
@@ -73,15 +75,17 @@ def read_exemplars(files: Files, experiment: str, at: Mapping[str, Any] | None =
     return frame
 
 
-def exemplars_of(files: Files, row: Mapping[str, Any]) -> pd.DataFrame:
+def exemplars_of(files: Files, row: Mapping[str, Any]) -> "pd.DataFrame":
     """Those of a finished cell's direction by rank, given its index row; empty where none were looked for with these
     weights."""
+    import pandas as pd
+
     said = {name: row[name] for name in PLACE if name in row and pd.notna(row[name])}
     found = read_exemplars(files, str(row["experiment"]), {**BEFORE, **said})
     return found[found["model_sha256"] == row.get("model_sha256")].sort_values("rank", ignore_index=True)
 
 
-def put_exemplars(files: Files, experiment: str, rows: pd.DataFrame) -> None:
+def put_exemplars(files: Files, experiment: str, rows: "pd.DataFrame") -> None:
     """Put rows in place of those that the experiment has at the same places; of many writers none loses anything."""
     new = pa.Table.from_pandas(rows, SCHEMA, preserve_index=False)
     for _ in range(_ATTEMPTS):

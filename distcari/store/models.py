@@ -9,15 +9,17 @@ import json
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distcari.errors import InputError
 from distcari.store.files import Files
 from distcari.store.schema import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd  # for annotations: workers do without it
 
 FILE = "models.parquet"
 FIXED = pa.schema(
@@ -106,7 +108,7 @@ class Models:
         orders = json.dumps({name: list(levels) for name, levels in self.orders.items()}).encode()
         return pa.table(columns, schema=pa.schema(fields, metadata={_ORDERS: orders}))
 
-    def frame(self, experiment: str | None = None) -> pd.DataFrame:
+    def frame(self, experiment: str | None = None) -> "pd.DataFrame":
         """As pandas; ordered tags are ordered categoricals, numbers with gaps float."""
         frame: pd.DataFrame = self.table().to_pandas()
         return frame if experiment is None else frame[frame["experiment"] == experiment].reset_index(drop=True)

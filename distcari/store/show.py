@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from distcari import markup
 from distcari.errors import InputError
 from distcari.grid import Axis, Label, label_text
 from distcari.store.arrays import Arrays, to_8_bit
 from distcari.store.schema import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd  # for annotations: workers do without it
 
 MOST = 400  # pictures in one output: it is kept in the notebook's file
 
@@ -62,6 +63,8 @@ class PictureGrid:
         shown = markup.picture(to_8_bit(self.arrays.picture(self.arrays.place(labels))), self.size, name)
         if self.figure is None:
             return shown
+        import pandas as pd
+
         value = row[self.figure]
         return shown + (f"{value:.3g}" if pd.notna(value) else "–")
 
@@ -76,7 +79,7 @@ class PictureGrid:
 
 def picture_grid(
     arrays: Arrays,
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame",
     experiment: str,
     rows: str,
     cols: str,
@@ -131,7 +134,7 @@ def picture_grid(
     )
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
 
 

@@ -13,10 +13,9 @@ import contextlib
 import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import zarr
@@ -40,6 +39,9 @@ from distcari.store.place import check_note, check_place
 from distcari.store.schema import INDEX
 from distcari.store.show import PictureGrid, picture_grid
 from distcari.store.zarr_store import DAMAGE, FOLDER, zarr_store
+
+if TYPE_CHECKING:
+    import pandas as pd  # for annotations: workers do without it
 
 _REWRITING = "_index"  # the lease of who replaces parts; no experiment can have that name
 _LOOSE = (".", "leases", "runs", "contact_sheets", EXEMPLARS, THUMBNAILS)  # folders of files other than parts
@@ -91,7 +93,7 @@ class Store:
             raise KeyError(f"no experiment {experiment!r} in {self.url}; there are: {', '.join(self.experiments())}")
         return arrays
 
-    def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def table(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """One row per finished cell, as pandas; columns and units in docs/store.md.
 
         Whole (without `columns`), it has the models' tags as well, behind the index's own columns.
@@ -104,11 +106,11 @@ class Store:
             return frame
         return frame.merge(models.frame()[["experiment", "model", *models.tags]], "left", ["experiment", "model"])
 
-    def models(self, experiment: str | None = None) -> pd.DataFrame:
+    def models(self, experiment: str | None = None) -> "pd.DataFrame":
         """One row per experiment and model: checksum, parameters, classes, tags (ordered ones as such)."""
         return read_models(self.files).frame(experiment)
 
-    def failures(self) -> pd.DataFrame:
+    def failures(self) -> "pd.DataFrame":
         """One row per cell that was given up and has not been done since."""
         frame: pd.DataFrame = self.failed.table().to_pandas()
         done = set(self.index.table(["key"])["key"].to_pylist()) if len(frame) else set()
@@ -121,12 +123,14 @@ class Store:
         self.arrays(experiment)
         return xarray.open_zarr(self._zarr_store(), group=experiment, consolidated=False, chunks=None)
 
-    def exemplars(self, experiment: str | None = None, **at: Any) -> pd.DataFrame:
+    def exemplars(self, experiment: str | None = None, **at: Any) -> "pd.DataFrame":
         """The natural exemplars that `distcari exemplars` found, by model, layer, image and rank; empty without any.
 
         `at` chooses labels by column, e.g. `image="chelsea"`. Columns are explained in docs/store.md. Raises KeyError
         for an experiment that is not there, InputError for another column.
         """
+        import pandas as pd
+
         if experiment is not None:
             self.arrays(experiment)  # raises where there is none
         names = self.experiments() if experiment is None else [experiment]
