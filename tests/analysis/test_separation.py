@@ -99,3 +99,11 @@ def test_random_groups_are_told_apart_at_most_at_the_nominal_rate(deals, most):
 def test_the_command_prints_it(trained):
     code, said = run("compare", trained.store.url, "a_[0-3]", "c_*", "--figures", "mean_r,small_circles")
     assert code == 0 and "Which layer tells the groups apart best: l" in said and "8 of 8 trainings rightly" in said
+
+
+def test_the_command_tells_groups_apart_without_a_judge(trained):
+    groups = ["--group", "a=" + ",".join(A[:4]), "--group", "b=" + ",".join(A[4:]), "--group", "c=" + ",".join(C)]
+    code, said = run("match", trained.store.url, "--judge", "none", *groups)
+    assert code == 0 and " of 12 trainings rightly (chance 4" in said and "smallest_p" in said, said
+    code, said = run("match", trained.store.url, "--judge", "none")
+    assert code == 2 and "Add --groups-by TAG" in said
