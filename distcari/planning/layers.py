@@ -7,7 +7,7 @@ from distcari.config.layer_entries import LayerEntry, is_depth, is_pattern
 from distcari.errors import InputError, last_resort
 from distcari.grid import check_label, digest
 from distcari.planning.columns import by_alias, by_depth, named_layer
-from distcari.planning.probe import UnfitLayer, check_network, fit, probed
+from distcari.planning.probe import UnfitLayer, check_network, fit, one_thread, probed
 from distcari.render import LayerInfo, find_layers
 from distcari.render.layers import describe
 from distcari.render.replica import replica
@@ -33,7 +33,8 @@ def describe_models(models: Mapping[str, ModelSpec]) -> dict[str, list[LayerInfo
             spec.input_size,
         )
         if same not in described:
-            described[same] = _described(spec)
+            with one_thread():
+                described[same] = _described(spec)
         found[name] = described[same]
     return found
 

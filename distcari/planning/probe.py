@@ -1,6 +1,7 @@
 """Whether a network and its layers can be rendered at all: found out by one pass, before any work starts."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,18 @@ def _without(info: LayerInfo) -> UnfitLayer:
     lacks = "has no class token" if len(info.shape) == 2 else f"has no tokens (it gives {shape}), so no class token"
     remedy = "Set render.tokens to patch or all, or name layers behind the class token of a transformer."
     return UnfitLayer(**vars(info), reason=f"{lacks}, which `render.tokens: class` asks for", remedy=remedy)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, enough for a few passes of one picture: on a machine that others use too, several spend
+    most of their time waiting for each other (planning the demo took 16 to 30 s instead of 3 at load 13)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check_network(model: nn.Module, name: str, where: str) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from distcari.errors import InputError
 from distcari.planning.layers import chosen_layers, describe_models
+from distcari.planning.probe import probed
 
 NETWORKS = '''
 import sys
@@ -295,3 +296,19 @@ def test_patterns_leave_out_what_has_no_class_token(networks):
     assert {"blocks_0", "blocks_1", "norm"} <= layers and not {"patch_embed", "head", "blocks_0_attn_q_norm"} & layers
     old = document | {"render": {"size": 32, "steps": 3, "tokens": "class", "compat": "v2"}}
     assert "head" in planned(networks, old | {"name": "old"})[0].layers["vit"], "version 2 counted all tokens"
+
+
+def test_networks_are_looked_at_on_one_thread_and_torch_has_its_threads_again(work, monkeypatch):
+    threads, seen = torch.get_num_threads(), []
+
+    def watching(*given):
+        seen.append(torch.get_num_threads())
+        return probed(*given)
+
+    monkeypatch.setattr("distcari.planning.layers.probed", watching)
+    torch.set_num_threads(3)
+    try:
+        planned(work, config())
+        assert set(seen) == {1} and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
