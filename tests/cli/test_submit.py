@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_computes_resumes_grows_refuses_and_overwrites(work):
-    path = write(work / "c.yaml", config())
+    path = write(work / "c.yaml", config(resources={"actors": 1}))
     code, said = run("submit", path, "--dry-run")
     assert code == 0 and "2 models × 2 images × 2 layers × 1 seed = 8 cells" in said and "work units: 4" in said
     assert "time: about" in said and not (work / "store/index").exists()
