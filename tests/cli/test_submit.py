@@ -118,11 +118,13 @@ def test_shipped_configs_are_valid(name):
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore:layer .* holds:UserWarning")  # weights and pictures are random
 def test_the_predecessors_preliminary_experiment_runs_with_every_network_and_layer(work, monkeypatch):
     from torchvision.models import resnet50
 
     (work / "checkpoints").mkdir()
     (work / "images").mkdir()
+    torch.manual_seed(0)
     weights = resnet50().state_dict()
     for name, classes in (("imagenet_200k", 1000), ("single_camera", 40), ("single_texture", 37)):
         cut = {k: v[:classes].clone() if k.startswith("fc.") else v for k, v in weights.items()}
