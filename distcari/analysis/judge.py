@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 DEFAULT = "lite2"
 DEPTHS = (0.25, 0.5, 0.75, 1.0)  # shares of the judge's compute: colour and texture early, objects late
 _LITE = {f"lite{n}": (f"efficientnet-lite{n}", size) for n, size in enumerate((224, 240, 260))}
-_BATCH = 16
-
-
+_BATCH = 4  # more take longer each on a CPU: activations leave its caches
 Seen = list[NDArray[np.float32]]  # each layer's mean over positions
 
 
