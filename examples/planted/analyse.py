@@ -31,9 +31,15 @@ def main() -> None:
     parser.add_argument("store", nargs="?", default="store")
     parser.add_argument("--experiment", default="planted")
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument(
+        "--equal", type=int, nargs="?", const=231, metavar="N", help="only N ways to part twelve trainings of all_vary"
+    )
     args = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     study = open_study(args.store, args.experiment)
+    if args.equal:
+        equal(study, args.equal)
+        return
     uniform(study)
     if args.experiment == "planted":
         planned(study)
@@ -105,6 +111,29 @@ def nothing(study: Study) -> None:
     print(f"all_vary_0 against all_vary_1, by seeds: {one.figures['significant'].sum()} of {len(one.figures)} differ")
     matrix = distance_matrix(study, "block3", models=[g[i] for g in GROUPS.values() for i in (0, 1)])
     print("\ncolour distance at block3, ΔE2000 (diagonal: one network, other seeds)\n" + matrix.round(1).to_string())
+
+
+def equal(study: Study, number: int) -> None:
+    """Ways to part twelve trainings of one variant into six and six, each compared as two variants are."""
+    twelve = [f"all_vary_{i}" for i in range(2 * TRAININGS)]
+    ways = [half for half in combinations(twelve, TRAININGS) if twelve[0] in half]
+    chosen = np.random.default_rng(0).permutation(len(ways))[:number]
+    found = []
+    for at in chosen:
+        rest = [model for model in twelve if model not in ways[at]]
+        found.append(compare(study, ways[at], rest, metrics=()).figures)
+        if len(found) % 50 == 0:
+            print(f"{len(found)} of {len(chosen)} ways", flush=True)
+    p = np.stack([frame["p"] for frame in found])
+    sure = np.array([frame["significant"].sum() for frame in found])
+    low = p <= 0.05
+    print(
+        f"all_vary, six trainings against the other six, {len(found)} of {len(ways)} ways: p ≤ 0.05 in "
+        f"{low.mean():.2%} of {p.size} comparisons, uncorrected ({low.sum(1).min()} to {low.sum(1).max()} of "
+        f"{p.shape[1]} in a way)\n"
+        f"significant after correction: any in {(sure > 0).sum()} of {len(found)} ways ({(sure > 0).mean():.1%}), "
+        f"{sure.max()} at most"
+    )
 
 
 def draw(study: Study, folder: Path) -> None:
