@@ -93,10 +93,15 @@ def sentence(row: Any, name: str) -> str:
     figure = str(row["figure"])
     unit = COLUMNS[figure].unit
     way = "rises" if row["rho"] > 0 else "falls"
-    ends = f" ({row['low']:+.3g} … {row['high']:+.3g})" if np.isfinite(row["low"]) else ""
+    ends = f" ({_signed(row['low'])} … {_signed(row['high'])})" if np.isfinite(row["low"]) else ""
     floor = f", seeds ± {row['seed_sd']:.2g}" if np.isfinite(row["seed_sd"]) else ""
     chance = "no p" if np.isnan(row["p"]) else f"p {row['p']:.2g}, corrected {row['p_corrected']:.2g}"
     return (
-        f"{figure} {way} with {name}: rank correlation {row['rho']:+.2f}, {row['slope']:+.3g}{ends}"
-        f"{f' [{unit}]' if unit else ''} for each, range {row['range']:.3g}{floor}, {chance}"
+        f"{figure} {way} with {name}: rank correlation {_signed(row['rho'], '.2f')}, "
+        f"slope {_signed(row['slope'])}{ends}, range {row['range']:.3g}{f' [{unit}]' if unit else ''}{floor}, {chance}"
     )
+
+
+def _signed(value: float, form: str = ".3g") -> str:
+    """With its sign, a minus and not a hyphen."""
+    return f"{value:+{form}}".replace("-", "−")
