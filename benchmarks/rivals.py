@@ -2,6 +2,7 @@
 
     python benchmarks/rivals.py                                    # about 20 minutes of one core
     python benchmarks/rivals.py --tools distcari lucent --images chelsea coffee --sheet rivals.jpg
+    python benchmarks/rivals.py --network half-resnet --layers layer2_3      # a trained ResNet-50 of half width
     python benchmarks/rivals.py --defaults --images chelsea        # each at its own number of steps, or an estimate
 
 Equal seconds: each tool gets the processor time, of one thread, that distcari's default takes for that network and
@@ -39,7 +40,8 @@ import numpy as np
 import torch
 from networks import cpu_seconds, image_of, machine
 from numpy.typing import NDArray
-from PIL import Image
+from open_nsfw import MEAN, STD, Front, half_resnet
+from PIL import Image, ImageDraw
 from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,18 +61,21 @@ SIDE = 224
 
 
 class Cut(nn.Module):
-    """A Lite network up to a block, for pictures in -1 … 1; the block's output is also that of the module `aim`."""
+    """A network up to a block, for pictures in -1 … 1; the block's output is also that of the module `aim`."""
 
-    def __init__(self, network: Network, block: int) -> None:
+    def __init__(self, network: Network, layer: str) -> None:
         super().__init__()
         inner: Any = copy.deepcopy(network.model)
-        self.stem = nn.Sequential(inner._conv_stem, inner._bn0, inner._swish)
-        self.blocks = nn.Sequential(*list(inner._blocks)[: block + 1])
+        if layer.startswith("_blocks_"):
+            blocks = list(inner._blocks)[: int(layer.rpartition("_")[2]) + 1]
+            self.front: nn.Module = nn.Sequential(inner._conv_stem, inner._bn0, inner._swish, *blocks)
+        else:
+            self.front = Front(inner, layer)
         self.aim = nn.Identity()
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.aim(self.blocks(self.stem(x)))  # type: ignore[no-any-return]
+        return self.aim(self.front(x))  # type: ignore[no-any-return]
 
 
 class FromPictures(nn.Module):
@@ -206,7 +211,7 @@ def drawn(
     some = next(iter(images.values()))
     by_distcari(network, layer, some, 0)
     budget = cpu_seconds(lambda: by_distcari(network, layer, some, 1))
-    cut, steps = Cut(network, int(layer.rpartition("_")[2])), {}
+    cut, steps = Cut(network, layer), {}
     for tool in tools:
         if tool != "distcari":
             steps[tool] = steps_within(tool, cut, some, budget)
@@ -262,30 +267,42 @@ def separation(a: dict[tuple[str, int], Picture], b: dict[tuple[str, int], Pictu
     return float(np.mean(between) / max(np.mean(within), 1e-9))
 
 
-def equal_seconds(tools: Sequence[str], images: dict[str, Tensor], layers: Sequence[str], seeds: int, out: str) -> None:
+def networks_of(name: str) -> tuple[dict[str, Network], Network]:
+    """The networks that draw, and the first of them made colour-blind."""
+    if name == "lite":
+        return {each: lite(each) for each in ("lite0", "lite1")}, lite(change=colour_blind)
+    plain, blind = (Network(change(half_resnet()), mean=MEAN, std=STD) for change in (lambda m: m, colour_blind))
+    return {name: plain}, blind
+
+
+def equal_seconds(
+    kind: str, tools: Sequence[str], images: dict[str, Tensor], layers: Sequence[str], seeds: int, out: str
+) -> None:
     judge_network = _published("lite2")
     judge = Judge("lite2", judge_network, _layers(judge_network))
+    networks, colourless = networks_of(kind)
     rows: dict[str, dict[str, list[float]]] = {tool: defaultdict(list) for tool in tools}
-    seen: dict[str, list[Picture]] = {tool: [] for tool in tools}
+    lines: list[list[Picture]] = []
     for layer in layers:
         made: dict[str, dict[str, dict[tuple[str, int], Picture]]] = {}
-        for name in ("lite0", "lite1"):
-            network = lite(name)
+        for name, network in networks.items():
             pictures = drawn(tools, network, layer, images, range(seeds))
             made[name] = {t: {(i, s): p for (u, i, s), p in pictures.items() if u == t} for t in tools}
             for (tool, image, _), picture in pictures.items():
                 for figure, value in figures(network, layer, images[image], picture).items():
                     rows[tool][figure].append(value)
-        blind = drawn(tools, lite(change=colour_blind), layer, images, range(1))
+        blind = drawn(tools, colourless, layer, images, range(1))
         for (tool, _, _), picture in blind.items():
             rows[tool]["blind"].append(picture_figures(picture)["colourfulness"])
         for tool in tools:
             rows[tool]["right"] += [right_choices(judge, made[name][tool], images) for name in made]
-            rows[tool]["separation"].append(separation(made["lite0"][tool], made["lite1"][tool]))
-            seen[tool] += [made["lite0"][tool][image, 0] for image in images]
+            if len(made) == 2:
+                rows[tool]["separation"].append(separation(*(made[name][tool] for name in made)))
+        first = made[next(iter(made))]
+        lines += [[i.permute(1, 2, 0).numpy(), *(first[t][n, 0] for t in tools)] for n, i in images.items()]
         table({tool: {name: float(np.mean(v)) for name, v in row.items()} for tool, row in rows.items()})
     if out:
-        sheet([image.permute(1, 2, 0).numpy() for image in images.values()] * len(layers), seen).save(out, quality=88)
+        sheet(["input", *tools], lines).save(out, quality=85)
 
 
 COLUMNS = {
@@ -304,24 +321,33 @@ def table(rows: dict[str, dict[str, float]]) -> None:
     print("\n| tool | " + " | ".join(title for title, _ in COLUMNS.values()) + " |")
     print("| --- |" + " --- |" * len(COLUMNS))
     for tool, row in rows.items():
-        print(f"| {tool} | " + " | ".join(form.format(row[name]) for name, (_, form) in COLUMNS.items()) + " |")
+        print(f"| {tool} | " + " | ".join(_told(row, *item) for item in COLUMNS.items()) + " |")
     print(flush=True)
 
 
-def sheet(inputs: list[Picture], seen: dict[str, list[Picture]], side: int = 160) -> Image.Image:
-    """The inputs, and below them each tool's pictures of Lite 0 at the first seed: layers side by side."""
-    lines = []
-    for line in (inputs, *seen.values()):
-        small = [Image.fromarray((p.clip(0, 1) * 255).round().astype("uint8")).resize((side, side)) for p in line]
-        lines.append(np.hstack([np.pad(np.asarray(p), ((2, 2), (2, 2), (0, 0)), constant_values=255) for p in small]))
-    return Image.fromarray(np.vstack(lines))
+def _told(row: dict[str, float], name: str, column: tuple[str, str]) -> str:
+    return column[1].format(row[name]) if name in row else "–"
 
 
-def at_defaults(tools: Sequence[str], images: dict[str, Tensor], layers: Sequence[str], most: float) -> None:
-    """Each at its own number of steps, on Lite 0; where that takes more than so many seconds, the time alone."""
-    network = lite()
+def sheet(titles: Sequence[str], lines: Sequence[Sequence[Picture]], side: int = 180) -> Image.Image:
+    """A line for each layer and image, a column for the input and each tool: the first network, the first seed."""
+    margin, head = 4, 18
+    ground = Image.new("RGB", (len(titles) * (side + margin), head + len(lines) * (side + margin)), "white")
+    draw = ImageDraw.Draw(ground)
+    for column, title in enumerate(titles):
+        x = column * (side + margin)
+        draw.text((x + 4, 2), title, fill="black")
+        for row, line in enumerate(lines):
+            small = Image.fromarray((line[column].clip(0, 1) * 255).round().astype("uint8")).resize((side, side))
+            ground.paste(small, (x, head + row * (side + margin)))
+    return ground
+
+
+def at_defaults(kind: str, tools: Sequence[str], images: dict[str, Tensor], layers: Sequence[str], most: float) -> None:
+    """Each at its own number of steps, on the first network; where that takes too many seconds, the time alone."""
+    network = next(iter(networks_of(kind)[0].values()))
     for layer, (name, image) in itertools.product(layers, images.items()):
-        cut = Cut(network, int(layer.rpartition("_")[2]))
+        cut = Cut(network, layer)
         for tool in tools:
             if tool == "distcari":
                 by_distcari(network, layer, image, 1)
@@ -347,11 +373,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", nargs="+", default=["distcari", *RIVALS], choices=["distcari", *RIVALS])
     parser.add_argument("--images", nargs="+", default=["chelsea", "coffee", "rocket", "astronaut"])
+    parser.add_argument("--network", default="lite", choices=["lite", "half-resnet"])
     parser.add_argument("--layers", nargs="+", default=["_blocks_4", "_blocks_10"])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--defaults", action="store_true", help="at their own number of steps")
     parser.add_argument("--most-seconds", type=float, default=300, help="with --defaults: longer ones are not drawn")
-    parser.add_argument("--sheet", default="", help="write Lite 0's pictures there")
+    parser.add_argument("--sheet", default="", help="write the first network's pictures there")
     args = parser.parse_args()
     torch.set_num_threads(1)
     images = {name: image_of(name) for name in args.images}
@@ -368,9 +395,9 @@ def main() -> None:
         os.chdir(folder)
         try:
             if args.defaults:
-                at_defaults(args.tools, images, args.layers, args.most_seconds)
+                at_defaults(args.network, args.tools, images, args.layers, args.most_seconds)
             else:
-                equal_seconds(args.tools, images, args.layers, args.seeds, sheet_path)
+                equal_seconds(args.network, args.tools, images, args.layers, args.seeds, sheet_path)
         finally:
             os.chdir(root)
 
