@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fits in ten minutes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--models", nargs="+", default=list(LAYERS), choices=list(LAYERS))
+    parser.add_argument("--layers", nargs="+", default=[], help="some of the models' layers alone")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a render setting of ours")
     args = parser.parse_args()
     changes = {name: yaml.safe_load(value) for name, _, value in (line.partition("=") for line in args.set)}
@@ -158,7 +159,7 @@ def main() -> None:
     for image in args.images:
         print(f"image {image}")
         for name in args.models:
-            for layer in LAYERS[name]:
+            for layer in args.layers or LAYERS[name]:
                 for p, result in compare(name, image_of(image), layer, args.quick, settings).items():
                     found[p].append(result)
     for p, results in found.items():
