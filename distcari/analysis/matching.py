@@ -81,7 +81,8 @@ def match_groups(
 
     Each training is held out; its pictures are held against the mean of its group's other trainings and against that of
     another group less one of its trainings, so that both means are over equally many where groups are equal. Rows as in
-    `match_inputs`; the interval is over trainings. Raises InputError for groups of fewer than two trainings.
+    `match_inputs`; the interval is over trainings, and near chance too narrow, for choices share their means. Raises
+    InputError for groups of fewer than two trainings.
     """
     study, judged, rows = _rows(store, experiment, judge, layers)
     sides = all_groups(study, groups)

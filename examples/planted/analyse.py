@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scenes import VARIANTS, dataset
 
-from distcari.analysis import Study, compare, distance_matrix, open_study
+from distcari.analysis import Study, compare, distance_matrix, match_groups, open_judge, open_study
 from distcari.analysis.caveats import ONE_COLOUR
 
 TRAININGS = 6
@@ -34,11 +34,17 @@ def main() -> None:
     parser.add_argument(
         "--equal", type=int, nargs="?", const=231, metavar="N", help="only N ways to part twelve trainings of all_vary"
     )
+    parser.add_argument(
+        "--match", type=int, nargs="?", const=60, metavar="N", help="only the judge: pairs, N equal ones"
+    )
     args = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     study = open_study(args.store, args.experiment)
     if args.equal:
         equal(study, args.equal)
+        return
+    if args.match:
+        match(study, args.match)
         return
     uniform(study)
     if args.experiment == "planted":
@@ -133,6 +139,24 @@ def equal(study: Study, number: int) -> None:
         f"{p.shape[1]} in a way)\n"
         f"significant after correction: any in {(sure > 0).sum()} of {len(found)} ways ({(sure > 0).mean():.1%}), "
         f"{sure.max()} at most"
+    )
+
+
+def match(study: Study, number: int) -> None:
+    """How often a judge picks the right one of two variants at block 5; and of two equal groups, dealt in some ways."""
+    judge = open_judge(study)
+    for a, b in combinations(VARIANTS, 2):
+        row = match_groups(study, {a: GROUPS[a], b: GROUPS[b]}, judge=judge, layers=["block5"]).iloc[0]
+        print(f"{a:12s} {b:16s} {row['score']:.1f} ({row['low']:.1f} … {row['high']:.1f})", flush=True)
+    deal, found = np.random.default_rng(0), []
+    for _ in range(number):
+        twelve = [f"all_vary_{i}" for i in deal.permutation(2 * TRAININGS)]
+        groups = {"a": twelve[:TRAININGS], "b": twelve[TRAININGS:]}
+        found.append(match_groups(study, groups, judge=judge, layers=["block5"]).iloc[0])
+    score, low, high = (np.array([row[name] for row in found]) for name in ("score", "low", "high"))
+    print(
+        f"all_vary, six against six, {number} ways: {score.mean():.1f} on average, {score.min():.1f} to "
+        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}"
     )
 
 
