@@ -1,7 +1,7 @@
 """Makes every picture of README and docs again, by real runs in a temporary folder, without a network.
 
     make pictures
-    python docs/make_pictures.py --without planted          # all but the one that takes half an hour
+    python docs/make_pictures.py --without planted rivals   # all but the two that take longest
     python docs/make_pictures.py --only dashboard --keep /tmp/pictures
 
 With --keep the stores stay in that folder: what is computed there already is not computed again.
@@ -86,6 +86,12 @@ def planted(work: Path) -> None:
     python(work, "analyse.py", "--pictures", DOCS)
 
 
+def rivals(work: Path) -> None:
+    """What each tool draws in the same time; prints the table of docs/compared.md. It needs extra `bench`."""
+    sheet_of = ["--layers", "_blocks_10", "--images", "chelsea", "coffee", "--sheet", DOCS / "rivals.jpg"]
+    python(work, ROOT / "benchmarks/rivals.py", *sheet_of)
+
+
 # What each makes, by its path in docs/; the slowest last.
 KINDS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "sheet": (sheet, ["demo.jpg"]),
@@ -93,6 +99,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "differences": (differences, ["differences.jpg"]),
     "notebook": (notebook, ["notebook.ipynb"]),
     "damage": (damage, [f"dashboard/{name}.jpg" for name in screenshots.DAMAGE]),
+    "rivals": (rivals, ["rivals.jpg"]),
     "planted": (planted, ["planted_scenes.png", "planted.jpg"]),
 }
 STORES = {"sheet": "demo", "dashboard": "demo"}  # folders of those that share one
