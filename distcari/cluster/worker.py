@@ -137,7 +137,8 @@ class Worker:
     def _compute(self, network: Network, render: Renderer, job: Job, result: Result) -> None:
         """All cells of a job: each ended as it comes, or all at its end where they share an object or ending is done
         beside, so that the device is free for the next job meanwhile."""
-        rendered = self._rendered(network, render, job, list(range(len(job.cells))), result)
+        images = _batch([one.image for one in job.cells])  # before the device is taken: it would wait for them
+        rendered = self._rendered(network, render, job, images, range(len(job.cells)), result)
         waiting: list[Finished] = []
         all_at_once = self.beside or self.arrays.images_per_shard > 1
         try:
@@ -205,16 +206,16 @@ class Worker:
         return self._resident[spec.name]
 
     def _rendered(
-        self, network: Network, render: Renderer, job: Job, members: list[int], result: Result
+        self, network: Network, render: Renderer, job: Job, images: torch.Tensor, members: range, result: Result
     ) -> Iterator[Finished]:
-        """Cells as they are finished: on a GPU as many at once as fit, halved on an error until the bad cell is alone.
+        """Cells `members` of the job, whose images are (N, 3, y, x), as they are finished.
 
-        On a CPU one by one, which is as fast (docs/performance.md) and makes a picture's bits independent of its
-        company.
+        On a GPU as many at once as fit, halved on an error until the bad cell is alone; on a CPU one by one, which is
+        as fast (docs/performance.md) and makes a picture's bits independent of its company.
         """
         if len(members) > 1 and len(members) > (most := self._most(job)):
             for first in range(0, len(members), most):
-                yield from self._rendered(network, render, job, members[first : first + most], result)
+                yield from self._rendered(network, render, job, images, members[first : first + most], result)
             return
         started, clock = datetime.now(UTC), time.perf_counter()
         cells, layers = [job.cells[i].cell for i in members], [job.cells[i].layer.name for i in members]
@@ -223,7 +224,7 @@ class Worker:
         try:
             finished = render(
                 network,
-                _batch([job.cells[i].image for i in members]),
+                images[members.start : members.stop],
                 layers[0] if len(set(layers)) == 1 else layers,
                 [_seed(job.axes, cell) for cell in cells],
                 job.settings,
@@ -239,8 +240,8 @@ class Worker:
                 self._limits.ran_out(memory_place(job), len(members))
             _free(error)
             half = len(members) // 2
-            yield from self._rendered(network, render, job, members[:half], result)
-            yield from self._rendered(network, render, job, members[half:], result)
+            yield from self._rendered(network, render, job, images, members[:half], result)
+            yield from self._rendered(network, render, job, images, members[half:], result)
             return
         seconds = time.perf_counter() - clock
         result.seconds["render"] += seconds
