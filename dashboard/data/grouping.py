@@ -175,7 +175,7 @@ def summaries(
 
 def spread(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Positions of at most so many values, evenly from the lowest to the highest; NaN are left out."""
-    order: NDArray[np.intp] = np.argsort(values, kind="stable")
+    order: NDArray[np.intp] = np.argsort(values)
     order = order[: int(np.isfinite(values).sum())]
     if len(order) <= most:
         return order

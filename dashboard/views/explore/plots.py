@@ -36,11 +36,12 @@ def colours(count: int) -> list[str]:
 
 def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, scheme: str | None) -> go.Figure:
     """A figure's distribution in each group on x (called `name`) and of colour; of few cells each is a point."""
-    values, keys = frame[column].to_numpy(float), frame["key"].to_numpy(object)
+    values = frame[column].to_numpy(float)
     inked = x if by.labels == (ALL,) else by
+    known = (x.codes >= 0) & np.isfinite(values)
     traces = []
     for j, (label, colour) in enumerate(zip(inked.labels, colours(len(inked.labels)), strict=True)):
-        mine = np.flatnonzero((inked.codes == j) & (x.codes >= 0) & np.isfinite(values))
+        mine = np.flatnonzero((inked.codes == j) & known)
         if not mine.size:
             continue
         groups = [mine[x.codes[mine] == i] for i in np.unique(x.codes[mine])]
@@ -53,7 +54,10 @@ def violins(frame: pd.DataFrame, x: Groups, by: Groups, name: str, column: str, 
                 name=label,
                 scalegroup=f"{j}",
                 scalemode="width",
-                customdata=_table([keys[i][:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]] for i in at),
+                customdata=_table(
+                    [key[:KEY], x.labels[x.codes[i]], by.labels[by.codes[i]]]
+                    for i, key in zip(at, frame["key"].iloc[at], strict=True)
+                ),
                 points="all" if few else False,
                 pointpos=0,
                 jitter=0.35,
