@@ -53,7 +53,9 @@ class Rows:
                 return known
         frame = self.catalog.frame(experiments)
         at = np.flatnonzero(passing(frame, filters))
-        found = frame, at[self._order(experiments, frame.iloc[at], sort)]
+        ordering = dict.fromkeys([column for column, _ in sort] or self.catalog.axes(experiments))
+        columns = frame[[name for name in ordering if name in frame]]  # of all, a million rows would take 0.2 s
+        found = frame, at[self._order(experiments, columns.iloc[at], sort)]
         with self._lock:
             for old in [kept for kept in self._kept if kept[0] != name[0]]:  # of this version alone
                 del self._kept[old]
@@ -78,8 +80,7 @@ class Rows:
                 codes, _ = pd.factorize(values, sort=True)
                 numbers = np.where(codes < 0, np.nan, codes.astype(float))
             numbers = numbers[order]
-            missing = np.isnan(numbers)
-            order = order[np.lexsort((np.where(missing, 0, -numbers if descending else numbers), missing))]
+            order = order[_sorted(-numbers if descending else numbers)]
         return order
 
     def _as_stored(self, experiments: Sequence[str], frame: pd.DataFrame, axes: Sequence[str]) -> NDArray[np.intp]:
@@ -92,6 +93,14 @@ class Rows:
             ranks = np.array([*(rank.get(text(label), len(rank)) for label in found), len(rank)], np.int64)
             place = place * (len(rank) + 1) + ranks[codes]
         return np.argsort(place, kind="stable")
+
+
+def _sorted(numbers: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The order of the numbers, of equal ones as they stand, missing ones last."""
+    missing = np.isnan(numbers)
+    if not missing.any():
+        return np.argsort(numbers, kind="stable")
+    return np.lexsort((np.where(missing, 0, numbers), missing))
 
 
 def passing(frame: pd.DataFrame, filters: Mapping[str, Any]) -> NDArray[np.bool_]:
