@@ -80,7 +80,8 @@ class Rows:
                 codes, _ = pd.factorize(values, sort=True)
                 numbers = np.where(codes < 0, np.nan, codes.astype(float))
             numbers = numbers[order]
-            order = order[_sorted(-numbers if descending else numbers)]
+            missing = np.isnan(numbers)
+            order = order[np.lexsort((np.where(missing, 0, -numbers if descending else numbers), missing))]
         return order
 
     def _as_stored(self, experiments: Sequence[str], frame: pd.DataFrame, axes: Sequence[str]) -> NDArray[np.intp]:
@@ -93,14 +94,6 @@ class Rows:
             ranks = np.array([*(rank.get(text(label), len(rank)) for label in found), len(rank)], np.int64)
             place = place * (len(rank) + 1) + ranks[codes]
         return np.argsort(place, kind="stable")
-
-
-def _sorted(numbers: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The order of the numbers, of equal ones as they stand, missing ones last."""
-    missing = np.isnan(numbers)
-    if not missing.any():
-        return np.argsort(numbers, kind="stable")
-    return np.lexsort((np.where(missing, 0, numbers), missing))
 
 
 def passing(frame: pd.DataFrame, filters: Mapping[str, Any]) -> NDArray[np.bool_]:
