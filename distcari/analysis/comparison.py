@@ -58,9 +58,7 @@ def compare(
     one, two = pair(study, a, b)
     unit = unit_of(one, two)
     names = named_figures(figures)
-    rows = study.of([*one.models, *two.models])
-    if layers is not None:
-        rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
+    rows = study.at_layers(study.of([*one.models, *two.models]), layers)
     shared = _shared(study, rows, one, two)
     known, notes = known_figures(shared, names)
     how: Shuffle = shuffle if unit == "seed" else "block"
@@ -90,9 +88,7 @@ def compare(
 
 def _shared(study: Study, rows: pd.DataFrame, a: Group, b: Group) -> pd.DataFrame:
     """The rows of blocks in which every model has a cell."""
-    wanted = len(a.models) + len(b.models)
-    counts = rows.groupby(study.blocks, observed=True)["model"].transform("nunique")
-    shared = rows[counts == wanted]
+    shared = study.in_common(rows, len(a.models) + len(b.models))
     if shared.empty:
         raise InputError(
             f"{a.name} and {b.name}",

@@ -114,9 +114,7 @@ def _rows(
 ) -> tuple[Study, Judge, pd.DataFrame]:
     study = open_study(store, experiment)
     judged = open_judge(study, judge)
-    rows = study.rows[study.rows["model"] != judged.model]
-    if layers is not None:
-        rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
+    rows = study.at_layers(study.rows[study.rows["model"] != judged.model], layers)
     if rows.empty:
         raise InputError(f"judge {judged.name}", "made all the pictures", "Name a network that made none of them.")
     return study, judged, rows

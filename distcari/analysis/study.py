@@ -62,6 +62,16 @@ class Study:
                 rows = rows[rows[axis] == self.label(axis, label)]
         return rows
 
+    def at_layers(self, rows: pd.DataFrame, layers: Sequence[str] | None) -> pd.DataFrame:
+        """Those of the rows that are at these layers (None: all). Raises InputError for unknown ones."""
+        if layers is None:
+            return rows
+        return rows[rows["layer"].isin([self.label("layer", layer) for layer in layers])]
+
+    def in_common(self, rows: pd.DataFrame, models: int) -> pd.DataFrame:
+        """Those of the rows that are of blocks in which all of so many models have a cell."""
+        return rows[rows.groupby(self.blocks, observed=True)["model"].transform("nunique") == models]
+
     def label(self, axis: str, given: Any) -> Any:
         """The label of an axis that is meant; layers also with dots. Raises InputError with the nearest ones."""
         if axis not in self.axes:

@@ -75,11 +75,8 @@ def shared_rows(
 
     Raises InputError where there is no such block.
     """
-    rows = study.of(models)
-    if layers is not None:
-        rows = rows[rows["layer"].isin([study.label("layer", layer) for layer in layers])]
-    counts = rows.groupby(study.blocks, observed=True)["model"].transform("nunique")
-    shared = rows[counts == len(models)]
+    rows = study.at_layers(study.of(models), layers)
+    shared = study.in_common(rows, len(models))
     if shared.empty:
         raise InputError(
             f"the {len(models)} models",
