@@ -387,7 +387,7 @@ def main() -> None:
         print(f"not installed, so left out: {', '.join(missing)} (faccent: pip install --no-deps faccent==1.0.3)")
     args.tools = [tool for tool in args.tools if tool not in missing]
     sheet_path = str(Path(args.sheet).resolve()) if args.sheet else ""
-    root = Path.cwd()
+    here, root = Path.cwd(), Path(__file__).resolve().parents[1]
     with tempfile.TemporaryDirectory() as folder:
         if "horama" in args.tools:
             spectrum(Path(folder) / "spectrum_decorrelated.npy")  # Horama looks for it in the current folder
@@ -399,7 +399,7 @@ def main() -> None:
             else:
                 equal_seconds(args.network, args.tools, images, args.layers, args.seeds, sheet_path)
         finally:
-            os.chdir(root)
+            os.chdir(here)
 
 
 if __name__ == "__main__":

@@ -87,9 +87,11 @@ def planted(work: Path) -> None:
 
 
 def rivals(work: Path) -> None:
-    """What each tool draws in the same time; prints the table of docs/compared.md. It needs extra `bench`."""
-    sheet_of = ["--layers", "_blocks_10", "--images", "chelsea", "coffee", "--sheet", DOCS / "rivals.jpg"]
-    python(work, ROOT / "benchmarks/rivals.py", *sheet_of)
+    """What each tool draws in the same time, for two kinds of network; prints tables too. It needs extra `bench`."""
+    compared = ROOT / "benchmarks/rivals.py"
+    python(work, compared, "--layers", "_blocks_10", "--images", "chelsea", "coffee", "--sheet", DOCS / "rivals.jpg")
+    resnet = ["--network", "half-resnet", "--layers", "layer2_3", "layer3_5", "--images", "chelsea", "rocket"]
+    python(work, compared, *resnet, "--sheet", DOCS / "rivals_resnet.jpg")
 
 
 # What each makes, by its path in docs/; the slowest last.
@@ -99,7 +101,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "differences": (differences, ["differences.jpg"]),
     "notebook": (notebook, ["notebook.ipynb"]),
     "damage": (damage, [f"dashboard/{name}.jpg" for name in screenshots.DAMAGE]),
-    "rivals": (rivals, ["rivals.jpg"]),
+    "rivals": (rivals, ["rivals.jpg", "rivals_resnet.jpg"]),
     "planted": (planted, ["planted_scenes.png", "planted.jpg"]),
 }
 STORES = {"sheet": "demo", "dashboard": "demo"}  # folders of those that share one
