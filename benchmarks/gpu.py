@@ -97,15 +97,16 @@ def arithmetic(bench: Bench) -> Part:
     waves = torch.randn(4, 3, bench.side, bench.side // 2 + 1, dtype=torch.complex64)
     here, there = inverse(waves, bench.side), inverse(waves.to(bench.device), bench.side).cpu()
     found: Part = {"spectrum": float((here - there).norm() / here.norm())}
+    tf32 = ["tf32"] if devices.multiplies_tf32(bench.device) else []
     x, exact = torch.rand(2, 3, bench.side, bench.side), bench.fresh("cpu", fold=False)
     for fold in (False, True):
         network = bench.fresh(fold=fold)
         for layer in bench.layers:
             with torch.no_grad(), devices.float32_as_named(bench.device):
-                expected = exact.forward(layer, half=False)(x)
-                for half in (False, True):
-                    got = network.forward(layer, half=half)(x.to(bench.device)).cpu()
-                    name = f"{layer}, {'bfloat16' if half else 'float32'}{', folded' if fold else ''}"
+                expected = exact.forward(layer, "float32")(x)
+                for precision in ("float32", *tf32, "bfloat16", "float16"):
+                    got = network.forward(layer, precision)(x.to(bench.device)).cpu()
+                    name = f"{layer}, {precision}{', folded' if fold else ''}"
                     found[name] = float((got - expected).norm() / expected.norm())
     return found
 

@@ -25,7 +25,7 @@ from distcari.render.augment import random_views, see
 from distcari.render.convolution import FrozenConvolutions
 from distcari.render.folding import fold
 from distcari.render.measure import high_frequency_share, measure
-from distcari.render.network import in_bfloat16
+from distcari.render.network import cast
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import colour_basis, frequency_scale, generators, pictures, starts
 from distcari.render.passes import noise, run_to
@@ -40,7 +40,7 @@ def passes(name: str, layer: str, compiled: bool) -> dict[str, Callable[[], obje
     frozen = copy.deepcopy(plain).requires_grad_(False)
     folded = fold(copy.deepcopy(frozen), noise(224)).model.to(memory_format=torch.contiguous_format)
     last = copy.deepcopy(folded).to(memory_format=torch.channels_last)
-    half = in_bfloat16(last)
+    half = cast(last, torch.bfloat16)
     seen: list[Tensor] = []
     plain.get_submodule(info.path).register_forward_hook(lambda _m, _i, out: seen.append(out))
 

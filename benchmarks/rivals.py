@@ -236,7 +236,7 @@ def figures(network: Network, layer: str, image: Tensor, picture: Picture) -> di
         with torch.no_grad():
             held = measure(forward, shown, forward(image[None]), SIDE)
         found |= {f"{metric} {name}": float(held[name]) for name in ("robust_gain", "robust_cosine")}
-    coherence = path_coherence(network, layer, False, shown, image[None])
+    coherence = path_coherence(network, layer, "float32", shown, image[None])
     assert coherence is not None
     return found | {"path": float(coherence), "hf": high_frequency_share(shown[0].permute(1, 2, 0).numpy())}
 

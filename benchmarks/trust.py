@@ -256,7 +256,7 @@ def path(images: dict[str, Tensor], seeds: int, s: RenderSettings) -> None:
         for image in images.values():
             same = torch.stack([(image - other).abs().mean() < 0.08 for other in others])  # shipped in another size
             shown = others[~same]
-            coherence = path_coherence(network, layer, False, shown, image.expand_as(shown))
+            coherence = path_coherence(network, layer, "float32", shown, image.expand_as(shown))
             found += [] if coherence is None else coherence.tolist()
         own = [_cell(network, i, layer, n, s).figures["path_coherence"] for i in images.values() for n in range(seeds)]
         every += found

@@ -97,10 +97,11 @@ class RenderSettings:
     tokens: Literal["patch", "all", "class"] = setting(
         "patch", "Which tokens of a transformer's layer count: those of the picture's patches, all, or the class token."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = setting(
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = setting(
         "auto",
         "What the network computes in. `auto`: bfloat16 on devices that multiply in it, up to twice as fast, "
-        "else float32. Name one where pictures from different kinds of machines are to be compared.",
+        "else float32. Name one where pictures from different kinds of machines are to be compared; `tf32` (GPUs "
+        "alone) and `float16`, for GPUs without bfloat16, are never chosen by themselves.",
     )
     compat: Literal["none", "lucent", "v2"] = setting(
         "none",

@@ -72,7 +72,7 @@ class Judge:
         found: dict[str, NDArray[np.float32]] = {}
         for layers in self._passes():
             with torch.no_grad():
-                outputs = self.network.earlier(layers[-1], layers, False)(x)
+                outputs = self.network.earlier(layers[-1], layers, "float32")(x)
             found |= {layer: _pooled(out).cpu().numpy() for layer, out in zip(layers, outputs, strict=True)}
         return [[found[layer][i] for layer in self.layers] for i in range(len(pictures))]
 
@@ -80,7 +80,7 @@ class Judge:
         """The layers that one and the same form of the network gives, each together (Network.model_for)."""
         together: dict[int, list[str]] = {}
         for layer in self.layers:
-            form = self.network.model_for(self.network.layer(layer), False)
+            form = self.network.model_for(self.network.layer(layer), "float32")
             together.setdefault(id(form), []).append(layer)
         return list(together.values())
 

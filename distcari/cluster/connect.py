@@ -35,9 +35,11 @@ def executor_for(plan: Plan, elastic: bool, wait: float = 0.0) -> Executor:
     """Who computes a plan on the Ray that is there, waited for so many seconds. Raises InputError if no node can."""
     from distcari.cluster.executors.ray import RayExecutor
     from distcari.cluster.room import fits_nowhere, nodes, wait_for_room
-    from distcari.planning.placement import place
+    from distcari.planning.placement import place, refuse_missing_arithmetic
 
-    need = place(plan.experiment.resources, nodes()).need
+    where = place(plan.experiment.resources, nodes())
+    refuse_missing_arithmetic(plan.experiment, where)
+    need = where.need
     if why := wait_for_room(need, wait) if wait else fits_nowhere(need):
         raise InputError(
             "resources",

@@ -175,7 +175,7 @@ class Worker:
         if decided is not None:
             network.settle(layer.name, decided)
             if self.beside:  # fold it now, while the device is at another job
-                network.forward(layer.name, half=decided == "bfloat16")
+                network.forward(layer.name, decided)
 
     def _note_precisions(self, job: Job, networks: Sequence[Network], result: Result) -> None:
         """What the layers were computed in, for the workers to come."""

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distcari.config.experiment import Resources
+from distcari.config.experiment import Experiment, Resources
+from distcari.errors import InputError
 
 GPU_BATCH, CPU_BATCH = 64, 4  # cells of a unit: on a GPU nothing is gained beyond (docs/performance.md)
 SHARED_BY = (4, 2)  # workers on a card, so that one computes while another waits for its launches
@@ -84,6 +85,17 @@ def place(resources: Resources, nodes: Sequence[Node]) -> Placement:
     if batch == "auto":
         batch = GPU_BATCH if need.num_gpus else CPU_BATCH
     return Placement(need, workers, batch, _line(need, workers, will_do))
+
+
+def refuse_missing_arithmetic(experiment: Experiment, placement: Placement) -> None:
+    """Raise InputError where the experiment asks for tf32 and its workers are processors."""
+    asked = (experiment.render.precision, *experiment.sweeps.get("precision", ()))
+    if "tf32" in asked and not placement.on_gpus:
+        raise InputError(
+            "render.precision",
+            "is tf32, which NVIDIA's GPUs have from Ampere on, but the workers have no GPU",
+            "Take auto, float32 or bfloat16; or GPUs, with resources.num_gpus.",
+        )
 
 
 def fits(node: Node, need: Need) -> int:

@@ -159,7 +159,7 @@ def _caricatures(
     views = _to(random_views(draws, chosen.steps, chosen.rotate, chosen.scale, chosen.shift), device)
     scale, colour = _to(frequency_scale(chosen.size), device), _to(colour_basis(network.grey), device)
     term = None if against is None else ContrastTerm(against, images, chosen)
-    step = Step(forward, size, images, target, spectra, scale, colour, chosen, term, network.grey)
+    step = Step(forward, size, images, target, spectra, scale, colour, chosen, term, network.grey, precision == "tf32")
     take, plateau = launcher(launch, step, views), Plateau(chosen.plateau)
     gains: list[Tensor] = []
     for number in range(chosen.steps):  # nothing in here waits for a GPU

@@ -56,6 +56,11 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, check, bool)() for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
+def multiplies_tf32(device: torch.device) -> bool:
+    """Whether it multiplies float32 with 10 bits of mantissa if it is told to: NVIDIA's GPUs from Ampere on."""
+    return device.type == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 def kind(device: str | torch.device) -> str:
     """What decides which bits a device computes: its type, and whether it multiplies in bfloat16."""
     device = torch.device(device)
@@ -63,13 +68,16 @@ def kind(device: str | torch.device) -> str:
 
 
 @contextlib.contextmanager
-def float32_as_named(device: torch.device) -> Iterator[None]:
-    """Float32 that is float32: torch lets CUDA's convolutions round to TF32 (10 bits) unless it is told not to."""
+def float32_as_named(device: torch.device, tf32: bool = False) -> Iterator[None]:
+    """Float32 that is float32: torch lets CUDA's convolutions round to TF32 (10 bits) unless it is told not to.
+
+    `tf32`: let them, and matrix products too.
+    """
     if device.type != "cuda":
         yield
         return
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     try:
         yield
     finally:

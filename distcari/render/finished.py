@@ -35,7 +35,7 @@ class Caricature:
     `match` float32 (56, 56), cosine at each position of the layer; `figures` gain, cosine, robust_gain, robust_cosine,
     objective, target_norm, high_frequency_share and the yardsticks (distcari/yardsticks.py) that there are; of a
     difference also gain_in_b, cosine_in_b, robust_gain_in_b, robust_cosine_in_b. `precision` is what the network
-    computed in, float32 or bfloat16. `woken` is how often the start was doubled before the network answered at all.
+    computed in. `woken` is how often the start was doubled before the network answered at all.
     `failure` says why this is no caricature; "" if it is one.
     Gains, cosines, match and target_norm are of the metric in force (metric.py): of `standardised`, zero is the mean of
     the reference photographs.

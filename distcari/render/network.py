@@ -1,8 +1,8 @@
 """A network made ready for rendering: frozen, folded, channels last, and stopped at the layer asked for.
 
 What is folded is checked at every layer (folding.py), and a layer whose own output folding would change is computed
-without. In bfloat16, weights and activations are bfloat16, what comes out is float32; a layer that this changes too
-much is computed in float32 (precision.py).
+without. In bfloat16 and float16, weights and activations are of that type, what comes out is float32; a layer that this
+changes too much is computed in float32 (precision.py).
 """
 
 import contextlib
@@ -16,12 +16,15 @@ from torch import Tensor, nn
 
 from distcari.errors import InputError
 from distcari.render.convolution import FrozenConvolutions, packing_works
+from distcari.render.devices import float32_as_named
 from distcari.render.folding import Folded, fold
 from distcari.render.layers import LayerInfo, describe, find_layers, nearest_layers
 from distcari.render.passes import noise, run_through
 from distcari.render.precision import decide
 from distcari.render.replica import replica
+from distcari.render.scaling import Scaling
 
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # of weights and activations; else float32
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL's and torchvision's grey: what grey data sets are made with
 
@@ -54,8 +57,8 @@ class Network:
         self.layers: list[LayerInfo] = found.layers
         self.channels, self._unusable = found.channels, found.unusable
         self._folded: Folded | None = None  # made when first needed
-        self._half: nn.Module | None = None
-        self._spared: dict[tuple[str, bool], nn.Module] = {}  # folded but for the layer itself
+        self._cast: dict[torch.dtype, nn.Module] = {}  # the folded form in another type
+        self._spared: dict[tuple[str, torch.dtype], nn.Module] = {}  # folded but for the layer itself
         self._decided: dict[tuple[str, str], str] = {}
         self._convolutions = FrozenConvolutions(()) if self.device.type == "cpu" and packing_works() else None
 
@@ -77,7 +80,7 @@ class Network:
         )
 
     def precision(self, layer: str, wanted: str) -> str:
-        """The precision that a layer is computed in, `float32` or `bfloat16`; decided once, see precision.decide."""
+        """The precision that a layer is computed in if `wanted` is asked for; decided once, see precision.decide."""
         name = self.layer(layer).name
         if (name, wanted) not in self._decided:
             found = self._decided[name, wanted] = decide(self, layer, wanted)
@@ -87,45 +90,52 @@ class Network:
 
     def settle(self, layer: str, precision: str) -> None:
         """Take over what was decided elsewhere, for all of a run: nothing is tried here."""
-        self._decided |= {(self.layer(layer).name, wanted): precision for wanted in ("auto", "bfloat16")}
+        wanted = ("auto", "tf32", "bfloat16", "float16")
+        self._decided |= {(self.layer(layer).name, name): precision for name in wanted}
 
     def activations(self, layer: str, normalize: bool = True, precision: str = "float32") -> Callable[[Tensor], Tensor]:
         """A function from pictures (N, 3, y, x) in [0, 1], at the input size, to the layer's output (N, …), float32.
 
         With `normalize=False` it expects pictures that are normalised already. `precision` is as for `precision`.
         """
-        return self.forward(layer, self.precision(layer, precision) == "bfloat16", normalize)
+        return self.forward(layer, self.precision(layer, precision), normalize)
 
-    def forward(self, layer: str, half: bool, normalize: bool = True) -> Callable[[Tensor], Tensor]:
-        """As `activations`, in bfloat16 or not, whatever is decided."""
-        through = self._through([layer], layer, half, normalize)
+    def forward(self, layer: str, precision: str, normalize: bool = True) -> Callable[[Tensor], Tensor]:
+        """As `activations`, in a precision by name, whatever is decided."""
+        through = self._through([layer], layer, precision, normalize)
         return lambda pictures: through(pictures)[0]
 
-    def earlier(self, layer: str, names: Sequence[str], half: bool) -> Callable[[Tensor], list[Tensor]]:
+    def earlier(self, layer: str, names: Sequence[str], precision: str) -> Callable[[Tensor], list[Tensor]]:
         """As `forward`, of several layers that lie before `layer`, by one pass of the form that gives `layer`."""
-        return self._through(names, layer, half)
+        return self._through(names, layer, precision)
 
     def _through(
-        self, names: Sequence[str], layer: str, half: bool, normalize: bool = True
+        self, names: Sequence[str], layer: str, precision: str, normalize: bool = True
     ) -> Callable[[Tensor], list[Tensor]]:
         """The outputs of layers, of one pass of the form of the model that gives `layer`."""
-        infos, model = [self.layer(name) for name in names], self.model_for(self.layer(layer), half)
+        infos, model = [self.layer(name) for name in names], self.model_for(self.layer(layer), precision)
         if self._convolutions is not None:
             self._convolutions.also(model)
         targets = [(model.get_submodule(info.path), info.calls) for info in infos]
-        dtype = torch.bfloat16 if half else torch.float32
+        dtype = DTYPES.get(precision, torch.float32)
 
         def forward(pictures: Tensor) -> list[Tensor]:
             x = (pictures - self.mean) / self.std if normalize else pictures
             if self.grey:
                 x = _luminance(x, self._weights)
-            with self._context():
+            scaling = Scaling() if dtype == torch.float16 and torch.is_grad_enabled() else None
+            if scaling is not None:
+                x = scaling.leaves(x)
+            with self._context(precision):
                 x = x.to(dtype).contiguous(memory_format=torch.channels_last)
-                return [output.float() for output in run_through(model, targets, x)]
+                outputs = [output.float() for output in run_through(model, targets, x)]
+            return outputs if scaling is None else [scaling.enters(output) for output in outputs]
 
         return forward
 
-    def _context(self) -> AbstractContextManager[object]:
+    def _context(self, precision: str) -> AbstractContextManager[object]:
+        if precision == "tf32":
+            return float32_as_named(self.device, tf32=True)
         return self._convolutions or contextlib.nullcontext()
 
     def folded(self) -> Folded:
@@ -141,19 +151,20 @@ class Network:
         made = fold(replica(self.model, "cpu"), x)
         return Folded(made.model.to(self.device), made.changed)
 
-    def model_for(self, info: LayerInfo, half: bool) -> nn.Module:
+    def model_for(self, info: LayerInfo, precision: str) -> nn.Module:
         """The fastest form of the model that gives the layer's output: folded, but not at the layer itself."""
         model, changed = self.folded().model, self.folded().changed
-        if half:
-            if self._half is None:
-                self._half = in_bfloat16(model)
-            model = self._half
+        dtype = DTYPES.get(precision, torch.float32)
+        if dtype != torch.float32:
+            if dtype not in self._cast:
+                self._cast[dtype] = cast(model, dtype)
+            model = self._cast[dtype]
         if info.path in changed:
             path = changed[info.path]
-            if (path, half) not in self._spared:
+            if (path, dtype) not in self._spared:
                 own = self.model.get_submodule(path)
-                self._spared[path, half] = _with(model, path, in_bfloat16(own) if half else own)
-            model = self._spared[path, half]
+                self._spared[path, dtype] = _with(model, path, own if dtype == torch.float32 else cast(own, dtype))
+            model = self._spared[path, dtype]
         return model
 
 
@@ -170,18 +181,17 @@ def _of_channels(values: Sequence[float], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
-def in_bfloat16(model: nn.Module) -> nn.Module:
-    """A copy with weights in bfloat16, but for batch norms, whose variances need the range and which take either."""
-    half = copy.deepcopy(model)
-    for module in half.modules():
+def cast(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A copy with weights of that type, but for batch norms, whose variances need the range and which take either."""
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
         if not isinstance(module, nn.modules.batchnorm._BatchNorm):
             for tensors in (module._parameters, module._buffers):
                 for name, tensor in tensors.items():
                     if tensor is not None and tensor.is_floating_point():
-                        cast = tensor.detach().to(torch.bfloat16)
-                        own: Any = nn.Parameter(cast, requires_grad=False) if tensors is module._parameters else cast
-                        tensors[name] = own
-    return half
+                        own: Any = tensor.detach().to(dtype)
+                        tensors[name] = nn.Parameter(own, requires_grad=False) if tensors is module._parameters else own
+    return copied
 
 
 def _with(model: nn.Module, path: str, module: nn.Module) -> nn.Module:

@@ -26,7 +26,7 @@ from distcari.render.network import Network
 LAYERS, GRID = 4, 4
 VIEWS = 4  # of the 32 fixed ones, of the input: the ceiling
 
-_KNOWN: WeakKeyDictionary[Network, dict[tuple[str, bool], "_Way"]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Network, dict[tuple[str, str], "_Way"]] = WeakKeyDictionary()
 
 
 def earlier_layers(network: Network, layer: str) -> list[LayerInfo]:
@@ -40,16 +40,16 @@ def earlier_layers(network: Network, layer: str) -> list[LayerInfo]:
 
 
 @torch.no_grad()
-def path_coherence(network: Network, layer: str, half: bool, pictures: Tensor, images: Tensor) -> Tensor | None:
+def path_coherence(network: Network, layer: str, precision: str, pictures: Tensor, images: Tensor) -> Tensor | None:
     """Path coherence of pictures (N, 3, y, x) made for images of whatever side, (N,); None where no layer is earlier.
 
     About 0 for another photograph, 1 for a random view of the input; NaN where the two cannot be told apart.
     """
     known = _KNOWN.setdefault(network, {})
-    key = (network.layer(layer).name, half)
+    key = (network.layer(layer).name, precision)
     if key not in known:
         names = [info.name for info in earlier_layers(network, layer)]
-        known[key] = _Way(network, network.earlier(layer, names, half) if names else None)
+        known[key] = _Way(network, network.earlier(layer, names, precision) if names else None)
     way = known[key]
     if way.forward is None:
         return None

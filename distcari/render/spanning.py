@@ -23,7 +23,7 @@ def alike(network: Network, layers: Sequence[str], precision: str) -> list[list[
     groups: dict[tuple[int, str], list[int]] = {}
     for at, layer in enumerate(layers):
         chosen = network.precision(layer, precision)
-        form = network.model_for(network.layer(layer), chosen == "bfloat16")
+        form = network.model_for(network.layer(layer), chosen)
         groups.setdefault((id(form), chosen), []).append(at)
     return list(groups.values())
 
@@ -40,7 +40,7 @@ def spanning(network: Network, layers: Sequence[str], precision: str, settings: 
     """
     cells = of_layer(layers)
     names = list(cells)
-    through = network.earlier(names[0], names, precision == "bfloat16")
+    through = network.earlier(names[0], names, precision)
     reads = [reading(network, name, precision, settings) for name in names]
     rows = [torch.tensor(at, device=network.device) for at in cells.values()]
     back = torch.argsort(torch.cat(rows))

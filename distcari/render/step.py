@@ -14,6 +14,7 @@ from torch import Tensor
 from distcari.render.adam import Nadam
 from distcari.render.augment import see
 from distcari.render.contrast import ContrastTerm
+from distcari.render.devices import float32_as_named
 from distcari.render.objective import flat, gain_and_cosine, objective
 from distcari.render.parametrization import Veil, coarse_edge, frequencies, gate_at, pictures
 from distcari.render.sight import Sight
@@ -52,6 +53,7 @@ class Step:
         settings: RenderSettings,
         term: ContrastTerm | None,
         grey: bool = False,
+        tf32: bool = False,
     ) -> None:
         self.forward, self.input_size, self.images, self.settings, self.term = (
             forward,
@@ -68,6 +70,7 @@ class Step:
         self.sight = Sight(cells, settings.size, spectra.device, grey) if settings.damping else None
         self.veil: Veil | None = None
         self.woken = torch.zeros(cells, device=spectra.device)
+        self._tf32 = tf32
         self.fixed = False
 
     def moment(self, step: int) -> Moment:
@@ -90,7 +93,8 @@ class Step:
         loss = -objective(gain, cosine, s.cossim_pow).sum()
         if self.term is not None:
             loss = loss + self.term.cost(shown, view).sum()
-        gradient, arrived = torch.autograd.grad(loss, (self.spectra, shown))
+        with float32_as_named(loss.device, self._tf32):
+            gradient, arrived = torch.autograd.grad(loss, (self.spectra, shown))
         gate = gate_at(self.waves, at.edge) if s.coarse else None
         self.optimizer.apply(gradient, at.down, at.correction, gate)
         if s.weight_decay:

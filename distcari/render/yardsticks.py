@@ -67,7 +67,7 @@ def yardsticks(
         "calibrated_gain": _calibrated(figures["robust_gain"], grey_gain, other_gain),
         "calibrated_cosine": _calibrated(figures["robust_cosine"], grey_cosine, other_cosine),
     }
-    coherence = path_coherence(network, layer, precision == "bfloat16", pictures, images)
+    coherence = path_coherence(network, layer, precision, pictures, images)
     return found if coherence is None else found | {"path_coherence": coherence}
 
 

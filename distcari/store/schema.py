@@ -81,7 +81,7 @@ _BEFORE: dict[str, Column] = {
     "attempt": Column(_INT, "from 1", "which try succeeded", "provenance"),
     "woken": Column(_SMALL, "", "doublings of the start of a cell that no gradient had reached", "provenance"),
     "device": Column(_TEXT, "", "cpu, or the GPU's name", "provenance"),
-    "arithmetic": Column(_TEXT, "", "what the network computed in: float32 or bfloat16", "provenance"),
+    "arithmetic": Column(_TEXT, "", "what the network computed in: float32, tf32, bfloat16 or float16", "provenance"),
     "node": Column(_TEXT, "", "host name of the worker", "provenance"),
     "run_id": Column(_TEXT, "", "the run that computed it", "provenance"),
     "distcari_version": Column(_TEXT, "", "the version that computed it", "provenance"),

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distcari.config.experiment import Resources
-from distcari.planning.placement import Need, Node, fits, place
+from distcari.config.experiment import Experiment, Resources
+from distcari.errors import InputError
+from distcari.planning.placement import Need, Node, fits, place, refuse_missing_arithmetic
 
 OTHERWISE = " (otherwise: --set resources.num_gpus=…, 0 for processors alone)"
 FEWER = " (fewer: --set resources.actors=N)"
@@ -67,3 +68,20 @@ def test_a_selector_that_ray_would_not_take_is_refused():
     with pytest.raises(ValueError, match=r"must be VALUE, !VALUE, in\(A, B\)"):
         Resources(label_selector={"zone": "a or b"})
     assert Resources(actors=None).actors == "auto"  # as configs had it
+
+
+@pytest.mark.parametrize("precision", ["tf32", ["float32", "tf32"]])
+def test_tf32_needs_a_gpu(precision):
+    asked = Experiment.model_validate(
+        {
+            "name": "x",
+            "models": [{"name": "a", "timm": "resnet10t"}],
+            "images": ["b.png"],
+            "layers": ["c"],
+            "render": {"precision": precision},
+        }
+    )
+    refuse_missing_arithmetic(asked, place(asked.resources, [node(2, 1)]))
+    with pytest.raises(InputError, match=r"render\.precision.*tf32") as refused:
+        refuse_missing_arithmetic(asked, place(asked.resources, [node(2)]))
+    assert "num_gpus" in str(refused.value)

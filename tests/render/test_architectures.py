@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models import get_model
 
 from distcari.render import Network
-from distcari.render.network import in_bfloat16
+from distcari.render.network import cast
 from distcari.render.passes import watch
 from distcari.render.precision import HALF_TOLERANCE
 
@@ -118,9 +118,9 @@ def test_every_layer_is_the_plain_models(library, name):
     x = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = outputs(network, network.model, (x - network.mean) / network.std)
-        wrong = differing(network, x, expected, half=False)
+        wrong = differing(network, x, expected, "float32")
         assert not wrong, f"float32: {wrong}"
-        for layer, error in differing(network, x, expected, half=True).items():
+        for layer, error in differing(network, x, expected, "bfloat16").items():
             assert network.precision(layer, "bfloat16") == "float32", f"bfloat16, {layer}: {error}"
 
 
@@ -143,26 +143,27 @@ def outputs(network, model, x, may_fail=False):
         if calls[path] == at.get(path):
             if changed.get(path) == path:
                 own = network.model.get_submodule(path)
-                output = (in_bfloat16(own) if inputs[0].dtype == torch.bfloat16 else own)(*inputs)
+                output = cast(own, inputs[0].dtype)(*inputs)
             found[path] = output.float() + 0  # a copy: the next may work in place
 
-    with network._context(), contextlib.suppress(*[RuntimeError] * may_fail):
+    with network._context("float32"), contextlib.suppress(*[RuntimeError] * may_fail):
         watch(model, x, look)
     return found
 
 
-def differing(network, x, expected, half):
+def differing(network, x, expected, precision):
     """Layers whose output is another, with the error as a share of the norm, inf where the model does not get there.
 
     Most are looked at in one pass of the folded model. The convolutions that were folded each get a model of their own,
     which is that one with the convolution as it was: the first, the middle and the last are run so, the others in
     their place in that pass; and all containers that hand on such an output.
     """
+    half = precision == "bfloat16"
     tolerance = HALF_TOLERANCE if half else TOLERANCE
     changed, paths = network.folded().changed, [i.path for i in network.layers]
     info = next((i for i in network.layers if i.path not in changed), network.layers[0])
-    network.forward(info.name, half)
-    model = network._half if half else network.folded().model
+    network.forward(info.name, precision)
+    model = network._cast[torch.bfloat16] if half else network.folded().model
     dtype = torch.bfloat16 if half else torch.float32
     seen = outputs(network, model, ((x - network.mean) / network.std).to(dtype), may_fail=half)
     own = [path for path in paths if path in changed]
@@ -172,7 +173,7 @@ def differing(network, x, expected, half):
     for layer in network.layers:
         target = expected[layer.path]
         try:
-            got = network.forward(layer.name, half)(x) if layer.path in asked else seen[layer.path]
+            got = network.forward(layer.name, precision)(x) if layer.path in asked else seen[layer.path]
         except (KeyError, RuntimeError):
             if not half:
                 raise

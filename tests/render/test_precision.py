@@ -98,7 +98,7 @@ class Blur(nn.Module):
 def test_a_wide_depthwise_blur_is_no_slower_in_bfloat16():
     """oneDNN took minutes for it."""
     network, x = Network(Blur(25), input_size=64), torch.rand(1, 3, 64, 64)
-    got, exact = (network.forward("conv", half=half)(x) for half in (True, False))
+    got, exact = (network.forward("conv", precision)(x) for precision in ("bfloat16", "float32"))
     assert (got - exact).norm() <= 0.02 * exact.norm()
     start = time.process_time()
     network.precision("conv", "auto")

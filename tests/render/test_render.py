@@ -80,7 +80,7 @@ def test_folding_takes_place_and_spares_the_asked_convolution(network):
     network.activations("head")
     folded, changed = network.folded().model, network.folded().changed
     assert isinstance(folded.bn1, torch.nn.Identity) and set(changed) == {"conv1", "conv2"}
-    spared = network.model_for(network.layer("conv1"), half=False)
+    spared = network.model_for(network.layer("conv1"), "float32")
     assert spared.conv1 is network.model.conv1 and spared.conv2 is not network.model.conv2
     assert spared.conv2.weight is folded.conv2.weight
 

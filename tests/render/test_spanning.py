@@ -71,7 +71,7 @@ def test_layers_of_another_form_or_precision_stand_apart(network):
     groups = alike(network, LAYERS, "float32")
     assert sorted(i for cells in groups for i in cells) == list(range(len(LAYERS)))
     for cells in groups:
-        forms = {id(network.model_for(network.layer(LAYERS[i]), False)) for i in cells}
+        forms = {id(network.model_for(network.layer(LAYERS[i]), "float32")) for i in cells}
         assert len(forms) == 1
     network.settle("conv2", "bfloat16")
     apart = alike(network, ["conv2", "conv1"], "auto")

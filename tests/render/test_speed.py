@@ -18,7 +18,7 @@ from distcari.render import Network, caricatures
 from distcari.render.adam import Nadam
 from distcari.render.convolution import FrozenConvolutions, packs
 from distcari.render.metric import measured
-from distcari.render.network import in_bfloat16
+from distcari.render.network import cast
 from distcari.render.passes import run_to
 from distcari.render.plateau import WINDOW
 from distcari.settings import RenderSettings
@@ -149,7 +149,7 @@ def test_a_network_that_bfloat16_breaks_is_computed_in_float32():
 
 
 def test_batch_norms_keep_their_variances():
-    half = in_bfloat16(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+    half = cast(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), torch.bfloat16)
     assert half[0].weight.dtype == torch.bfloat16 and half[1].running_var.dtype == torch.float32
 
 

@@ -73,12 +73,12 @@ def test_a_layer_that_is_nearly_constant_is_called_what_it_is(photo):
 
 def test_the_path_of_the_input_is_coherent_and_that_of_another_photograph_is_not(photo):
     net = network()
-    own = path_coherence(net, "third", False, photo, photo)
-    others = path_coherence(net, "third", False, photographs(SIZE), photo.expand(8, -1, -1, -1))
-    noise = path_coherence(net, "third", False, torch.rand(1, 3, SIZE, SIZE), photo)
+    own = path_coherence(net, "third", "float32", photo, photo)
+    others = path_coherence(net, "third", "float32", photographs(SIZE), photo.expand(8, -1, -1, -1))
+    noise = path_coherence(net, "third", "float32", torch.rand(1, 3, SIZE, SIZE), photo)
     assert own > 0.95
     assert abs(float(others.median())) < 0.2 and float(noise) < 0.5
-    assert path_coherence(net, "first", False, photo, photo) is None
+    assert path_coherence(net, "first", "float32", photo, photo) is None
 
 
 @given(cosine=st.floats(-1, 1), grey=st.floats(-1, 1), other=st.floats(-1, 1))

@@ -14,7 +14,7 @@ from distcari.cluster.retrying import StoreError
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
 from distcari.planning.here import this_machine
-from distcari.planning.placement import Placement, place
+from distcari.planning.placement import Placement, place, refuse_missing_arithmetic
 from distcari.planning.plan import Plan
 
 NAME = "worker-1"
@@ -27,8 +27,10 @@ class SerialExecutor:
     worker_class: type[Worker] = Worker
 
     def place(self, plan: Plan) -> Placement:
-        """One worker, on this machine."""
-        return replace(place(plan.experiment.resources, [this_machine()]), workers=1)
+        """One worker, on this machine. Raises InputError for arithmetic that it does not have."""
+        where = place(plan.experiment.resources, [this_machine()])
+        refuse_missing_arithmetic(plan.experiment, where)
+        return replace(where, workers=1)
 
     def compute(self, run: Run) -> None:
         """Compute the run's units in turn. Raises RunStopped if the store takes no more."""
