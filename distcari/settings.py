@@ -68,21 +68,21 @@ class RenderSettings:
         le=100,
     )
     coarse: float = setting(
-        0.6,
+        0.35,
         "Coarse to fine: the share of the steps in which finer and finer patterns come in, so that they find "
         "their places in the coarse ones and less of a picture is its seed's alone; 0 lets all in at once.",
         ge=0,
         le=1,
     )
     weight_decay: float = setting(
-        0.06,
+        0.08,
         "Decoupled, as AdamW: the share of the picture's spectrum that a step at the peak rate forgets. What "
         "the network does not keep asking for fades, and with it what is the seed's alone. 0 forgets nothing.",
         ge=0,
         lt=1,
     )
     amplify: float = setting(
-        2.0,
+        2.2,
         "Contrast of the finished picture in multiples of the optimised one's, which `weight_decay` keeps pale; "
         "all figures are of the finished picture.",
         gt=0,
