@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from distcari.analysis.groups import Given, all_groups
 from distcari.analysis.judge import Judge, open_judge, unit_norm
+from distcari.analysis.relabelling import Relabelling
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
 from distcari.store import Store
@@ -81,8 +82,9 @@ def match_groups(
 
     Each training is held out; its pictures are held against the mean of its group's other trainings and against that of
     another group less one of its trainings, so that both means are over equally many where groups are equal. Rows as in
-    `match_inputs`; the interval is over trainings, and near chance too narrow, for choices share their means. Raises
-    InputError for groups of fewer than two trainings.
+    `match_inputs`, with `p`, the share of 1,000 ways to give out the groups' names that score at least as much
+    (relabelling.py). The interval is over trainings, and near chance too narrow, for choices share their means: there
+    go by p. Raises InputError for groups of fewer than two trainings.
     """
     study, judged, rows = _rows(store, experiment, judge, layers)
     sides = all_groups(study, groups)
@@ -97,11 +99,18 @@ def match_groups(
     if judged.model in member:
         raise InputError(f"judge {judged.name}", "made some of the pictures", "Name a network that is in no group.")
     rows = rows[rows["model"].isin(member)]
-    made = []
+    made, relabelling = [], Relabelling(member)
     for part, seen in _looked_at(study, judged, rows, progress):
         part = part.assign(at=np.arange(len(part)))
-        made += [_held_out(study, block, seen, member) for _, block in study.by_block(part)]
+        for _, block in study.by_block(part):
+            found = {str(model): seen[each["at"]].mean(axis=0) for model, each in block.groupby("model", observed=True)}
+            made.append(_held_out(study, block, found, member))
+            if len(made[-1]) and "model" not in by:
+                row = tuple(block.iloc[0][axis] for axis in by)
+                relabelling.add(row, list(found), np.array([*found.values()]))
     frame = _scores(study, pd.concat(made), by, "model")
+    if "model" not in by:
+        frame["p"] = [relabelling.p(tuple(row)) for row in frame[[*by]].itertuples(index=False, name=None)]
     frame.attrs = {"judge": judged.name, "chance": CHANCE, "task": "group", "groups": [side.name for side in sides]}
     return frame.rename(columns={"clusters": "trainings"})
 
@@ -135,9 +144,10 @@ def _looked_at(
         yield part, judge.features_of(study, part, looked)
 
 
-def _held_out(study: Study, block: pd.DataFrame, seen: NDArray[Any], member: Mapping[str, str]) -> pd.DataFrame:
+def _held_out(
+    study: Study, block: pd.DataFrame, found: Mapping[str, NDArray[Any]], member: Mapping[str, str]
+) -> pd.DataFrame:
     """The share of choices that are right for each training of a block, (model, image, layer …, right)."""
-    found = {str(model): seen[part["at"]].mean(axis=0) for model, part in block.groupby("model", observed=True)}
     size = Counter(member[model] for model in found)
     models = [model for model in found if size[member[model]] > 1]
     mean, group = np.array([found[model] for model in models]), np.array([member[model] for model in models])

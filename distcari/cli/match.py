@@ -74,8 +74,11 @@ def match(
             frame = match_groups(study, sides, judge=judge, layers=chosen, by=axes, progress=shown)
         else:
             frame = match_inputs(study, judge=judge, layers=chosen, by=axes, progress=shown)
-    typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.1f}"))
+    told = {"p": lambda v: f"{v:.3f}"} if "p" in frame else None
+    typer.echo(frame.to_string(index=False, float_format=lambda v: f"{v:.1f}", formatters=told))
     typer.echo(f"\nright choices of 100 by {frame.attrs['judge']}; chance 50; low and high: 95 % bootstrap interval")
+    if told:
+        typer.echo("p: the share of 1,000 ways to give out the groups' names that score as much; near chance go by it")
 
 
 def _by_figures(study: "Study", groups: dict[str, list[str]], by: list[str], layers: list[str] | None) -> None:

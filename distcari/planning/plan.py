@@ -101,6 +101,10 @@ class Plan:
         labels = self.labels(cell)
         return self.settings[str(labels["layer"])].with_(**{name: labels[name] for name in self.grid.swept})
 
+    def __repr__(self) -> str:
+        """In a line; every field would be pages, with the paths of this machine."""
+        return f"Plan({self.grid.experiment!r}: {self.planned} cells, {self.done} done, {len(self.todo)} to do)"
+
     def _repr_html_(self) -> str:
         """The grid and what of it is left, for a notebook."""
         todo, names = self.by_model(), [axis.name for axis in self.grid.axes]

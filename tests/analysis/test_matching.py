@@ -83,7 +83,9 @@ def test_an_unseen_training_is_told_by_what_its_group_shares_and_equal_groups_ar
     groups = {kind: [name for name in names if name.startswith(kind)] for kind in "abc"}
     apart = match_groups(store, {k: groups[k] for k in "ac"}, judge=judge).set_index("layer")
     assert apart.loc["l2", "score"] > 90 and apart.loc["l2", "low"] > 50
+    assert apart.loc["l2", "p"] == pytest.approx(2 / 20, abs=0.04), "of 20 deals of six, this one and its mirror image"
     alike = match_groups(store, {k: groups[k] for k in "ab"}, judge=judge)
+    assert (alike["p"] > 0.2).all() and "p" not in match_groups(store, groups, judge=judge, by=("layer", "model"))
     assert (alike["score"] < apart.loc["l2", "score"]).all() and (alike["low"] < 60).all()
 
 

@@ -86,6 +86,7 @@ def test_a_run_is_interrupted_and_the_same_call_goes_on(work, capsys):
     cut = distcari.run(wanted, executor="serial", progress=stop_at_the_third)
     assert (cut.state, cut.done, cut.left) == ("interrupted", 3, 5) and "the same call goes on" in cut._repr_html_()
     assert "3 done already, 5 to do" in distcari.plan(wanted)._repr_html_()
+    assert repr(distcari.plan(wanted)) == "Plan('small': 8 cells, 3 done, 5 to do)"
     rest = distcari.run(wanted, executor="serial")
     assert (rest.state, rest.done, rest.left) == ("finished", 5, 0) and "5/5" in capsys.readouterr().err
     assert distcari.run(wanted).done == 0 and len(rest.store.table()) == 8

@@ -47,3 +47,7 @@ def test_the_kept_outputs_are_of_the_cells_as_they_stand_and_small():
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert html(code[3]).count("<img") >= 4 and not any(o.output_type == "error" for cell in code for o in cell.outputs)
     assert TOUR.stat().st_size < 500_000 and (ROOT / "docs" / "notebook.ipynb").resolve() == TOUR
+
+
+def test_what_the_kept_tour_shows_names_no_path_of_the_machine_that_ran_it():
+    assert "site-packages" not in TOUR.read_text()
