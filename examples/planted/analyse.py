@@ -147,16 +147,16 @@ def match(study: Study, number: int) -> None:
     judge = open_judge(study)
     for a, b in combinations(VARIANTS, 2):
         row = match_groups(study, {a: GROUPS[a], b: GROUPS[b]}, judge=judge, layers=["block5"]).iloc[0]
-        print(f"{a:12s} {b:16s} {row['score']:.1f} ({row['low']:.1f} … {row['high']:.1f})", flush=True)
+        print(f"{a:12s} {b:16s} {row['score']:.1f} ({row['low']:.1f} … {row['high']:.1f}) p {row['p']:.3f}", flush=True)
     deal, found = np.random.default_rng(0), []
     for _ in range(number):
         twelve = [f"all_vary_{i}" for i in deal.permutation(2 * TRAININGS)]
         groups = {"a": twelve[:TRAININGS], "b": twelve[TRAININGS:]}
         found.append(match_groups(study, groups, judge=judge, layers=["block5"]).iloc[0])
-    score, low, high = (np.array([row[name] for row in found]) for name in ("score", "low", "high"))
+    score, low, high, p = (np.array([row[name] for row in found]) for name in ("score", "low", "high", "p"))
     print(
         f"all_vary, six against six, {number} ways: {score.mean():.1f} on average, {score.min():.1f} to "
-        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}"
+        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}; p ≤ .05 in {(p <= 0.05).mean():.0%}"
     )
 
 
