@@ -154,9 +154,10 @@ def match(study: Study, number: int) -> None:
         groups = {"a": twelve[:TRAININGS], "b": twelve[TRAININGS:]}
         found.append(match_groups(study, groups, judge=judge, layers=["block5"]).iloc[0])
     score, low, high, p = (np.array([row[name] for row in found]) for name in ("score", "low", "high", "p"))
+    small = (p <= 0.05).mean()
     print(
         f"all_vary, six against six, {number} ways: {score.mean():.1f} on average, {score.min():.1f} to "
-        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}; p ≤ .05 in {(p <= 0.05).mean():.0%}"
+        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}; p ≤ .05 in {small:.0%}"
     )
 
 
