@@ -157,7 +157,8 @@ def match(study: Study, number: int) -> None:
     small = (p <= 0.05).mean()
     print(
         f"all_vary, six against six, {number} ways: {score.mean():.1f} on average, {score.min():.1f} to "
-        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}; p ≤ .05 in {small:.0%}"
+        f"{score.max():.1f}; the interval below 50 in {(high < 50).mean():.0%}, above in {(low > 50).mean():.0%}; "
+        f"p ≤ .05 in {small:.0%}"
     )
 
 
