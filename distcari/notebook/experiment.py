@@ -68,7 +68,7 @@ def _prepared(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _models(given: Any) -> Any:
     if isinstance(given, Mapping) and not {"factory", "timm", "torchvision", "model"} & given.keys():
-        return [{"name": label, **_model(entry)} for label, entry in given.items()]
+        return [_model({"name": label, **_entry(entry)}) for label, entry in given.items()]
     return [_model(entry) if not isinstance(entry, config.ModelSource) else entry for entry in _listed(given)]
 
 
@@ -78,17 +78,7 @@ def _model(entry: Any) -> dict[str, Any]:
 
     from distcari.notebook import live
 
-    if isinstance(entry, config.ModelSource):
-        return entry.model_dump(exclude_unset=True)
-    if isinstance(entry, nn.Module):
-        entry = {"model": entry}
-    if not isinstance(entry, Mapping):
-        raise InputError(
-            "Experiment: models",
-            f"{str(entry)[:80]!r} is no entry",
-            'Give a dict such as {"torchvision": "resnet18", "weights": "DEFAULT"}, or a torch.nn.Module.',
-        )
-    fields = dict(entry)
+    fields = _entry(entry)
     if "model" in fields:
         network = fields.pop("model")
         if not isinstance(network, nn.Module):
@@ -97,6 +87,23 @@ def _model(entry: Any) -> dict[str, Any]:
             )
         fields = {"name": type(network).__name__, **fields, **live.source(network)}
     return {name: _text(value) for name, value in fields.items()}
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """An entry's fields as they were given; a network alone is the field `model`."""
+    from torch import nn
+
+    if isinstance(entry, config.ModelSource):
+        return entry.model_dump(exclude_unset=True)
+    if isinstance(entry, nn.Module):
+        return {"model": entry}
+    if not isinstance(entry, Mapping):
+        raise InputError(
+            "Experiment: models",
+            f"{str(entry)[:80]!r} is no entry",
+            'Give a dict such as {"torchvision": "resnet18", "weights": "DEFAULT"}, or a torch.nn.Module.',
+        )
+    return dict(entry)
 
 
 def _image(entry: Any) -> Any:

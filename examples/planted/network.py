@@ -1,11 +1,13 @@
-"""The small networks that learn the scenes: a plain one, and one with residual connections.
+"""The small networks that learn the scenes: a plain one, one with residual connections, and a transformer.
 
-Each has five layers to look at, block1 … block5, and takes RGB batches (N, 3, y, x) normalised by mean = std = 0.5.
+The first two have five layers to look at, block1 … block5, the transformer has three, block1 … block3, behind its stem.
+All take RGB batches (N, 3, y, x) normalised by mean = std = 0.5.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,4 +74,46 @@ class SmallResNet(nn.Module):
         return self.head(x.mean(dim=(2, 3)))
 
 
-NETWORKS = {"plain": SmallNet, "residual": SmallResNet}
+class Attending(nn.Module):
+    """A transformer's block: attention over tokens (N, T, width), then two layers for each; norms come first."""
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The tokens, each with what it took from the others."""
+        n, tokens, width = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(n, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, tokens, width))
+        return x + self.mlp(self.norm2(x))
+
+
+class SmallViT(nn.Module):
+    """Three transformer blocks over the 4 × 4 patches that four convolutions leave of 32 × 32 pixels.
+
+    Early convolutions (Xiao et al. 2021) are what lets so small a transformer learn from some thousand scenes.
+    """
+
+    def __init__(self, widths: Sequence[int] = WIDTHS, classes: int = 6) -> None:
+        super().__init__()
+        *convolved, width = widths
+        stem: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise((3, *convolved))):
+            norm = nn.BatchNorm2d(after)
+            stem += [nn.Conv2d(before, after, 3, 2 if i else 1, 1, bias=False), norm, nn.ReLU()]
+        self.stem = nn.Sequential(*stem, nn.Conv2d(convolved[-1], width, 1))
+        self.places = nn.Parameter(0.02 * torch.randn(1, 16, width))
+        self.block1, self.block2, self.block3 = Attending(width), Attending(width), Attending(width)
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits."""
+        x = self.stem(x).flatten(2).transpose(1, 2) + self.places
+        return self.head(self.norm(self.block3(self.block2(self.block1(x)))).mean(1))
+
+
+NETWORKS = {"plain": SmallNet, "residual": SmallResNet, "vit": SmallViT}

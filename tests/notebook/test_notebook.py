@@ -113,6 +113,8 @@ def test_a_network_of_the_notebook_is_a_model_and_stays_as_it_is(work):
     picture = found.store.picture(found.store.table()["key"][0])
     assert picture.shape == (32, 32, 3) and picture.std() > 0.01
     assert distcari.run(experiment(**about), progress=False).done == 0
+    two = experiment(models={"one": nn.Sequential(net), "two": {"model": nn.Sequential(net), "normalization": "half"}})
+    assert [model.name for model in two.models] == ["one", "two"]
     with pytest.raises(InputError, match="Ray's workers cannot reach it"):
         distcari.run(mine, executor="ray", overwrite=True)
     with torch.no_grad():
