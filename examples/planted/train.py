@@ -21,9 +21,7 @@ from torch import Tensor, nn
 HERE = Path(__file__).parent
 PROBES = 4  # scenes of all_vary that nobody was trained on, as input images
 BATCH, RATES = 64, {"plain": 1e-2, "residual": 5e-3, "vit": 3e-3}
-LONGER = {
-    "vit": {"scenes": 6000, "epochs": 12, "flip": True}
-}  # a transformer learns no symmetry by itself
+LONGER = {"vit": {"scenes": 6000, "epochs": 12, "flip": True}}  # a transformer learns no symmetry by itself
 
 
 def train(
