@@ -2,7 +2,6 @@
 
 import io
 import re
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,10 +13,10 @@ from PIL import Image
 from support.commands import serially
 from support.dashboard_store import fail, finish, grid, prepare
 from support.pages import OF_COLOURS, complaints, until
+from support.served import served
 from support.shared import ROOT, write
-from waitress.server import create_server
 
-from distcari.dashboard.app import VIEWS, create_app
+from distcari.dashboard.app import VIEWS
 from distcari.store import Store
 from distcari.store.arrays import to_8_bit
 
@@ -46,10 +45,8 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(store):
     """The production server on a free port."""
-    server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=8)
-    threading.Thread(target=server.run, daemon=True).start()
-    yield f"http://127.0.0.1:{server.effective_port}/"
-    server.close()
+    with served(store, threads=8) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -244,22 +241,19 @@ def test_nothing_jumps_while_pictures_come(context, address):
 
 def test_a_store_that_is_being_written_and_an_empty_one(context, tmp_path):
     store = Store(str(tmp_path / "s"), writable=True)
-    server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=4)
-    threading.Thread(target=server.run, daemon=True).start()
-    # Its own profile: the other store's server is another port.
-    profile = context.browser.new_context()
-    page = profile.new_page()
-    page.goto(f"http://127.0.0.1:{server.effective_port}/?view=compare")
-    page.wait_for_selector("text=distcari submit CONFIG")
-    g = grid(images=("cat",), seeds=(0,))
-    arrays = prepare(store, g)
-    cells = list(g.cells())
-    finish(store, arrays, g, cells[:1])
-    page.wait_for_selector(".tile.done img")
-    finish(store, arrays, g, cells[1:], first=1)
-    until(page, "document.querySelectorAll('.tile.done').length === 6")
-    profile.close()  # or its page would go on asking
-    server.close()
+    with served(store) as address:
+        profile = context.browser.new_context()  # its own: the other store's server is another port
+        page = profile.new_page()
+        page.goto(f"{address}?view=compare")
+        page.wait_for_selector("text=distcari submit CONFIG")
+        g = grid(images=("cat",), seeds=(0,))
+        arrays = prepare(store, g)
+        cells = list(g.cells())
+        finish(store, arrays, g, cells[:1])
+        page.wait_for_selector(".tile.done img")
+        finish(store, arrays, g, cells[1:], first=1)
+        until(page, "document.querySelectorAll('.tile.done').length === 6")
+        profile.close()  # or its page would go on asking
 
 
 def test_table_explore_run_notes_and_the_sheet(page, store, address):

@@ -1,14 +1,14 @@
 """Natural exemplars beside the caricature on the cell's page, in a real browser."""
 
 import io
-import threading
+from contextlib import closing
 
 import pytest
 from PIL import Image
 from support.dashboard_store import finish, grid, prepare
 from support.natural import exemplars
 from support.pages import OF_COLOURS, complaints, until
-from waitress.server import create_server
+from support.served import served
 
 from distcari.dashboard.app import create_app
 from distcari.dashboard.data.catalog import Catalog
@@ -50,12 +50,8 @@ def test_thumbnails_are_kept_by_the_browser_and_no_other_file_is_reached(store):
 
 
 def test_the_cell_page_shows_them_in_order_accessibly_and_on_a_phone(store, browser):
-    server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=4)
-    threading.Thread(target=server.run, daemon=True).start()
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    try:
-        address = f"http://127.0.0.1:{server.effective_port}/?view=cell&cell="
-        page.goto(address + key_of(store, "cat"))
+    with served(store) as address, closing(browser.new_page(viewport={"width": 1280, "height": 900})) as page:
+        page.goto(f"{address}?view=cell&cell=" + key_of(store, "cat"))
         until(page, "[...document.querySelectorAll('.exemplars img')].filter(i => i.naturalWidth == 160).length == 6")
         assert page.inner_text(".exemplar-row").split() == ["0.800", "0.700", "0.600", "0.500", "0.400", "0.300"]
         assert f"Of 1,234 pictures in {FOLDER}" in page.inner_text(".exemplars")
@@ -67,9 +63,6 @@ def test_the_cell_page_shows_them_in_order_accessibly_and_on_a_phone(store, brow
             assert complaints(page, rules) == [], scheme
         page.set_viewport_size({"width": 375, "height": 760})
         until(page, "document.documentElement.scrollWidth <= innerWidth")
-        page.goto(address + key_of(store, "dog"))
+        page.goto(f"{address}?view=cell&cell=" + key_of(store, "dog"))
         page.wait_for_selector(".cell-pictures .fetch")
         assert page.query_selector(".exemplars") is None
-    finally:
-        page.close()
-        server.close()

@@ -1,14 +1,12 @@
 """Findings: the questions a URL asks, answers that are the analysis's own, evidence that adds up, notes as a page."""
 
-import threading
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.analysis_store import make
 from support.pages import until, walk
-from waitress.server import create_server
+from support.served import served
 
 from distcari.analysis import compare
 from distcari.analysis.trend import trend
@@ -189,10 +187,8 @@ def test_a_picture_that_is_damaged_loses_no_note(store, monkeypatch):
 
 @pytest.fixture
 def address(store):
-    server = create_server(create_app(store).server, host="127.0.0.1", port=0, threads=6)
-    threading.Thread(target=server.run, daemon=True).start()
-    yield f"http://127.0.0.1:{server.effective_port}/"
-    server.close()
+    with served(store, threads=6) as address:
+        yield address
 
 
 def test_in_a_browser_from_the_question_to_the_note(browser, address):
