@@ -5,7 +5,7 @@ rounds nothing: the largest gradient that arrives at the layer becomes 1 to 2, a
 Nothing waits for the device.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,46 +15,34 @@ class Scaling:
     """The scales of one pass, (N,): set where the gradient enters the network, used where it leaves."""
 
     def __init__(self) -> None:
-        self.scale: Tensor | None = None
+        self._scale: Tensor | None = None
 
     def enters(self, output: Tensor) -> Tensor:
         """A layer's output (N, …) of type float32, whose gradient is scaled."""
-        found: Tensor = _Enters.apply(output, self)
-        return found
+        return _hooked(output, self._up)
 
     def leaves(self, x: Tensor) -> Tensor:
         """The network's input (N, …) of type float32, whose gradient is the right one again."""
-        found: Tensor = _Leaves.apply(x, self)
-        return found
+        return _hooked(x, self._down)
 
-
-class _Enters(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, output: Tensor, scaling: Scaling) -> Tensor:
-        ctx.scaling = scaling
-        return output.view_as(output)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def _up(self, gradient: Tensor) -> Tensor:
         largest = gradient.flatten(1).abs().amax(1)
         scale = torch.where(largest > 0, torch.exp2(-torch.floor(torch.log2(largest))), 0.0)
-        held = ctx.scaling.scale  # several layers' outputs: each picture has but one that matters
-        ctx.scaling.scale = scale if held is None else torch.maximum(held, scale)
-        return gradient * _along(scale, gradient), None
+        # several layers' outputs: each picture has but one that matters
+        self._scale = scale if self._scale is None else torch.maximum(self._scale, scale)
+        return gradient * _along(scale, gradient)
+
+    def _down(self, gradient: Tensor) -> Tensor:
+        scale, self._scale = self._scale, None
+        return gradient if scale is None else gradient / _along(torch.where(scale > 0, scale, 1.0), gradient)
 
 
-class _Leaves(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, scaling: Scaling) -> Tensor:
-        ctx.scaling = scaling
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        scale, ctx.scaling.scale = ctx.scaling.scale, None
-        if scale is None:
-            return gradient, None
-        return gradient / _along(torch.where(scale > 0, scale, 1.0), gradient), None
+def _hooked(tensor: Tensor, hook: Callable[[Tensor], Tensor]) -> Tensor:
+    """The tensor, with what its gradient goes through; a view, so that the caller's own keeps its gradient."""
+    seen = tensor.view_as(tensor)
+    if seen.requires_grad:
+        seen.register_hook(hook)  # type: ignore[no-untyped-call]
+    return seen
 
 
 def _along(scale: Tensor, gradient: Tensor) -> Tensor:
