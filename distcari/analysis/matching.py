@@ -3,17 +3,16 @@
 Chance is 50 of 100. People who saw synthetic pictures guessed right in 82 ± 4 of 100 (Borowski et al., ICLR 2021).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from distcari.analysis.groups import Given, all_groups
-from distcari.analysis.judge import Judge, open_judge, unit_norm
-from distcari.analysis.relabelling import Relabelling
+from distcari.analysis.judge import Judge, open_judge
+from distcari.analysis.relabelling import Relabelling, right_choices
 from distcari.analysis.study import Study, open_study
 from distcari.errors import InputError
 from distcari.store import Store
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 CHANCE = 50.0
 Progress = Callable[[str, int, int], None]  # the layer at hand, pictures looked at, pictures in all
 _DRAWS = 2000
-_SLACK = 1e-12  # of two likenesses equal but for rounding neither is the greater
 
 
 def _silent(layer: str, done: int, total: int) -> None:
@@ -103,14 +101,16 @@ def match_groups(
     for part, seen in _looked_at(study, judged, rows, progress):
         part = part.assign(at=np.arange(len(part)))
         for _, block in study.by_block(part):
-            found = {str(model): seen[each["at"]].mean(axis=0) for model, each in block.groupby("model", observed=True)}
-            made.append(_held_out(study, block, found, member))
-            if len(made[-1]) and "model" not in by:
-                row = tuple(block.iloc[0][axis] for axis in by)
-                relabelling.add(row, list(found), np.array([*found.values()]))
+            models, drawn = _by_training(block, seen)
+            grams = (drawn @ drawn.T)[None]
+            right = 100 * right_choices(grams, np.array([member[model] for model in models]))[0]
+            labels = block.iloc[0][study.blocks].to_dict()
+            made.append(pd.DataFrame({**labels, "model": models, "right": right}).dropna(subset=["right"]))
+            if "model" not in by:
+                relabelling.add(tuple(labels[axis] for axis in by), models, grams)
     frame = _scores(study, pd.concat(made), by, "model")
     if "model" not in by:
-        frame["p"] = [relabelling.p(tuple(row)) for row in frame[[*by]].itertuples(index=False, name=None)]
+        frame["p"] = [relabelling.p(row) for row in frame[[*by]].itertuples(index=False, name=None)]
     frame.attrs = {"judge": judged.name, "chance": CHANCE, "task": "group", "groups": [side.name for side in sides]}
     return frame.rename(columns={"clusters": "trainings"})
 
@@ -144,23 +144,10 @@ def _looked_at(
         yield part, judge.features_of(study, part, looked)
 
 
-def _held_out(
-    study: Study, block: pd.DataFrame, found: Mapping[str, NDArray[Any]], member: Mapping[str, str]
-) -> pd.DataFrame:
-    """The share of choices that are right for each training of a block, (model, image, layer …, right)."""
-    size = Counter(member[model] for model in found)
-    models = [model for model in found if size[member[model]] > 1]
-    mean, group = np.array([found[model] for model in models]), np.array([member[model] for model in models])
-    if len(set(group)) < 2:
-        return pd.DataFrame()
-    mates = (group[:, None] == group) & ~np.eye(len(models), dtype=bool)
-    rest = (mates / mates.sum(axis=1, keepdims=True)) @ mean  # of each training, the mean of its group's others
-    likeness = unit_norm(mean) @ unit_norm(rest).T
-    nearer = np.diag(likeness)[:, None] - likeness  # own mates against another group that lacks one of its own
-    wins = (nearer > _SLACK) + 0.5 * (np.abs(nearer) <= _SLACK)
-    rival = group[:, None] != group
-    right = 100 * (wins * rival).sum(axis=1) / rival.sum(axis=1)
-    return pd.DataFrame({**block.iloc[0][study.blocks].to_dict(), "model": models, "right": right})
+def _by_training(block: pd.DataFrame, seen: NDArray[np.float64]) -> tuple[list[str], NDArray[np.float64]]:
+    """A block's trainings, and what the judge saw in each one's pictures in the mean: (trainings, values)."""
+    found = {str(model): seen[part["at"]].mean(axis=0) for model, part in block.groupby("model", observed=True)}
+    return list(found), np.array([*found.values()])
 
 
 def _scores(study: Study, rows: pd.DataFrame, by: Sequence[str], cluster: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ def p(draw, effect, shared=0.5):
     training = {name: shared * draw.normal(size=12) for name in MEMBER}
     for _ in range(4):
         seen = np.array([effect * own[g] + training[n] + draw.normal(size=12) for n, g in MEMBER.items()])
-        made.add("row", list(MEMBER), seen)
+        made.add("row", list(MEMBER), (seen @ seen.T)[None])
     return made.p("row")
 
 
