@@ -29,7 +29,6 @@ from distcari.render.devices import multiplies_bfloat16, multiplies_tf32
 from distcari.render.passes import noise, out_of_memory
 
 Forward = Callable[[Tensor], Tensor]
-WITHOUT_TF32 = "Take auto, float32 or bfloat16; NVIDIA's GPUs have tf32 from Ampere on."
 
 HALF_TOLERANCE = 0.1  # of a layer's norm, on noise; measured: 0.005 … 0.03
 DEAREST = 4.0  # times float32's processor seconds; measured: 0.5 … 1.1, and 100 and more where oneDNN has no kernel
@@ -58,7 +57,11 @@ def decide(network: Computes, layer: str, wanted: str) -> str:
     nothing of the model.
     """
     if wanted == "tf32" and not multiplies_tf32(network.device):
-        raise InputError("precision", f"is tf32, which {network.device} does not have", WITHOUT_TF32)
+        raise InputError(
+            "precision",
+            f"is tf32, which {network.device} does not have",
+            "Take auto, float32 or bfloat16; NVIDIA's GPUs have tf32 from Ampere on.",
+        )
     if wanted == "float32" or (wanted == "auto" and not multiplies_bfloat16(network.device)):
         return "float32"
     chosen = "bfloat16" if wanted == "auto" else wanted
@@ -88,11 +91,13 @@ def _same_way(exact: Forward, rounded: Forward, x: Tensor, direction: Tensor) ->
     return bool((got - expected).norm() <= HALF_TOLERANCE * expected.norm())
 
 
-def _gradient(forward: Forward, x: Tensor, direction: Tensor) -> Tensor:
+def _gradient(forward: Forward, x: Tensor, direction: Tensor | None = None) -> Tensor:
+    """Of the output's sum, or of its product with a direction."""
     x = x.clone().requires_grad_(True)
     with torch.enable_grad():
         out = forward(x)
-    return torch.autograd.grad(out, x, direction)[0] if out.requires_grad else torch.zeros_like(x)
+        aim = (out if direction is None else out * direction).sum()
+    return torch.autograd.grad(aim, x)[0] if aim.requires_grad else torch.zeros_like(x)
 
 
 def _dear(exact: Forward, rounded: Forward, x: Tensor) -> bool:
@@ -102,10 +107,6 @@ def _dear(exact: Forward, rounded: Forward, x: Tensor) -> bool:
 
 def _seconds(forward: Forward, x: Tensor) -> float:
     """Processor seconds of this thread's process for a pass there and back."""
-    x = x.clone().requires_grad_(True)
     start = time.process_time()
-    with torch.enable_grad():
-        out = forward(x)
-    if out.requires_grad:
-        torch.autograd.grad(out.sum(), x)
+    _gradient(forward, x)
     return time.process_time() - start

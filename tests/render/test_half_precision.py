@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from support import tiny
 from torch import nn
 
 from distcari.errors import InputError
 from distcari.render import Network, caricature
 from distcari.render.precision import decide
 from distcari.settings import RenderSettings
-from tests.support import tiny
 
 X = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

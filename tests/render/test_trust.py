@@ -136,7 +136,7 @@ class Threshold(nn.Module):
 def test_a_cell_that_sleeps_is_woken():
     made = render(Threshold(0.2), "inner.conv2")
     assert 0 < made.woken < 10 and not made.failure
-    assert made.figures["gain"] > 0.2 and made.picture.std() > 0.02
+    assert made.figures["gain"] > 0.25 and made.picture.std() > 0.02
     asleep = render(Threshold(0.2), "inner.conv2", compat="v2")
     assert asleep.picture.std() < 0.02 and "gradient" in asleep.failure
     assert render(net(), "conv2").woken == 0
