@@ -35,11 +35,9 @@ def executor_for(plan: Plan, elastic: bool, wait: float = 0.0) -> Executor:
     """Who computes a plan on the Ray that is there, waited for so many seconds. Raises InputError if no node can."""
     from distcari.cluster.executors.ray import RayExecutor
     from distcari.cluster.room import fits_nowhere, nodes, wait_for_room
-    from distcari.planning.placement import place, refuse_missing_arithmetic
+    from distcari.planning.placement import place_experiment
 
-    where = place(plan.experiment.resources, nodes())
-    refuse_missing_arithmetic(plan.experiment, where)
-    need = where.need
+    need = place_experiment(plan.experiment, nodes()).need
     if why := wait_for_room(need, wait) if wait else fits_nowhere(need):
         raise InputError(
             "resources",

@@ -88,6 +88,7 @@ class Run:
 
         Raises InputError if another driver works on the experiment, RunStopped if the run cannot go on.
         """
+        where = self.placement  # before anything is written: it may be refused
         with take(self.store.files, self.plan.experiment.name) as lease, told_to_stop() as self.told:
             self.lease: Lease = lease
             units = self.prepare()
@@ -95,11 +96,11 @@ class Run:
                 self.state = "finished"
                 return self.state
             units.sort(key=self._depth, reverse=True)  # the dearest first, so that the last are soon done
-            if self.placement.on_gpus:
-                units = joined(units, self.placement.batch, self._alike)
-            self.queue = Queue(units, LEAST_ON_GPU if self.placement.on_gpus else 1)
-            workers = min(self.placement.workers, len(self.plan.todo))
-            self.tell(e.RunStarted(self.plan, self.run_id, workers, self.placement.line))
+            if where.on_gpus:
+                units = joined(units, where.batch, self._alike)
+            self.queue = Queue(units, LEAST_ON_GPU if where.on_gpus else 1)
+            workers = min(where.workers, len(self.plan.todo))
+            self.tell(e.RunStarted(self.plan, self.run_id, workers, where.line))
             self.state = "stopped"
             try:
                 state = self._compute()

@@ -9,7 +9,7 @@ import torch
 
 from distcari.planning.durations import duration
 from distcari.planning.here import this_machine
-from distcari.planning.placement import Node, place, refuse_missing_arithmetic
+from distcari.planning.placement import Node, place_experiment
 from distcari.planning.plan import Plan
 from distcari.render import Network, caricatures
 from distcari.sources.models import load_model
@@ -23,8 +23,7 @@ def describe_cost(plan: Plan, store: Store, cluster: Sequence[Node] | None = Non
 
     `cluster`: the nodes of the Ray that will compute it; by default this machine.
     """
-    where = place(plan.experiment.resources, [this_machine()] if cluster is None else cluster)
-    refuse_missing_arithmetic(plan.experiment, where)
+    where = place_experiment(plan.experiment, [this_machine()] if cluster is None else cluster)
     units = plan.grid.units(plan.todo, where.batch)
     size = plan.experiment.render.picture_size
     each = size * size * 3 * np.dtype(plan.experiment.picture_dtype).itemsize + 4 * (56 * 56 + plan.most_steps)

@@ -87,8 +87,9 @@ def place(resources: Resources, nodes: Sequence[Node]) -> Placement:
     return Placement(need, workers, batch, _line(need, workers, will_do))
 
 
-def refuse_missing_arithmetic(experiment: Experiment, placement: Placement) -> None:
-    """Raise InputError where the experiment asks for tf32 and its workers are processors."""
+def place_experiment(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
+    """`place`. Raises InputError where the experiment asks for tf32 and its workers would be processors."""
+    placement = place(experiment.resources, nodes)
     asked = (experiment.render.precision, *experiment.sweeps.get("precision", ()))
     if "tf32" in asked and not placement.on_gpus:
         raise InputError(
@@ -96,6 +97,7 @@ def refuse_missing_arithmetic(experiment: Experiment, placement: Placement) -> N
             "is tf32, which NVIDIA's GPUs have from Ampere on, but the workers have no GPU",
             "Take auto, float32 or bfloat16; or GPUs, with resources.num_gpus.",
         )
+    return placement
 
 
 def fits(node: Node, need: Need) -> int:

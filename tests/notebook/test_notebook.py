@@ -74,6 +74,12 @@ def test_what_planning_refuses_names_the_nearest(work):
         distcari.run("nowhere.yaml")
 
 
+def test_arithmetic_that_is_not_there_is_refused_before_anything_is_written(work):
+    with pytest.raises(InputError, match="tf32"):
+        distcari.run(experiment(render={"size": 32, "steps": 3, "precision": "tf32"}), executor="serial")
+    assert not Path(experiment().store).exists()
+
+
 def test_a_run_is_interrupted_and_the_same_call_goes_on(work, capsys):
     heard = []
 

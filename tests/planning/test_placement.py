@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from distcari.config.experiment import Experiment, Resources
 from distcari.errors import InputError
-from distcari.planning.placement import Need, Node, fits, place, refuse_missing_arithmetic
+from distcari.planning.placement import Need, Node, fits, place, place_experiment
 
 OTHERWISE = " (otherwise: --set resources.num_gpus=…, 0 for processors alone)"
 FEWER = " (fewer: --set resources.actors=N)"
@@ -81,7 +81,7 @@ def test_tf32_needs_a_gpu(precision):
             "render": {"precision": precision},
         }
     )
-    refuse_missing_arithmetic(asked, place(asked.resources, [node(2, 1)]))
+    assert place_experiment(asked, [node(2, 1)]) == place(asked.resources, [node(2, 1)])
     with pytest.raises(InputError, match=r"render\.precision.*tf32") as refused:
-        refuse_missing_arithmetic(asked, place(asked.resources, [node(2)]))
+        place_experiment(asked, [node(2)])
     assert "num_gpus" in str(refused.value)

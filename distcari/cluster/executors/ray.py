@@ -27,7 +27,7 @@ from distcari.cluster.shipping import CheckpointStore
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
 from distcari.grid import WorkUnit
-from distcari.planning.placement import Placement, place
+from distcari.planning.placement import Placement, place_experiment
 from distcari.planning.plan import Plan
 from distcari.store.files import is_local, local_path
 
@@ -48,7 +48,7 @@ class RayExecutor:
 
     def place(self, plan: Plan) -> Placement:
         """By the nodes there are now; as many workers as the config says where nodes may come."""
-        placement, limit = place(plan.experiment.resources, nodes()), plan.experiment.resources.actors
+        placement, limit = place_experiment(plan.experiment, nodes()), plan.experiment.resources.actors
         return replace(placement, workers=limit) if self.elastic and limit != "auto" else placement
 
     def compute(self, run: Run) -> None:

@@ -14,7 +14,7 @@ from distcari.cluster.retrying import StoreError
 from distcari.cluster.worker import Worker
 from distcari.errors import typed_line
 from distcari.planning.here import this_machine
-from distcari.planning.placement import Placement, place, refuse_missing_arithmetic
+from distcari.planning.placement import Placement, place_experiment
 from distcari.planning.plan import Plan
 
 NAME = "worker-1"
@@ -28,9 +28,7 @@ class SerialExecutor:
 
     def place(self, plan: Plan) -> Placement:
         """One worker, on this machine. Raises InputError for arithmetic that it does not have."""
-        where = place(plan.experiment.resources, [this_machine()])
-        refuse_missing_arithmetic(plan.experiment, where)
-        return replace(where, workers=1)
+        return replace(place_experiment(plan.experiment, [this_machine()]), workers=1)
 
     def compute(self, run: Run) -> None:
         """Compute the run's units in turn. Raises RunStopped if the store takes no more."""
